@@ -1,0 +1,116 @@
+"""What passes between a signature scheme and the verify stage.
+
+A scheme looks at one node and says what the mathematics shows: which signature, over
+which bytes, by which key, and whether the key or chain is anchored in the material of
+the trust rule that applies. It does not judge strength, known-bad keys or coverage
+requirements: the stage does that once, for all schemes alike.
+
+A scheme never raises for hostile input (it returns ``authentic="unverifiable"`` or
+``"fail"`` with the field named) and never trusts a key that came with the update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from asn1crypto import crl as asn1_crl
+from asn1crypto import x509 as asn1_x509
+
+from fwverify.model import Axis, Placed, Vouch
+from fwverify.reader import Buffer
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class TrustedKey:
+    """A bare public key of the rule. ``spki`` is DER SubjectPublicKeyInfo."""
+
+    id: str
+    spki: bytes
+    roles: tuple[str, ...]
+    usable: bool
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that may anchor trust, taken from one rule at one time.
+
+    ``code_roots`` and ``time_roots`` are kept apart; ``pins`` are exact end-entity
+    certificates; ``profiles`` are the data-driven trailer profiles the rule allows.
+    ``at`` is the verification time, aware, in UTC.
+    """
+
+    at: datetime
+    keys: tuple[TrustedKey, ...] = ()
+    code_roots: tuple[asn1_x509.Certificate, ...] = ()
+    time_roots: tuple[asn1_x509.Certificate, ...] = ()
+    pins: tuple[asn1_x509.Certificate, ...] = ()
+    crls: tuple[asn1_crl.CertificateList, ...] = ()
+    require_crl: bool = False
+    schemes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What one signature shows. Ranges are half-open, of the node's own bytes.
+
+    ``container`` are the bytes the signature itself occupies, ``steering`` unsigned
+    bytes that decide how the rest is used. ``chain`` is leaf first, DER. ``digest``
+    and ``algorithm`` are lower-case names (``sha256``; ``rsa-pkcs1v15``, ``rsa-pss``,
+    ``ecdsa``, ``ed25519``, ``rsa-raw``). ``weak`` are weaknesses only the scheme can see.
+    """
+
+    path: str
+    scheme: str
+    authentic: Axis
+    trusted: Axis
+    reason: str
+    signer: str = ""
+    spki: bytes | None = None
+    key_id: str | None = None
+    roles: tuple[str, ...] = ()
+    digest: str = ""
+    algorithm: str = ""
+    covered: tuple[Range, ...] = ()
+    container: tuple[Range, ...] = ()
+    steering: tuple[Range, ...] = ()
+    chain: tuple[bytes, ...] = ()
+    vouches: tuple[Vouch, ...] = ()
+    weak: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class View:
+    """One node as a scheme sees it.
+
+    ``content`` maps the node's bytes. ``detached`` are signature members submitted
+    beside it, as (path, bytes): found by convention or given by ``--signature``.
+    ``child`` returns the sha256 of a node below this one by its encoded entry path.
+    """
+
+    placed: Placed
+    content: Buffer
+    detached: tuple[tuple[str, bytes], ...]
+    child: Callable[[str], str | None]
+    read: Callable[[str], bytes]
+
+    @property
+    def path(self) -> str:
+        """The node's path."""
+        return self.placed.node.path
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A scheme as ``fwverify schemes`` lists it."""
+
+    name: str
+    title: str
+    specification: str
+    limitations: str
+    applies: Callable[[View], bool]
+    verify: Callable[[View, Material], tuple[Signed, ...]]
