@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fwverify.canonical import canonical_json
 from fwverify.compare import compare, profile_of
+from fwverify.compare.versions import is_lower
 from fwverify.model import (
     Account,
     Analysed,
@@ -205,6 +206,14 @@ def test_downgrade_is_said_only_where_it_is_sure(old, new, lower):
     found = [each for each in compared.findings if each.rule == "compare.downgrade"]
     assert bool(found) is lower
     assert all(each.severity == "high" for each in found)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "answer"),
+    [("1.0", "1.0.0", None), ("1.0-a", "1.0-b", None), ("1", "2", True), ("2", "1", False)],
+)
+def test_equal_numbers_give_no_answer(new, old, answer):
+    assert is_lower(new, old) is answer
 
 
 def test_downgrade_of_a_part_is_less_grave():

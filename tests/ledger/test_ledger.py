@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import zlib
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fwverify.ledger import Ledger, LedgerError, VerdictEntry, profiles
+from fwverify.ledger import Ledger, LedgerError, VerdictEntry, profiles, schema
 from fwverify.ledger.model import checked_ref, person_key
 from fwverify.model import Digests, Verdict
 from tests.builders.profiles import finding, node, profile, sha
@@ -394,6 +395,26 @@ def test_two_processes_see_each_other(file, ledger):
     approve(second, "A. Approver")
     assert approve(ledger, "B. Second").state == "approved"
     assert second.get(REF).baseline.approved
+    second.close()
+
+
+def test_a_change_takes_the_write_lock_before_it_reads(file, ledger):
+    """Else two approvers read the same old state and one of them is lost or fails."""
+    propose(ledger)
+    second = Ledger(f"sqlite:///{file}")
+    done = threading.Event()
+
+    def other():
+        approve(second, "B. Second")
+        done.set()
+
+    thread = threading.Thread(target=other)
+    with schema.writing(ledger._engine):
+        thread.start()
+        assert not done.wait(0.3)
+    thread.join(timeout=30)
+    assert done.is_set()
+    assert approve(ledger, "A. Approver").state == "approved"
     second.close()
 
 

@@ -179,6 +179,19 @@ ROWS = [
         ["signature.unverifiable", "trust.unsatisfied"],
     ),
     (
+        "unverifiable, and the stage says that the rule is not satisfied",
+        good_facts(
+            verified=verified(
+                signature(trusted="unverifiable"),
+                satisfied=False,
+                findings=(structural("trust.unsatisfied"),),
+            )
+        ),
+        GENERIC,
+        DENY,
+        ["trust.unsatisfied", "signature.unverifiable"],
+    ),
+    (
         "unverifiable and failed",
         good_facts(
             verified=verified(
