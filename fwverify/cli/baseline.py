@@ -41,7 +41,6 @@ def approve(
     signatures: tuple[Path, ...],
     at: str | None,
     output: str,
-    exit_zero: bool,
     ledger: str | None,
     **rest: Any,
 ) -> None:
@@ -53,6 +52,7 @@ def approve(
     from fwverify.ledger import LedgerError
     from fwverify.pipeline import Question, profile
 
+    rest.pop("exit_zero")
     options = common.Options(ledger=ledger, **rest)
     when = common.moment(at)
     case = common.read_case(options)

@@ -118,5 +118,6 @@ def clear_cache() -> None:
 
     root = common.configuration().store
     for name in ("blobs", "results", "tmp"):
-        shutil.rmtree(root / name, ignore_errors=False) if (root / name).exists() else None
+        if (root / name).exists():
+            shutil.rmtree(root / name)
     click.echo(f"{root}: cleared")

@@ -33,7 +33,9 @@ def schemes_table(*, markdown: bool) -> str:
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    lines += [f"| {' | '.join(cell.replace('|', '\\|') for cell in row)} |" for row in rows]
+    for row in rows:
+        cells = " | ".join(cell.replace("|", r"\|") for cell in row)
+        lines.append(f"| {cells} |")
     return "\n".join(lines)
 
 

@@ -15,7 +15,6 @@ from typing import Final
 
 from fwverify.canonical import canonical_json
 from fwverify.model import Node
-from fwverify.paths import SEPARATOR
 from fwverify.store import CHUNK_BYTES, Store
 from fwverify.strict import InputFileError
 
@@ -44,7 +43,7 @@ def write_tree(nodes: Iterable[Node], store: Store, folder: Path) -> None:
 
 
 def _write(path: str, sha256: str, store: Store, folder: Path) -> None:
-    target = folder / "files" / Path(*path.replace(SEPARATOR, "!\0").replace("\0", "/").split("/"))
+    target = folder / "files" / Path(*path.split("/"))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _copy(sha256, store, target)
