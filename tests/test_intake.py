@@ -176,7 +176,7 @@ def test_a_role_alone_does_not_change_the_digest(folder: Path, store: Store) -> 
 
 
 def test_a_case_that_names_an_absent_member_is_misuse(folder: Path, store: Store) -> None:
-    with pytest.raises(IntakeError, match="absent.bin"):
+    with pytest.raises(IntakeError, match=r"absent\.bin"):
         take_in((folder,), store, case=case(path="absent.bin", role="part"))
 
 
