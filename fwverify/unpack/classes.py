@@ -9,6 +9,7 @@ aloud what is left, so nothing that was not explained stays silent.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable
 
 import msgspec
@@ -64,7 +65,7 @@ def _cut(start: int, end: int, ranges: list[tuple[int, int]]) -> Iterable[tuple[
     for low, high in ranges:
         edges.update(edge for edge in (low, high) if start < edge < end)
     ordered = sorted(edges)
-    for low, high in zip(ordered, ordered[1:], strict=False):
+    for low, high in itertools.pairwise(ordered):
         yield low, high, any(first <= low and high <= last for first, last in ranges)
 
 
