@@ -381,12 +381,8 @@ def _digest_of(certificate: asn1_x509.Certificate) -> str:
 
 
 def _weak_key(certificate: asn1_x509.Certificate) -> str:
-    key = certificate.public_key
-    try:
-        kind, bits = str(key.algorithm), int(key.bit_size)
-    except der.LIBRARY_ERRORS:
-        return ""  # a kind of key the library does not size: post-quantum, Edwards
-    floor = _MIN_RSA_BITS if kind.startswith("rsa") else _MIN_EC_BITS if kind == "ec" else 0
+    kind, bits = primitives.key_kind(certificate.public_key.dump())
+    floor = {"rsa": _MIN_RSA_BITS, "ec": _MIN_EC_BITS}.get(kind, 0)
     return f"{kind}-{bits}" if bits < floor else ""
 
 
