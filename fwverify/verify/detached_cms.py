@@ -25,7 +25,7 @@ from fwverify.verify.scheme import Material, Scheme, Signed, View
 
 DETACHED_NAME: Final = "cms-detached"
 ATTACHED_NAME: Final = "cms-attached"
-_PEM_LABELS: Final = ("PKCS7", "CMS", "PKCS #7 SIGNED DATA")
+_PEM_LABELS: Final = ("PKCS7", "CMS")
 _SUFFIXES: Final = (".p7s", ".p7m", ".p7b", ".p7", ".cms")
 
 

@@ -233,6 +233,7 @@ def issue(
     until: datetime = UNTIL,
     serial: int | None = None,
     always_generalized: bool = False,
+    authority_usage: tuple[int, ...] = (5, 6),
 ) -> Identity:
     """Return a certificate for ``private``, self-signed without an issuer."""
     signer = issuer.private if issuer else private
@@ -244,7 +245,7 @@ def issue(
         serial = int.from_bytes(seed.digest()[:8], "big") >> 1
     limit = integer(path_length) if path_length is not None else b""
     basic = seq(tlv(0x01, b"\xff"), limit) if ca else seq()
-    usage = (key_usage(5, 6),) if ca else ()
+    usage = (key_usage(*authority_usage),) if ca else ()
     ski = extension("2.5.29.14", octets(key_id(private)))
     all_extensions = seq(extension("2.5.29.19", basic, critical=True), ski, *usage, *extensions)
     moment = generalized if always_generalized else when

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import mmap
 import tempfile
 
@@ -78,13 +79,9 @@ def test_no_flipped_signature_bit_verifies(case, position, bit):
     assert outcome.axis == "fail"
 
 
-_SIGNATURES: dict = {}
-
-
+@functools.cache
 def _stored(case):
-    if case not in _SIGNATURES:
-        _SIGNATURES[case] = made(case[0], case[2], case[3])
-    return _SIGNATURES[case]
+    return made(case[0], case[2], case[3])
 
 
 @pytest.mark.parametrize(("r", "s"), [(0, 0), (0, 1), (1, 0), (-1, 1), (1, -1)])
