@@ -1,0 +1,177 @@
+"""Reading a policy: strict, whole, and with the line of each fault.
+
+Guarantees: unknown, duplicate and missing keys, wrong types, an empty file, conditions
+without meaning, two rules of one name and a relaxation without a reason are each a
+``PolicyError`` with file, line and key; nothing is guessed and nothing is ignored.
+
+A knock-out must deny and must not ask whether the baseline had the finding: a knock-out
+in a baseline still denies (EVIDENCE, "Onboarding").
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from fwverify.canonical import sha256_hex
+from fwverify.policy.conditions import check
+from fwverify.policy.locate import Key, key_of, line_of, shown
+from fwverify.policy.model import LoadedPolicy, Policy, Rule
+
+MAX_POLICY_BYTES: Final = 1024 * 1024
+BUILTIN: Final = ("generic", "meter", "scanner", "vehicle-ecu")
+DEFAULT_CLASS: Final = "generic"
+RESERVED_PREFIXES: Final = (
+    "ad_hoc.",
+    "allow",
+    "baseline.",
+    "coverage.",
+    "decide.",
+    "otherwise",
+    "policy.",
+    "signature.",
+    "stage.",
+    "trust.",
+    "unpack.",
+)
+_CLASS: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+_TOML_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
+_FIELD: Final = re.compile(r"(?:unknown|required) field `([^`]*)`")
+_PATH: Final = re.compile(r" - at `(\$[^`]*)`$")
+
+
+class PolicyError(Exception):
+    """A policy that must not be used: which file, which line, which key, and why."""
+
+    def __init__(self, file: str, line: int, key: str, text: str) -> None:
+        super().__init__(f"{file}:{line}: {key}: {text}")
+        self.file = file
+        self.line = line
+        self.key = key
+        self.text = text
+
+
+def load_policy(path: Path, capabilities: tuple[str, ...] = ()) -> LoadedPolicy:
+    """Return the policy in the file ``path``; see ``parse_policy``."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_POLICY_BYTES + 1)
+    except OSError as error:
+        raise PolicyError(str(path), 1, "(file)", error.strerror or str(error)) from error
+    return parse_policy(data, str(path), capabilities)
+
+
+def load_class(
+    name: str, folders: tuple[Path, ...] = (), capabilities: tuple[str, ...] = ()
+) -> LoadedPolicy:
+    """Return the policy of the device class ``name``.
+
+    ``folders`` are the operator's, looked through in order for ``<name>.toml`` before
+    the built-in ones, so that a new class is a new file. Raises ``PolicyError`` for a
+    class that nobody defined: it must never fall back to a milder policy.
+    """
+    if not _CLASS.fullmatch(name):
+        raise PolicyError(name[:80], 1, "class", "a class is lower-case letters, digits, - and _")
+    for folder in folders:
+        path = folder / f"{name}.toml"
+        if path.is_file():
+            return _of_class(load_policy(path, capabilities), name)
+    if name not in BUILTIN:
+        known = ", ".join(BUILTIN)
+        raise PolicyError(f"{name}.toml", 1, "class", f"no such class; built in are {known}")
+    source = resources.files("fwverify.policy") / "builtin" / f"{name}.toml"
+    return _of_class(parse_policy(source.read_bytes(), f"builtin:{name}", capabilities), name)
+
+
+def _of_class(loaded: LoadedPolicy, name: str) -> LoadedPolicy:
+    if loaded.policy.device != name:
+        text = f"the file of class {name} says {loaded.policy.device}"
+        raise PolicyError(loaded.file, 1, "class", text)
+    return loaded
+
+
+def parse_policy(data: bytes, file: str, capabilities: tuple[str, ...] = ()) -> LoadedPolicy:
+    """Return the policy in ``data`` (UTF-8 TOML); ``file`` is only for messages.
+
+    ``capabilities`` is the taxonomy that capability conditions must keep to; empty
+    means unchecked. Raises ``PolicyError``.
+    """
+    if len(data) > MAX_POLICY_BYTES:
+        raise PolicyError(file, 1, "(file)", f"more than {MAX_POLICY_BYTES} bytes")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise PolicyError(file, line, "(file)", "not UTF-8") from error
+    values = _toml(text, file)
+    if not values:
+        raise PolicyError(file, 1, "(file)", "the policy is empty")
+    policy = _converted(values, text, file)
+    for key, fault in _faults(policy, capabilities):
+        raise PolicyError(file, line_of(text, key), shown(key), fault)
+    return LoadedPolicy(policy=policy, sha256=sha256_hex(data), file=file)
+
+
+def _toml(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = _TOML_LINE.search(str(error))
+        line = int(found[1]) if found else text.count("\n") + 1
+        raise PolicyError(file, line, "(syntax)", str(error)) from error
+    except RecursionError as error:
+        raise PolicyError(file, 1, "(syntax)", "nested too deeply") from error
+
+
+def _converted(values: dict[str, Any], text: str, file: str) -> Policy:
+    try:
+        return msgspec.convert(values, Policy)
+    except msgspec.ValidationError as error:
+        message = str(error)
+        where = _PATH.search(message)
+        key = key_of(where[1]) if where else ()
+        field = _FIELD.search(message)
+        if field:
+            key = (*key, field[1])
+        plain = _PATH.sub("", message)
+        raise PolicyError(file, line_of(text, key), shown(key), plain) from error
+
+
+def _faults(policy: Policy, capabilities: tuple[str, ...]) -> Iterator[tuple[Key, str]]:
+    """Yield what types cannot express, in the order of the file's tables."""
+    if not policy.signatures.required and policy.signatures.reason is None:
+        yield ("signatures", "reason"), "required = false needs a reason"
+    if not policy.baseline.approved_required and policy.baseline.reason is None:
+        yield ("baseline", "reason"), "approved_required = false needs a reason"
+    if not policy.otherwise.next.action.strip():
+        yield ("otherwise", "next"), "the action is empty"
+    seen: set[str] = set()
+    for index, rule in enumerate(policy.rules):
+        if rule.id in seen:
+            yield ("rules", index, "id"), f"a second rule {rule.id}"
+        seen.add(rule.id)
+        for name, fault in _rule_faults(rule, capabilities):
+            yield ("rules", index, name), fault
+
+
+def _rule_faults(rule: Rule, capabilities: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    if rule.id.startswith(RESERVED_PREFIXES):
+        yield "id", f"{rule.id} is a name the program itself uses"
+    if len(set(rule.overlays)) != len(rule.overlays):
+        yield "overlays", "an overlay is named twice"
+    if not rule.next.action.strip():
+        yield "next", "the action is empty"
+    for condition in rule.when:
+        fault = check(condition, capabilities)
+        if fault is not None:
+            yield "when", f"{condition.field}: {fault}"
+    if rule.knock_out and rule.verdict != "DENY":
+        yield "knock_out", "a knock-out must be DENY"
+    if rule.knock_out and any(each.field == "in_baseline" for each in rule.when):
+        yield "when", "a knock-out must not depend on in_baseline"

@@ -1,0 +1,422 @@
+"""A policy that is not exactly right never loads, and the error says where."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fwverify.model import Finding
+from fwverify.policy.conditions import ConditionError, applies, check, holds
+from fwverify.policy.load import (
+    BUILTIN,
+    DEFAULT_CLASS,
+    MAX_POLICY_BYTES,
+    PolicyError,
+    load_class,
+    load_policy,
+    parse_policy,
+)
+from fwverify.policy.locate import key_of, line_of, shown
+from fwverify.policy.model import Condition, Policy, Rule
+from tests.builders.profiles import finding
+
+TEXT = """\
+schema = "fwverify.policy/1"
+name = "test"
+class = "generic"
+version = "1"
+
+[signatures]
+required = true
+
+[baseline]
+approved_required = true
+
+[unexplained]
+max_bytes = 100
+entropy_milli = 7000
+
+[strength]
+min_rsa_bits = 3072
+digests = ["sha256"]
+
+[otherwise]
+at_least = "low"
+verdict = "REVIEW"
+next = { owner = "lab", action = "look" }
+
+[[rules]]
+id = "first"
+overlays = ["type_approval_rules"]
+verdict = "DENY"
+text = "a text"
+next = { owner = "vendor", action = "remove it" }
+when = [{ field = "severity", op = "at_least", value = "high" }]
+
+[[rules]]
+id = "second"
+overlays = ["type_approval_rules", "national_security_rules"]
+verdict = "REVIEW"
+knock_out = false
+text = "a text"
+next = { owner = "policy", action = "decide" }
+when = [
+  { field = "rule", op = "in", value = ["a", "b"] },
+  { field = "in_baseline", op = "equals", value = false },
+]
+"""
+
+
+def parse(text, capabilities=()):
+    return parse_policy(text.encode(), "policy.toml", capabilities)
+
+
+def refused(text, capabilities=()) -> PolicyError:
+    with pytest.raises(PolicyError) as caught:
+        parse(text, capabilities)
+    return caught.value
+
+
+def test_a_right_policy_loads_with_the_digest_of_its_file():
+    loaded = parse(TEXT)
+    assert loaded.sha256 == hashlib.sha256(TEXT.encode()).hexdigest()
+    assert loaded.policy.device == "generic"
+    assert [each.id for each in loaded.policy.rules] == ["first", "second"]
+    assert loaded.policy.strength.min_rsa_bits == 3072
+
+
+FAULTS = [
+    # what is replaced, by what, line, key, words of the text
+    ('name = "test"\n', 'name = "test"\nmode = "lax"\n', 3, "mode", "unknown field"),
+    ("required = true", "required = 1", 7, "signatures.required", "Expected `bool`"),
+    ("required = true", 'required = "false"', 7, "signatures.required", "Expected `bool`"),
+    ("required = true", "required = false", 6, "signatures.reason", "needs a reason"),
+    ("required = true", 'required = false\nreason = ""', 8, "signatures.reason", "length"),
+    ("approved_required = true", "approved_required = false", 9, "baseline.reason", "a reason"),
+    ("max_bytes = 100", "max_bytes = -1", 13, "unexplained.max_bytes", ">= 0"),
+    ("max_bytes = 100", "max_bytes = 1.5", 13, "unexplained.max_bytes", "Expected `int`"),
+    ("max_bytes = 100", "max_bytes = true", 13, "unexplained.max_bytes", "Expected `int`"),
+    ("max_bytes = 100\n", "", 12, "unexplained.max_bytes", "missing required"),
+    ("entropy_milli = 7000", "entropy_milli = 7201", 14, "unexplained.entropy_milli", "<= 7200"),
+    ("max_bytes = 100", "max_bytes = 1\nmax_bytes = 2", 14, "(syntax)", "Cannot overwrite"),
+    ('at_least = "low"', 'at_least = "high"', 21, "otherwise.at_least", "Invalid enum"),
+    ('verdict = "DENY"', 'verdict = "ALLOW"', 28, "rules[0].verdict", "Invalid enum"),
+    ('verdict = "DENY"', 'verdict = "INCOMPLETE"', 28, "rules[0].verdict", "Invalid enum"),
+    ('verdict = "DENY"\n', "", 25, "rules[0].verdict", "missing required"),
+    ('id = "second"', 'id = "first"', 34, "rules[1].id", "a second rule"),
+    ('id = "second"', 'id = "trust.unsigned"', 34, "rules[1].id", "program itself"),
+    ('id = "second"', 'id = "allow"', 34, "rules[1].id", "program itself"),
+    ('id = "second"', 'id = "Has Space"', 34, "rules[1].id", "matching regex"),
+    ("knock_out = false", "knock_out = true", 37, "rules[1].knock_out", "must be DENY"),
+    ("knock_out = false", "knockout = false", 37, "rules[1].knockout", "unknown field"),
+    ('"type_approval_rules", "nat', '"national_security_rules", "nat', 35, "rules[1].overlays", ""),
+    ('["type_approval_rules"]', "[]", 27, "rules[0].overlays", "length"),
+    ('["type_approval_rules"]', '["both"]', 27, "rules[0].overlays[0]", "Invalid enum"),
+    ('field = "severity"', 'field = "severty"', 31, "rules[0].when[0].field", "Invalid enum"),
+    ('op = "at_least"', 'op = "matches"', 31, "rules[0].when[0].op", "Invalid enum"),
+    ('op = "at_least"', 'op = "prefix"', 31, "rules[0].when", "cannot be asked"),
+    ('value = "high" }', 'value = "grave" }', 31, "rules[0].when", "no severity"),
+    ('value = "high" }', "value = 3 }", 31, "rules[0].when[0].value", "Expected"),
+    ('value = ["a", "b"]', "value = []", 40, "rules[1].when", "not empty"),
+    ('value = ["a", "b"]', 'value = "a"', 40, "rules[1].when", "list"),
+    ('value = ["a", "b"]', 'value = ["a", ""]', 40, "rules[1].when", "empty string"),
+    ("value = false }", 'value = "false" }', 40, "rules[1].when", "true or false"),
+    ('action = "remove it"', 'action = " "', 30, "rules[0].next", "empty"),
+    ('owner = "vendor"', 'owner = "nobody"', 30, "rules[0].next.owner", "Invalid enum"),
+    ("[[rules]]\n", "[[rules]\n", 25, "(syntax)", ""),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "line", "key", "words"), FAULTS)
+def test_each_fault_names_file_line_and_key(old, new, line, key, words):
+    error = refused(TEXT.replace(old, new, 1))
+    assert (error.file, error.line, error.key) == ("policy.toml", line, key)
+    assert words in error.text
+    assert "\n" not in str(error)
+
+
+def test_a_condition_list_must_not_be_empty():
+    start = TEXT.index('when = [{ field = "severity"')
+    end = TEXT.index("\n", start)
+    assert refused(TEXT[:start] + "when = []" + TEXT[end:]).key == "rules[0].when"
+
+
+def test_a_knock_out_may_not_depend_on_the_baseline():
+    text = TEXT.replace(
+        'verdict = "REVIEW"\nknock_out = false', 'verdict = "DENY"\nknock_out = true'
+    )
+    error = refused(text)
+    assert (error.key, error.text) == (
+        "rules[1].when",
+        "a knock-out must not depend on in_baseline",
+    )
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# only a comment\n"])
+def test_an_empty_policy_is_an_error(text):
+    assert refused(text).text == "the policy is empty"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xfe",
+        b"name = 'a'\n\xff",
+        b"\xef\xbb\xbf" + TEXT.encode(),
+        b"a = " + b"[" * 5000,
+        b"x" * (MAX_POLICY_BYTES + 1),
+        TEXT.encode("utf-16"),
+        b"\x00",
+    ],
+)
+def test_bytes_that_are_no_policy(data):
+    with pytest.raises(PolicyError):
+        parse_policy(data, "policy.toml")
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    for path in (tmp_path / "absent.toml", tmp_path):
+        with pytest.raises(PolicyError) as caught:
+            load_policy(path)
+        assert caught.value.file == str(path)
+
+
+def test_a_file_is_loaded(tmp_path):
+    path = tmp_path / "p.toml"
+    path.write_text(TEXT)
+    assert load_policy(path) == msgspec.structs.replace(parse(TEXT), file=str(path))
+
+
+@pytest.mark.parametrize("end", range(0, len(TEXT), 7))
+def test_a_truncated_policy_never_loads_in_part(end):
+    """Cut between two whole rules a policy is whole, and its digest is another one."""
+    try:
+        loaded = parse(TEXT[:end])
+    except PolicyError:
+        return
+    whole = parse(TEXT)
+    assert end >= TEXT.index('[[rules]]\nid = "second"') - 1
+    rules = whole.policy.rules[: len(loaded.policy.rules)]
+    assert loaded.policy == msgspec.structs.replace(whole.policy, rules=rules)
+    assert loaded.sha256 != whole.sha256
+
+
+def _required(values, path=()):
+    """Yield the path of each key of TEXT that a policy must have."""
+    optional = {("strength",), ("unexplained", "entropy_milli")}
+    for key, value in values.items():
+        here = (*path, key)
+        if here not in optional and key not in ("knock_out", "strength"):
+            yield here
+        if isinstance(value, dict) and key != "strength":
+            yield from _required(value, here)
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for index, item in enumerate(value):
+                yield from _required(item, (*here, index))
+
+
+REQUIRED = list(_required(tomllib.loads(TEXT)))
+
+
+def _at(values, path):
+    for step in path:
+        values = values[step]
+    return values
+
+
+@pytest.mark.parametrize("path", REQUIRED, ids=str)
+def test_a_missing_or_mistyped_key_never_loads(path):
+    values = tomllib.loads(TEXT)
+    del _at(values, path[:-1])[path[-1]]
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(values, Policy)
+    for wrong in (None, 1.5, {"x": 1}, [[1]], -7):
+        values = tomllib.loads(TEXT)
+        _at(values, path[:-1])[path[-1]] = wrong
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert(values, Policy)
+
+
+def test_the_capabilities_of_rules_are_held_against_the_taxonomy():
+    taxonomy = ("remote.shell.ssh", "remote.shell.telnet")
+
+    def text(op, value):
+        condition = f'{{ field = "capability", op = "{op}", value = {value} }}'
+        return TEXT.replace('{ field = "severity", op = "at_least", value = "high" }', condition)
+
+    for op, value in (
+        ("equals", '"remote.shell.shh"'),
+        ("in", '["remote.shell.ssh", "remote.shel"]'),
+        ("prefix", '"remote.shells."'),
+    ):
+        assert "taxonomy" in refused(text(op, value), taxonomy).text
+        assert parse(text(op, value)).policy.rules
+    assert parse(text("prefix", '"remote.shell."'), taxonomy).policy.rules
+
+
+# DETECTION, "Capability taxonomy"
+TAXONOMY = tuple(
+    f"{family}.{name}"
+    for family, names in (
+        ("tunnel", "reverse vpn mesh dns covert proxy anon"),
+        ("remote", "desktop maintenance"),
+        ("remote.shell", "bind reverse telnet ssh web trigger"),
+        ("cred", "static uid0 empty sshkey token url"),
+        ("update", "thirdparty_fota download_exec no_verify flash remote_mgmt"),
+        ("modem", "apn sms_cmd tcp"),
+        ("exfil", "cloud chat upload nfs smtp identity"),
+        ("net", "hardcoded_ip endpoint listener firewall_open tls_off"),
+        ("can", "inject remote_bridge"),
+        ("diag", "uds doip j1939"),
+        ("veh", "kill geofence immobilise"),
+        ("meter", "disconnect limiter push factory capture_period"),
+        ("power", "kill"),
+        ("surv", "audio video location sniff keylog"),
+        ("evade", "packed antidebug log_wipe masquerade"),
+        ("logic", "timebomb"),
+        ("persist", "cron systemd init ld_preload udev"),
+        ("win", "rdp user_add psremoting encoded_ps defender_off service scheduled_task"),
+        ("key", "private test weak foreign_ca"),
+        ("lateral", "smb domain cross_vendor"),
+    )
+    for name in names.split()
+)
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+def test_built_in_policies_are_right_and_strict(name):
+    loaded = load_class(name, capabilities=TAXONOMY)
+    policy = loaded.policy
+    assert policy.device == name
+    assert policy.signatures.required
+    assert policy.baseline.approved_required
+    assert loaded.file == f"builtin:{name}"
+    assert {"severity.critical", "strong.new", "medium.new"} <= {each.id for each in policy.rules}
+
+
+def test_the_default_class_is_built_in():
+    assert DEFAULT_CLASS in BUILTIN
+
+
+@pytest.mark.parametrize("name", ["", "crane", "../generic", "Generic", "generic\n", "a" * 99])
+def test_an_unknown_class_never_falls_back(name):
+    with pytest.raises(PolicyError) as caught:
+        load_class(name)
+    assert caught.value.key == "class"
+
+
+def test_a_new_class_is_a_new_file(tmp_path):
+    (tmp_path / "crane.toml").write_text(TEXT.replace('class = "generic"', 'class = "crane"'))
+    (tmp_path / "meter.toml").write_text(TEXT)
+    assert load_class("crane", (tmp_path,)).policy.device == "crane"
+    with pytest.raises(PolicyError, match="the file of class meter says generic"):
+        load_class("meter", (tmp_path,))
+
+
+# --- conditions ----------------------------------------------------------------------
+
+PLAIN = finding(rule="a.rule", capability=None, severity="medium", path="u!/p")
+
+
+@pytest.mark.parametrize(
+    ("field", "op", "value", "expected"),
+    [
+        ("rule", "equals", "a.rule", True),
+        ("rule", "equals", "a.rul", False),
+        ("rule", "not_equals", "a.rule", False),
+        ("rule", "not_equals", "other", True),
+        ("rule", "prefix", "a.", True),
+        ("rule", "prefix", "b.", False),
+        ("rule", "in", ("x", "a.rule"), True),
+        ("rule", "in", ("x",), False),
+        ("rule", "not_in", ("x",), True),
+        ("rule", "not_in", ("a.rule",), False),
+        ("capability", "equals", "remote.desktop", False),
+        ("capability", "not_equals", "remote.desktop", True),
+        ("capability", "prefix", "None", False),
+        ("capability", "in", ("None",), False),
+        ("capability", "not_in", ("remote.desktop",), True),
+        ("severity", "at_least", "medium", True),
+        ("severity", "at_least", "low", True),
+        ("severity", "at_least", "high", False),
+        ("confidence", "at_least", "high", True),
+        ("confidence", "equals", "low", False),
+        ("threat", "in", ("none", "both"), True),
+        ("path", "prefix", "u!/", True),
+        ("in_baseline", "equals", False, True),
+        ("in_baseline", "equals", True, False),
+        ("in_baseline", "not_equals", False, False),
+    ],
+)
+def test_what_a_condition_means(field, op, value, expected):
+    assert holds(Condition(field=field, op=op, value=value), PLAIN) is expected
+
+
+FIELDS = ("rule", "capability", "threat", "severity", "confidence", "path", "in_baseline", "zzz")
+OPS = ("equals", "not_equals", "in", "not_in", "prefix", "at_least", "zzz")
+VALUES = st.one_of(
+    st.booleans(),
+    st.sampled_from(("", "high", "both", "a.rule", "zzz")),
+    st.lists(st.sampled_from(("high", "none", "", "zzz")), max_size=3).map(tuple),
+    st.integers(),
+    st.none(),
+)
+
+
+@settings(max_examples=400, derandomize=True, deadline=None)
+@given(st.sampled_from(FIELDS), st.sampled_from(OPS), VALUES)
+def test_a_condition_is_true_false_or_refused_and_nothing_else(field, op, value):
+    condition = Condition(field=field, op=op, value=value)
+    if check(condition) is None:
+        assert isinstance(holds(condition, PLAIN), bool)
+    else:
+        with pytest.raises(ConditionError):
+            holds(condition, PLAIN)
+
+
+def test_every_condition_of_a_rule_is_evaluated():
+    """A false one in front must not hide a meaningless one behind it."""
+    rule = parse(TEXT).policy.rules[0]
+    false = Condition(field="rule", op="equals", value="other")
+    broken = Condition(field="rule", op="at_least", value="x")
+    for when in ((false, broken), (broken, false), ()):
+        with pytest.raises(ConditionError):
+            applies(msgspec.structs.replace(rule, when=when), PLAIN)
+
+
+def test_a_finding_of_unknown_severity_is_refused():
+    strange = msgspec.structs.replace(PLAIN, severity="apocalyptic")
+    assert isinstance(strange, Finding)
+    with pytest.raises(ConditionError):
+        holds(Condition(field="severity", op="at_least", value="low"), strange)
+
+
+def test_lines_are_found_in_nested_tables():
+    text = "[[a]]\nx = 1\n[[a.b]]\ny = 1\n[[a]]\n[[a.b]]\n[[a.b]] # c\ny = 2\n[c . d]\nz = 1\n"
+    assert line_of(text, ("a", 0, "b", 0, "y")) == 4
+    assert line_of(text, ("a", 1, "b", 1, "y")) == 8
+    assert line_of(text, ("a", 1, "b", 0, "missing")) == 6
+    assert line_of(text, ("c", "d", "z")) == 10
+    assert line_of(text, ("none",)) == 1
+    assert shown(key_of("$.rules[1].when[0]")) == "rules[1].when[0]"
+    assert shown(()) == "(file)"
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(st.integers(0, len(TEXT) - 1), st.sampled_from('x"=[]{}\n# 0'))
+def test_a_mutated_policy_loads_whole_or_is_refused(at, character):
+    try:
+        loaded = parse(TEXT[:at] + character + TEXT[at + 1 :])
+    except PolicyError as refusal:
+        error = refusal
+    else:
+        assert isinstance(loaded.policy.rules[0], Rule)
+        assert loaded.policy.unexplained.entropy_milli <= 7200
+        return
+    assert 1 <= error.line <= TEXT.count("\n") + 2
+    assert error.key
