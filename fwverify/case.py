@@ -1,0 +1,76 @@
+"""The case file: what the submitter says of an update, as strict TOML.
+
+The case says who submits what for which product and class, and names roles of members.
+It can never change configuration, trust or policy (CONTRACT, "Commands"): it only
+selects among what the operator has, and an option on the command line that contradicts
+it is an error, never an override.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from fwverify.canonical import digest
+from fwverify.model import _Value as Value
+from fwverify.strict import InputFileError, load_toml
+
+CASE_SCHEMA = "fwverify.case/1"
+
+
+class CaseMember(Value, frozen=True, kw_only=True):
+    """What the case says of one member; ``path`` is as in ``subject.members``.
+
+    A role never takes a member out of the analysis, hence no ``secret`` here.
+    """
+
+    path: str
+    role: Literal["update", "part", "signature", "manifest", "release-notes", "other"]
+    ecu: str | None = None
+    hw_id: str | None = None
+    sw_id: str | None = None
+
+
+class Context(Value, frozen=True, kw_only=True):
+    """The deployment for which the verdict is asked."""
+
+    site: str | None = None
+    site_class: Literal["low", "medium", "high"] | None = None
+    connectivity: Literal["stand-alone", "networked"] | None = None
+    threat_level: Literal["normal", "raised", "high"] | None = None
+
+
+class Case(Value, frozen=True, kw_only=True):
+    """A case file. ``declared_changes`` are paths or capability ids the vendor declares."""
+
+    schema: Literal["fwverify.case/1"]
+    vendor: str
+    product: str
+    class_name: str
+    id: str | None = None
+    version: str | None = None
+    submitter: str | None = None
+    update_kind: Literal["planned", "corrective"] | None = None
+    declared_changes: tuple[str, ...] = ()
+    members: tuple[CaseMember, ...] = ()
+    context: Context | None = None
+
+    @property
+    def context_sha256(self) -> str | None:
+        """The digest of the deployment context, or None where none is given."""
+        return None if self.context is None else digest(self.context)
+
+
+class _CaseFile(Case, frozen=True, kw_only=True, rename={"class_name": "class"}):
+    """The case as it stands in the file, where ``class`` is the field's name."""
+
+
+def load_case(path: Path) -> Case:
+    """Return the case in ``path``; raises ``InputFileError``."""
+    case = load_toml(path, _CaseFile)
+    seen: set[str] = set()
+    for member in case.members:
+        if member.path in seen:
+            raise InputFileError(path, None, "members", f"{member.path} is named twice")
+        seen.add(member.path)
+    return case

@@ -1,0 +1,76 @@
+"""The command line: parse, call, print, exit code. No decision is taken here.
+
+Modules of this package import only Click at the top, so that ``--help`` stays fast.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from fwverify import __version__
+from fwverify.cli import baseline, check, stages, upkeep
+from fwverify.cli.common import report_error
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="fwverify")
+@click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Configuration (trust store, rules, policies, ledger, limits).",
+)
+@click.pass_context
+def cli(context: click.Context, config: Path | None) -> None:
+    """Decide whether a firmware update may reach a vehicle, a scanner or a meter.
+
+    Exit codes: 0 ALLOW or done, 2 usage, 3 REVIEW, 4 DENY, 5 INCOMPLETE, 70 internal
+    error, 130 interrupted.
+    """
+    context.obj = config
+
+
+for command in (
+    check.check,
+    stages.unpack,
+    stages.verify,
+    stages.scan,
+    stages.diff,
+    baseline.baseline,
+    upkeep.rules,
+    upkeep.policy,
+    upkeep.formats,
+    upkeep.schemes,
+    upkeep.doctor,
+    upkeep.cache,
+):
+    cli.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with CONTRACT's code."""
+    code = _run(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has gone; the verdict stands in the exit code
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _run(arguments: list[str] | None) -> int:
+    try:
+        result = cli.main(arguments, prog_name="fwverify", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("fwverify: interrupted", err=True)
+        return 130
+    except Exception as error:  # noqa: BLE001  (the program's edge: one line and CONTRACT's code)
+        return report_error(error)
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,62 @@
+"""``fwverify check``: the whole gate over one update."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fwverify import exit_codes
+from fwverify.cli import common
+
+
+@click.command()
+@click.argument("updates", nargs=-1, required=True, type=common.FILE, metavar="UPDATE...")
+@common.subject_options
+@click.option("--baseline", metavar="ledger:REF|PATH", help="What the update is compared with.")
+@click.option("--secret", "secrets", type=common.FILE, multiple=True, metavar="FILE", hidden=True)
+@common.trust_options
+@click.option(
+    "--rules", type=common.FILE, multiple=True, metavar="DIR", help="More rules (ad hoc)."
+)
+@click.option("--policy", type=common.FILE, metavar="FILE", help="Policy (ad hoc).")
+@click.option("--ledger", metavar="URL", help="Ledger of approved baselines.")
+@click.option("--supersedes", metavar="CASE", help="The case that this update replaces.")
+@click.option("--out", type=common.FILE, metavar="DIR", help="Where the reports go.")
+@common.run_options
+def check(
+    updates: tuple[Path, ...],
+    baseline: str | None,
+    secrets: tuple[Path, ...],
+    signatures: tuple[Path, ...],
+    at: str | None,
+    supersedes: str | None,
+    out: Path | None,
+    output: str,
+    exit_zero: bool,
+    **rest: Any,
+) -> None:
+    """Unpack, verify, analyse, compare and decide; several UPDATEs are one set."""
+    from fwverify.pipeline import Question, inspect
+    from fwverify.report.folder import write_reports
+    from fwverify.report.terminal import render
+
+    options = common.Options(**rest)
+    case = common.read_case(options)
+    when = common.moment(at)
+    with common.means(options, case) as bare:
+        means = common.with_baseline(bare, baseline, options, when)
+        question = Question(
+            updates=updates,
+            at=when,
+            case=case,
+            signatures=signatures,
+            secrets=secrets,
+            supersedes=supersedes,
+        )
+        report = inspect(question, means)
+    if out is not None:
+        write_reports(report, out)
+    common.print_report(report, output, lambda shown: render(shown, out=out and str(out)))
+    common.finish(exit_codes.for_check(report), exit_zero)

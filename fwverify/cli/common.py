@@ -1,0 +1,316 @@
+"""What the commands share: options, means, errors, output."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from fwverify import exit_codes
+
+if TYPE_CHECKING:
+    from fwverify.case import Case
+    from fwverify.config import Config
+    from fwverify.model import Report
+    from fwverify.pipeline import Known, Means
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FILE = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The per-run options of CONTRACT that steer a result; all but case facts are ad hoc."""
+
+    case: Path | None = None
+    class_name: str | None = None
+    vendor: str | None = None
+    product: str | None = None
+    trust: Path | None = None
+    anchors: tuple[Path, ...] = ()
+    keys: tuple[Path, ...] = ()
+    rules: tuple[Path, ...] = ()
+    policy: Path | None = None
+    ledger: str | None = None
+    jobs: int | None = None
+    no_cache: bool = False
+    used: tuple[str, ...] = field(default=())
+
+    def ad_hoc(self) -> tuple[str, ...]:
+        """Return the names of the ad hoc options given, sorted."""
+        given = {
+            "--anchor": self.anchors,
+            "--key": self.keys,
+            "--policy": self.policy,
+            "--rules": self.rules,
+            "--trust": self.trust,
+        }
+        return tuple(sorted(name for name, value in given.items() if value))
+
+
+def trust_options(command: Command) -> Command:
+    """Add the options that choose keys and trust."""
+    for option in (
+        click.option("--trust", type=FILE, metavar="DIR", help="Trust store (ad hoc)."),
+        click.option(
+            "--anchor",
+            "anchors",
+            type=FILE,
+            multiple=True,
+            metavar="FILE",
+            help="Certificates and CRLs to anchor trust in (ad hoc).",
+        ),
+        click.option(
+            "--key",
+            "keys",
+            type=FILE,
+            multiple=True,
+            metavar="FILE",
+            help="Public key: PEM, OpenSSH, minisign, raw, OpenPGP (ad hoc).",
+        ),
+        click.option(
+            "--signature",
+            "signatures",
+            type=FILE,
+            multiple=True,
+            metavar="FILE",
+            help="Detached signature of the update.",
+        ),
+        click.option("--at", metavar="RFC3339", help="Judge as of this time (default: now)."),
+    ):
+        command = option(command)
+    return command
+
+
+def subject_options(command: Command) -> Command:
+    """Add the options that say what the update is for."""
+    for option in (
+        click.option("--case", type=FILE, metavar="FILE", help="Case file (TOML)."),
+        click.option("--class", "class_name", metavar="CLASS", help="Product class."),
+        click.option("--vendor", metavar="NAME", help="Vendor, as in the trust store."),
+        click.option("--product", metavar="NAME", help="Product, as in the trust store."),
+    ):
+        command = option(command)
+    return command
+
+
+def run_options(command: Command) -> Command:
+    """Add the options that every analysing command has."""
+    for option in (
+        click.option(
+            "--format",
+            "output",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            help="What to print on standard output.",
+        ),
+        click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Worker processes."),
+        click.option("--no-cache", is_flag=True, help="Read and keep no cached results."),
+        click.option("--exit-zero", is_flag=True, help="Exit 0 instead of 3, 4 or 5."),
+    ):
+        command = option(command)
+    return command
+
+
+def moment(text: str | None) -> datetime:
+    """Return the time of ``--at``, or now, in whole seconds.
+
+    This is the only clock that reaches a result, and it is recorded there.
+    """
+    from datetime import UTC
+
+    from fwverify.pipeline import parse_time
+
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text}: not an RFC 3339 time", param_hint="--at") from error
+
+
+def configuration() -> Config:
+    """Return the configuration that the group's ``--config`` names."""
+    from fwverify.config import load_config
+
+    return load_config(click.get_current_context().find_root().obj)
+
+
+def read_case(options: Options) -> Case | None:
+    """Return the case, checked against the options; None where neither is given.
+
+    Raises ``click.UsageError`` where an option contradicts the case file.
+    """
+    from fwverify.case import Case, load_case
+
+    if options.case is None:
+        if options.vendor is None and options.product is None and options.class_name is None:
+            return None
+        return Case(
+            schema="fwverify.case/1",
+            vendor=options.vendor or "",
+            product=options.product or "",
+            class_name=options.class_name or "generic",
+        )
+    case = load_case(options.case)
+    for name, said, given in (
+        ("--vendor", case.vendor, options.vendor),
+        ("--product", case.product, options.product),
+        ("--class", case.class_name, options.class_name),
+    ):
+        if given is not None and given != said:
+            raise click.UsageError(f"{name} {given} contradicts the case, which says {said}")
+    return case
+
+
+@contextlib.contextmanager
+def means(options: Options, case: Case | None) -> Iterator[Means]:
+    """Yield everything the pipeline works with, and end the workers afterwards."""
+    import tempfile
+
+    from fwverify.analyse.rules import load_rules
+    from fwverify.pipeline import Means
+    from fwverify.policy.load import select_policy
+    from fwverify.store import Store
+    from fwverify.verify.trust import load_trust
+    from fwverify.workers import Pool
+
+    config = configuration()
+    jobs = options.jobs or len(os.sched_getaffinity(0))
+    with contextlib.ExitStack() as stack:
+        folder = config.store
+        if options.no_cache:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fwverify-")))
+        store = Store(folder)
+        trust = load_trust(options.trust or config.trust)
+        yield Means(
+            store=store,
+            pool=stack.enter_context(
+                Pool(jobs, config.limits.memory_bytes, writable=(str(store.root),))
+            ),
+            limits=config.limits,
+            rules=load_rules((*config.rules, *options.rules)),
+            trust=trust,
+            rule=_rule(options, case, trust),
+            policy=select_policy(
+                case.class_name if case else "generic", config.policies, options.policy
+            ),
+            config_sha256=config.sha256,
+            ad_hoc=options.ad_hoc(),
+            announce=announce,
+            trace=trace,
+        )
+
+
+def _rule(options: Options, case: Case | None, trust: Any) -> Any:
+    from fwverify.verify.trust import ad_hoc_rule, select_rule
+
+    if options.keys or options.anchors:
+        return ad_hoc_rule(options.keys, options.anchors)
+    if case is None:
+        return None
+    return select_rule(trust, case.vendor, case.product)
+
+
+def with_baseline(current: Means, reference: str | None, options: Options, at: datetime) -> Means:
+    """Return ``current`` with the baseline that ``reference`` names, analysed or looked up."""
+    from dataclasses import replace
+
+    if reference is None:
+        return current
+    return replace(current, known=_known(current, reference, options, at))
+
+
+def _known(current: Means, reference: str, options: Options, at: datetime) -> Known:
+    from fwverify.model import Baseline
+    from fwverify.pipeline import Known, Question, profile
+
+    if not reference.startswith("ledger:"):
+        path = Path(reference)
+        if not path.exists():
+            raise click.UsageError(f"--baseline {reference}: no such file or folder")
+        kept = profile(Question(updates=(path,), at=at), current)
+        return Known(Baseline(ref=path.name, sha256=kept.subject.sha256, approved=False), kept)
+    with open_ledger(options.ledger) as ledger:
+        stored = ledger.get(reference.removeprefix("ledger:"))
+    subject = stored.profile.subject
+    return Known(
+        Baseline(ref=reference, sha256=subject.sha256, approved=stored.state == "approved"),
+        stored.profile,
+    )
+
+
+def open_ledger(url: str | None) -> Any:
+    """Return the ledger of ``--ledger`` or of the configuration."""
+    from fwverify.ledger import Ledger
+
+    return Ledger(url or configuration().ledger_url)
+
+
+def announce(stage: str) -> None:
+    """Name the stage that begins, on standard error where that is a terminal."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{stage} …", err=True, nl=False)
+        if stage == "decide":
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def trace(text: str) -> None:
+    """Show a failed stage's traceback where the operator asked for it."""
+    if os.environ.get("FWVERIFY_TRACE"):
+        click.echo(text, err=True)
+
+
+def finish(code: int, exit_zero: bool) -> None:
+    """Exit with ``code``, softened where asked for."""
+    softened = exit_zero and code in exit_codes.SOFTENED
+    click.get_current_context().exit(exit_codes.OK if softened else code)
+
+
+def print_report(report: Report, output: str, render: Callable[[Report], str]) -> None:
+    """Print ``report`` as JSON or as ``render`` shows it."""
+    from fwverify.canonical import canonical_json
+
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", err=True, nl=False)
+    if output == "json":
+        sys.stdout.buffer.write(canonical_json(report) + b"\n")
+        sys.stdout.buffer.flush()
+    else:
+        click.echo(render(report))
+
+
+def report_error(error: Exception) -> int:
+    """Print one line for ``error`` and return the exit code."""
+    if isinstance(error, click.ClickException):
+        click.echo(f"fwverify: {error.format_message()}", err=True)
+        return exit_codes.USAGE
+    if _is_misuse(error):
+        click.echo(f"fwverify: {error}", err=True)
+        return exit_codes.USAGE
+    if os.environ.get("FWVERIFY_TRACE"):
+        traceback.print_exception(error)
+    click.echo(
+        f"fwverify: internal error: {type(error).__name__}: {error} (FWVERIFY_TRACE=1 shows where)",
+        err=True,
+    )
+    return exit_codes.INTERNAL
+
+
+def _is_misuse(error: Exception) -> bool:
+    from fwverify.analyse.rules import RuleError
+    from fwverify.intake import IntakeError
+    from fwverify.ledger import LedgerError
+    from fwverify.strict import InputFileError
+    from fwverify.verify.keys import KeyFormatError
+
+    return isinstance(error, (IntakeError, InputFileError, KeyFormatError, LedgerError, RuleError))

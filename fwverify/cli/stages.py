@@ -1,0 +1,97 @@
+"""Commands that run a part of the gate: ``unpack``, ``verify``, ``scan``, ``diff``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fwverify import exit_codes
+from fwverify.cli import common
+
+
+@click.command()
+@click.argument("updates", nargs=-1, required=True, type=common.FILE, metavar="UPDATE...")
+@click.option("--out", required=True, type=common.FILE, metavar="DIR", help="Where the files go.")
+@common.run_options
+def unpack(updates: tuple[Path, ...], out: Path, output: str, exit_zero: bool, **rest: Any) -> None:
+    """Unpack to the last byte and write what came out."""
+    from fwverify.pipeline import Question, inspect
+    from fwverify.report.terminal import render_unpack
+    from fwverify.unpack.writing import write_tree
+
+    options = common.Options(**rest)
+    with common.means(options, None) as means:
+        question = Question(updates=updates, at=common.moment(None))
+        report = inspect(question, means, frozenset({"unpack"}))
+        write_tree(report.nodes, means.store, out)
+    common.print_report(report, output, render_unpack)
+    common.finish(exit_codes.for_unpack(report), exit_zero)
+
+
+@click.command()
+@click.argument("updates", nargs=-1, required=True, type=common.FILE, metavar="UPDATE...")
+@common.subject_options
+@common.trust_options
+@common.run_options
+def verify(
+    updates: tuple[Path, ...],
+    signatures: tuple[Path, ...],
+    at: str | None,
+    output: str,
+    exit_zero: bool,
+    **rest: Any,
+) -> None:
+    """Verify who signed which bytes."""
+    from fwverify.pipeline import Question, inspect
+    from fwverify.report.terminal import render_verify
+
+    options = common.Options(**rest)
+    case = common.read_case(options)
+    question = Question(updates=updates, at=common.moment(at), case=case, signatures=signatures)
+    with common.means(options, case) as means:
+        report = inspect(question, means, frozenset({"unpack", "verify"}))
+    common.print_report(report, output, render_verify)
+    common.finish(exit_codes.for_verify(report), exit_zero)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=common.FILE, metavar="PATH...")
+@click.option(
+    "--rules", type=common.FILE, multiple=True, metavar="DIR", help="More rules (ad hoc)."
+)
+@common.run_options
+def scan(paths: tuple[Path, ...], output: str, exit_zero: bool, **rest: Any) -> None:
+    """Look for hidden remote access, exfiltration and sabotage."""
+    from fwverify.pipeline import Question, inspect
+    from fwverify.report.terminal import render_scan
+
+    options = common.Options(**rest)
+    with common.means(options, None) as means:
+        question = Question(updates=paths, at=common.moment(None))
+        report = inspect(question, means, frozenset({"unpack", "analyse"}))
+    common.print_report(report, output, render_scan)
+    common.finish(exit_codes.for_scan(report), exit_zero)
+
+
+@click.command()
+@click.argument("old", type=common.FILE)
+@click.argument("new", type=common.FILE)
+@click.option(
+    "--rules", type=common.FILE, multiple=True, metavar="DIR", help="More rules (ad hoc)."
+)
+@common.run_options
+def diff(old: Path, new: Path, output: str, exit_zero: bool, **rest: Any) -> None:
+    """Show what NEW can do that OLD could not."""
+    from fwverify.pipeline import Question, inspect
+    from fwverify.report.terminal import render_diff
+
+    options = common.Options(**rest)
+    when = common.moment(None)
+    with common.means(options, None) as bare:
+        means = common.with_baseline(bare, str(old), options, when)
+        question = Question(updates=(new,), at=when)
+        report = inspect(question, means, frozenset({"unpack", "analyse", "compare"}))
+    common.print_report(report, output, render_diff)
+    common.finish(exit_codes.for_diff(report), exit_zero)

@@ -1,0 +1,125 @@
+"""The operator's configuration: where trust, rules, policies, ledger and cache lie.
+
+Search order (CONTRACT): ``--config FILE``, else ``$FWVERIFY_CONFIG``, else
+``fwverify.toml`` in the working folder, else the user's configuration folder, else
+built in. Nothing inside an update or a case can change it; its digest is in the report.
+Relative paths in the file are relative to the file.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from msgspec import field
+
+from fwverify.canonical import digest
+from fwverify.data import data_folder
+from fwverify.limits import Limits
+from fwverify.model import _Value as Value
+from fwverify.strict import InputFileError, load_toml
+
+CONFIG_NAME = "fwverify.toml"
+_SQLITE = "sqlite:///"
+
+
+class Paths(Value, frozen=True, kw_only=True):
+    """Folders; those left out are the shipped ones."""
+
+    trust: str | None = None
+    rules: tuple[str, ...] = ()
+    policies: str | None = None
+    store: str | None = None
+
+
+class LedgerSettings(Value, frozen=True, kw_only=True):
+    """Where approved baselines are kept, as an SQLAlchemy URL."""
+
+    url: str | None = None
+
+
+class ConfigFile(Value, frozen=True, kw_only=True):
+    """``fwverify.toml``."""
+
+    schema: Literal["fwverify.config/1"]
+    paths: Paths = Paths()
+    ledger: LedgerSettings = LedgerSettings()
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The configuration in force, with absolute paths.
+
+    ``policies`` is None where only the built-in policies are used. ``sha256`` is over
+    the content of the configuration, not over where it lies.
+    """
+
+    source: str
+    sha256: str
+    trust: Path
+    rules: tuple[Path, ...]
+    policies: Path | None
+    ledger_url: str
+    store: Path
+    limits: Limits
+
+
+def load_config(path: Path | None) -> Config:
+    """Return the configuration found by the search order.
+
+    Raises ``InputFileError`` where the file named or found is unusable.
+    """
+    found = path or _find()
+    if found is None:
+        return _resolve(ConfigFile(schema="fwverify.config/1"), None)
+    return _resolve(load_toml(found, ConfigFile), found.resolve())
+
+
+def _find() -> Path | None:
+    if named := os.environ.get("FWVERIFY_CONFIG"):
+        return Path(named)
+    for candidate in (Path(CONFIG_NAME), _user("XDG_CONFIG_HOME", ".config") / CONFIG_NAME):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _user(variable: str, fallback: str) -> Path:
+    named = os.environ.get(variable)
+    return (Path(named) if named else Path.home() / fallback) / "fwverify"
+
+
+def _resolve(content: ConfigFile, file: Path | None) -> Config:
+    folder = file.parent if file else Path.cwd()
+
+    def absolute(name: str, key: str) -> Path:
+        place = (folder / name).resolve()
+        if not place.is_dir():
+            raise InputFileError(file or CONFIG_NAME, None, key, f"{place} is no folder")
+        return place
+
+    paths = content.paths
+    return Config(
+        source=str(file) if file else "built in",
+        sha256=digest(content),
+        trust=absolute(paths.trust, "paths.trust") if paths.trust else data_folder("signatures"),
+        rules=tuple(absolute(name, "paths.rules") for name in paths.rules)
+        or (data_folder("yara_rules"),),
+        policies=absolute(paths.policies, "paths.policies") if paths.policies else None,
+        ledger_url=_ledger_url(content.ledger.url, folder),
+        store=(folder / paths.store).resolve()
+        if paths.store
+        else _user("XDG_CACHE_HOME", ".cache"),
+        limits=content.limits,
+    )
+
+
+def _ledger_url(url: str | None, folder: Path) -> str:
+    if url is None:
+        return f"{_SQLITE}{_user('XDG_DATA_HOME', '.local/share') / 'ledger.sqlite'}"
+    if url.startswith(_SQLITE):
+        return f"{_SQLITE}{(folder / url.removeprefix(_SQLITE)).resolve()}"
+    return url

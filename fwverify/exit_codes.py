@@ -1,0 +1,92 @@
+"""The exit codes of CONTRACT and how a report becomes one. 1 is never used."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fwverify.model import Report, Verdict
+
+OK: Final = 0
+USAGE: Final = 2
+REVIEW: Final = 3
+DENY: Final = 4
+INCOMPLETE: Final = 5
+INTERNAL: Final = 70
+INTERRUPTED: Final = 130
+
+_BY_VERDICT: Final = {
+    Verdict.ALLOW: OK,
+    Verdict.REVIEW: REVIEW,
+    Verdict.INCOMPLETE: INCOMPLETE,
+    Verdict.DENY: DENY,
+}
+SOFTENED: Final = (REVIEW, DENY, INCOMPLETE)
+"""What ``--exit-zero`` turns into 0."""
+
+
+def for_check(report: Report) -> int:
+    """Return the exit code of ``check``: that of the verdict; without one, INCOMPLETE."""
+    return INCOMPLETE if report.verdict is None else _BY_VERDICT[report.verdict]
+
+
+def for_unpack(report: Report) -> int:
+    """Return 5 where anything is unexamined, in any node, else 0."""
+    unexplained = any(node.coverage.unexplained for node in report.nodes)
+    return INCOMPLETE if unexplained or not _complete(report, "intake", "unpack") else OK
+
+
+def for_verify(report: Report) -> int:
+    """Return 4 where something failed or nothing is signed, 5 where it is only unverifiable.
+
+    A signature that satisfies four axes and leaves executable bytes uncovered has
+    failed as much as one whose mathematics does not hold.
+    """
+    axes = [
+        axis
+        for result in report.signatures
+        for axis in (
+            result.axes.authentic,
+            result.axes.trusted,
+            result.axes.covered,
+            result.axes.strong,
+            result.axes.fresh,
+        )
+    ]
+    refused = any(result.known_bad for result in report.signatures)
+    if not axes or refused or "fail" in axes or report.signature_coverage.unsigned_executable:
+        return DENY
+    if "unverifiable" in axes or not _complete(report, "intake", "unpack", "verify"):
+        return INCOMPLETE
+    return OK
+
+
+def for_scan(report: Report) -> int:
+    """Return 5 where the analysis is incomplete, 3 where something was found, else 0."""
+    if not _complete(report, "intake", "unpack", "analyse"):
+        return INCOMPLETE
+    return REVIEW if report.findings else OK
+
+
+def for_diff(report: Report) -> int:
+    """Return 5 where the comparison is incomplete, 3 where something is new, else 0."""
+    if not _complete(report, "intake", "unpack", "analyse", "compare"):
+        return INCOMPLETE
+    delta = report.delta
+    new = delta is not None and any(
+        (
+            delta.added,
+            delta.changed,
+            delta.removed,
+            delta.moved,
+            delta.capabilities_added,
+            delta.endpoints_added,
+            delta.services_added,
+            delta.accounts_added,
+            delta.keys_added,
+        )
+    )
+    return REVIEW if new else OK
+
+
+def _complete(report: Report, *names: str) -> bool:
+    return all(getattr(report.stages, name).status == "complete" for name in names)

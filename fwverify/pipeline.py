@@ -1,0 +1,332 @@
+"""The order of the stages, and the one place that turns an exception into INCOMPLETE.
+
+``inspect`` runs the stages asked for, in their fixed order, and returns one ``Report``.
+A stage that raises has its output replaced by the empty one and its status by
+``incomplete`` with the exception's text: the decision then cannot be ALLOW. Nothing
+here reads a clock or the environment: the time is in the ``Question``, the tools in the
+``Means``.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from fwverify.analyse import analyse
+from fwverify.analyse.rules import RuleSet
+from fwverify.canonical import seal
+from fwverify.case import Case
+from fwverify.compare import compare, profile_of
+from fwverify.intake import Intake, take_in
+from fwverify.limits import Limits
+from fwverify.model import (
+    STAGES,
+    Analysed,
+    Baseline,
+    Capabilities,
+    Compared,
+    Decision,
+    Delta,
+    Digests,
+    Finding,
+    Image,
+    Problem,
+    Profile,
+    Report,
+    Stage,
+    StageName,
+    Stages,
+    Unpacked,
+    Verified,
+)
+from fwverify.policy.decide import decide
+from fwverify.policy.facts import Facts
+from fwverify.policy.model import Policy
+from fwverify.store import Store
+from fwverify.tools import tool_versions
+from fwverify.unpack import unexplained_findings, unpack, with_signatures
+from fwverify.verify import verify
+from fwverify.verify.rules import Rule
+from fwverify.verify.trust import TrustStore
+from fwverify.workers import Executor
+
+Output = TypeVar("Output", Unpacked, Verified, Analysed, Compared)
+
+EVERY_STAGE: Final[frozenset[StageName]] = frozenset(STAGES)
+_NOTICE: Final = (
+    "Result of policy {policy}. Not a type approval and not a national-security judgement."
+)
+_NO_DELTA: Final = Compared(delta=Delta(), capabilities_removed=(), known=frozenset())
+_NOTHING_UNPACKED: Final = Unpacked(image=Image(), nodes=())
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: which update, under which case, and for which moment."""
+
+    updates: tuple[Path, ...]
+    at: datetime
+    case: Case | None = None
+    signatures: tuple[Path, ...] = ()
+    secrets: tuple[Path, ...] = ()
+    supersedes: str | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """A baseline to compare with, and how the report names it."""
+
+    baseline: Baseline
+    profile: Profile
+
+
+@dataclass(frozen=True)
+class Means:
+    """With what the question is answered. ``ad_hoc`` names the ad hoc options used.
+
+    ``announce`` is told the name of each stage as it begins; ``trace`` is given the
+    traceback of a stage that failed, which has no place in a report.
+    """
+
+    store: Store
+    pool: Executor
+    limits: Limits
+    rules: RuleSet
+    trust: TrustStore
+    rule: Rule | None
+    policy: Policy | None
+    config_sha256: str | None
+    ad_hoc: tuple[str, ...] = ()
+    known: Known | None = None
+    announce: Callable[[str], None] = lambda _: None
+    trace: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """What the stages gave; a stage that did not run gave its empty value."""
+
+    intake: Intake
+    unpacked: Unpacked
+    verified: Verified
+    analysed: Analysed
+    compared: Compared | None
+    stages: Stages
+    profile: Profile
+
+
+def inspect(question: Question, means: Means, wanted: frozenset[StageName] = EVERY_STAGE) -> Report:
+    """Return the report over the stages in ``wanted`` (intake always runs).
+
+    ``compare`` runs only where there is a baseline. Raises ``IntakeError`` for
+    arguments that cannot be opened; never for what is in them.
+    """
+    outputs = _run_stages(question, means, wanted)
+    findings = _all_findings(outputs)
+    decision: Decision | None = None
+    stages = outputs.stages
+    if "decide" in wanted and means.policy is not None:
+        means.announce("decide")
+        decision = decide(_facts(outputs, findings, means), means.policy)
+        stages = msgspec.structs.replace(stages, decide=Stage(status="complete"))
+    return seal(_report(question, means, outputs, findings, stages, decision))
+
+
+def profile(question: Question, means: Means) -> Profile:
+    """Return what is kept of an update as a baseline: its inventory, abilities, facts."""
+    return _run_stages(question, means, frozenset({"unpack", "analyse"})).profile
+
+
+def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) -> _Outputs:
+    means.announce("intake")
+    intake = take_in(
+        question.updates,
+        means.store,
+        case=question.case,
+        signatures=question.signatures,
+        secrets=question.secrets,
+    )
+    subject = intake.subject
+    unpacked, unpack_stage = _stage(
+        "unpack",
+        lambda: unpack(subject, means.store, means.pool, means.limits),
+        _NOTHING_UNPACKED,
+        means,
+        wanted,
+    )
+    verified, verify_stage = _stage(
+        "verify",
+        lambda: verify(subject, unpacked, means.store, means.rule, means.trust, question.at),
+        Verified(),
+        means,
+        wanted,
+    )
+    unpacked = with_signatures(unpacked, verified.containers, subject)
+    analysed, analyse_stage = _stage(
+        "analyse",
+        lambda: analyse(unpacked, means.store, means.pool, means.rules, means.limits),
+        Analysed(),
+        means,
+        wanted,
+    )
+    stages = Stages(
+        intake=_status(intake.problems),
+        unpack=unpack_stage,
+        verify=verify_stage,
+        analyse=analyse_stage,
+    )
+    whole = all(
+        stage.status == "complete" for stage in (stages.intake, unpack_stage, analyse_stage)
+    )
+    present = profile_of(subject, unpacked, analysed, means.rules.sha256, complete=whole)
+    compared: Compared | None = None
+    if means.known is not None and "compare" in wanted:
+        known = means.known.profile
+        declared = question.case.declared_changes if question.case else ()
+        compared, compare_stage = _stage(
+            "compare", lambda: compare(present, known, declared), _NO_DELTA, means, wanted
+        )
+        stages = msgspec.structs.replace(stages, compare=compare_stage)
+    return _Outputs(intake, unpacked, verified, analysed, compared, stages, present)
+
+
+def _stage(
+    name: StageName,
+    call: Callable[[], Output],
+    empty: Output,
+    means: Means,
+    wanted: frozenset[StageName],
+) -> tuple[Output, Stage]:
+    if name not in wanted:
+        return empty, Stage()
+    means.announce(name)
+    try:
+        output = call()
+    except Exception as error:  # noqa: BLE001  (here, and nowhere else, it becomes INCOMPLETE)
+        means.trace(traceback.format_exc())
+        text = f"the stage failed: {type(error).__name__}: {error}"
+        return empty, _status((Problem(code="stage.failed", path="", text=text),))
+    return output, _status(output.problems)
+
+
+def _status(problems: Iterable[Problem]) -> Stage:
+    ordered = tuple(sorted(set(problems), key=lambda item: (item.path, item.code, item.text)))
+    return Stage(status="incomplete" if ordered else "complete", problems=ordered)
+
+
+def _all_findings(outputs: _Outputs) -> tuple[Finding, ...]:
+    """Return the findings of every stage, those of the baseline marked."""
+    compared = outputs.compared
+    known = compared.known if compared else frozenset()
+    merged = {
+        *outputs.unpacked.findings,
+        *unexplained_findings(outputs.unpacked),
+        *outputs.verified.findings,
+        *outputs.analysed.findings,
+        *(compared.findings if compared else ()),
+    }
+    marked = (
+        msgspec.structs.replace(finding, in_baseline=finding.fingerprint in known)
+        for finding in merged
+    )
+    return tuple(
+        sorted(
+            marked,
+            key=lambda finding: (
+                finding.path,
+                -1 if finding.offset is None else finding.offset,
+                finding.rule,
+                finding.fingerprint,
+            ),
+        )
+    )
+
+
+def _facts(outputs: _Outputs, findings: tuple[Finding, ...], means: Means) -> Facts:
+    return Facts(
+        subject=outputs.intake.subject,
+        stages=outputs.stages,
+        unpacked=outputs.unpacked,
+        verified=outputs.verified,
+        findings=findings,
+        compared=outputs.compared,
+        baseline=means.known.baseline if means.known else None,
+        ad_hoc=means.ad_hoc,
+    )
+
+
+def _report(
+    question: Question,
+    means: Means,
+    outputs: _Outputs,
+    findings: tuple[Finding, ...],
+    stages: Stages,
+    decision: Decision | None,
+) -> Report:
+    analysed, unpacked, compared = outputs.analysed, outputs.unpacked, outputs.compared
+    policy = means.policy
+    policy_sha256 = policy.sha256 if policy and decision else None
+    case = question.case
+    return Report(
+        at=format_time(question.at),
+        subject=outputs.intake.subject,
+        verdict=decision.verdict if decision else None,
+        verdicts=decision.verdicts if decision else None,
+        reasons=decision.reasons if decision else (),
+        stages=stages,
+        image=unpacked.image,
+        nodes=tuple(placed.node for placed in unpacked.nodes),
+        signatures=outputs.verified.signatures,
+        signature_coverage=outputs.verified.coverage,
+        findings=findings,
+        capabilities=_capabilities(findings, compared),
+        endpoints=analysed.endpoints,
+        services=analysed.services,
+        accounts=analysed.accounts,
+        keys=analysed.keys,
+        baseline=means.known.baseline if means.known and compared else None,
+        delta=compared.delta if compared else None,
+        supersedes=question.supersedes,
+        case=case.id if case else None,
+        policy=policy.label if policy and decision else None,
+        digests=Digests(
+            config=means.config_sha256,
+            policy=policy_sha256,
+            trust=means.trust.sha256,
+            rules=means.rules.sha256,
+            context=case.context_sha256 if case else None,
+        ),
+        tools=tool_versions(),
+        notice=_NOTICE.format(policy=policy_sha256 or "none"),
+    )
+
+
+def _capabilities(findings: tuple[Finding, ...], compared: Compared | None) -> Capabilities:
+    present = {finding.capability for finding in findings if finding.capability is not None}
+    return Capabilities(
+        present=tuple(sorted(present)),
+        added=compared.delta.capabilities_added if compared else (),
+        removed=compared.capabilities_removed if compared else (),
+    )
+
+
+def format_time(at: datetime) -> str:
+    """Return ``at`` as RFC 3339 in UTC and whole seconds."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> datetime:
+    """Return the RFC 3339 time ``text`` in UTC, in whole seconds.
+
+    Raises ``ValueError`` where it is none or has no offset from UTC.
+    """
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} names no offset from UTC")
+    return at.astimezone(UTC).replace(microsecond=0)

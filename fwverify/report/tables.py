@@ -1,0 +1,47 @@
+"""Tables generated from the registries: formats and schemes."""
+
+from __future__ import annotations
+
+
+def formats_table(*, markdown: bool) -> str:
+    """Return one row per format: name, how far it is opened, family, limitations."""
+    from fwverify.unpack.formats import FORMATS
+
+    rows = [
+        (
+            item.name,
+            item.title,
+            item.family,
+            "recognised only" if item.open is None else "opened",
+            item.limitations,
+            item.specification,
+        )
+        for item in FORMATS
+    ]
+    head = ("name", "format", "family", "depth", "limitations", "specification")
+    return _table(head, rows) if markdown else _lines(rows, columns=4)
+
+
+def schemes_table(*, markdown: bool) -> str:
+    """Return one row per signature scheme: name, title, limitations, specification."""
+    from fwverify.verify.schemes import SCHEMES
+
+    rows = [(item.name, item.title, item.limitations, item.specification) for item in SCHEMES]
+    head = ("name", "scheme", "limitations", "specification")
+    return _table(head, rows) if markdown else _lines(rows, columns=2)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for row in rows:
+        cells = " | ".join(cell.replace("|", r"\|") for cell in row)
+        lines.append(f"| {cells} |")
+    return "\n".join(lines)
+
+
+def _lines(rows: list[tuple[str, ...]], *, columns: int) -> str:
+    widths = [max(len(row[index]) for row in rows) for index in range(columns)]
+    return "\n".join(
+        "  ".join(row[index].ljust(widths[index]) for index in range(columns)).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,43 @@
+"""Help is there for every command, and the commands are those of the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.program import fwverify
+
+COMMANDS = (
+    "check",
+    "unpack",
+    "verify",
+    "scan",
+    "diff",
+    "baseline",
+    "rules",
+    "policy",
+    "formats",
+    "schemes",
+    "doctor",
+    "cache",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    ran = fwverify(command, "--help")
+    assert ran.code == 0
+    assert "Usage: fwverify" in ran.out
+    assert command in fwverify("--help").out
+
+
+def test_the_version() -> None:
+    from fwverify import __version__
+
+    assert __version__ in fwverify("--version").out
+
+
+@pytest.mark.parametrize("command", ["formats", "schemes"])
+def test_the_registries_are_printed(command: str) -> None:
+    ran = fwverify(command)
+    assert ran.code == 0
+    assert len(ran.out.splitlines()) > 3
