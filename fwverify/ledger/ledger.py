@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Final
+from datetime import datetime
+from typing import Final, Self
 
 import msgspec
 from sqlalchemy import Connection, RowMapping, insert, select, update
@@ -52,10 +53,16 @@ APPROVERS_NEEDED: Final = 2
 
 
 class Ledger:
-    """The ledger at ``url`` (``sqlite:///FILE``), made when absent. Close it after use."""
+    """The ledger at ``url`` (``sqlite:///FILE``), made when absent. A context manager."""
 
     def __init__(self, url: str) -> None:
         self._engine = open_engine(url)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Release the database."""
@@ -68,12 +75,12 @@ class Ledger:
         *,
         vendor: str,
         product: str,
-        by: str,
-        at: str,
+        submitter: str,
+        at: str | datetime,
         version: str | None = None,
         context_sha256: str | None = None,
     ) -> Entry:
-        """Store ``profile`` as the provisional baseline ``ref``; ``by`` is the submitter.
+        """Store ``profile`` as the provisional baseline ``ref``.
 
         Proposing the same once more changes nothing. Raises ``LedgerError`` when ``ref``
         stands for something else or was revoked.
@@ -88,7 +95,7 @@ class Ledger:
             profile_sha256=profile_sha256,
             context_sha256=context_sha256,
             state="provisional",
-            submitted_by=checked_name(by),
+            submitted_by=checked_name(submitter),
             created_at=checked_at(at),
             approvals=(),
         )
@@ -100,7 +107,7 @@ class Ledger:
             log.append(connection, "baseline.proposed", _recorded(entry))
         return entry
 
-    def approve(self, ref: str, by: str, reason: str, at: str) -> Entry:
+    def approve(self, ref: str, by: str, reason: str, at: str | datetime) -> Entry:
         """Record that ``by`` approves ``ref``; return it with the state it then has.
 
         A second approval of the same person changes nothing. Raises ``LedgerError`` for
@@ -118,7 +125,7 @@ class Ledger:
             act = Approval(ref=entry.ref, person=name, role="approver", at=when, reason=why)
             return _record(connection, row, entry, act)
 
-    def revoke(self, ref: str, by: str, reason: str, at: str) -> Entry:
+    def revoke(self, ref: str, by: str, reason: str, at: str | datetime) -> Entry:
         """Take ``ref`` out of use for good; one person is enough to stop something."""
         name, why, when = checked_name(by), checked_reason(reason), checked_at(at)
         with self._write() as connection:

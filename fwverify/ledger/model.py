@@ -132,12 +132,12 @@ def _checked_line(what: str, text: str) -> str:
     return line
 
 
-def checked_at(at: str) -> str:
-    """Return the RFC 3339 time ``at`` in UTC and whole seconds, ending in ``Z``."""
+def checked_at(at: str | datetime) -> str:
+    """Return the time ``at`` (RFC 3339) in UTC and whole seconds, ending in ``Z``."""
     try:
-        moment = datetime.fromisoformat(at)
+        moment = at if isinstance(at, datetime) else datetime.fromisoformat(at)
     except ValueError as error:
-        raise LedgerError(f"{at[:80]!r} is no RFC 3339 time") from error
+        raise LedgerError(f"{str(at)[:80]!r} is no RFC 3339 time") from error
     if moment.tzinfo is None:
-        raise LedgerError(f"{at!r} names no time zone")
+        raise LedgerError(f"{at!s} names no time zone")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

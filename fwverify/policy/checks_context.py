@@ -13,7 +13,7 @@ from typing import Final
 from fwverify.model import Verdict
 from fwverify.policy.facts import Facts
 from fwverify.policy.judged import Judged, judged
-from fwverify.policy.model import Policy
+from fwverify.policy.model import Policy, Strength
 
 LEDGER_PREFIX: Final = "ledger:"
 
@@ -88,4 +88,16 @@ def policy_configured(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "the policy is not the configured one",
             "policy",
             "configure the policy",
+        )
+
+
+def strength_applied(facts: Facts, policy: Policy) -> Iterable[Judged]:
+    """INCOMPLETE when the policy raises the floors of strength and nothing was held to them."""
+    if policy.strength != Strength() and not facts.policy_strength_applied:
+        yield judged(
+            "policy.strength_ignored",
+            Verdict.INCOMPLETE,
+            "signatures were not held to the policy's own floors of strength",
+            "lab",
+            "report this as a fault of the program",
         )

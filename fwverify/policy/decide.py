@@ -53,6 +53,7 @@ CHECKS: tuple[Check, ...] = (
     checks_context.nothing_ad_hoc,
     checks_context.trust_configured,
     checks_context.policy_configured,
+    checks_context.strength_applied,
     checks_findings.rules_of_policy,
     checks_findings.otherwise,
 )

@@ -26,8 +26,9 @@ class Facts(_Value, frozen=True, kw_only=True):
     """Everything that ``decide`` may look at.
 
     ``findings`` are those of all stages (``merged_findings``). ``ad_hoc`` are the
-    command-line options that steered this run, such as ``--key``. The last two say
-    whether trust store and policy are the operator's configured ones.
+    command-line options that steered this run, such as ``--key``. The last three say
+    whether trust store and policy are the operator's configured ones, and whether the
+    verify stage judged with the policy's own floors of strength.
     """
 
     subject: Subject
@@ -41,6 +42,7 @@ class Facts(_Value, frozen=True, kw_only=True):
     ad_hoc: tuple[str, ...]
     trust_is_configured: bool
     policy_is_configured: bool
+    policy_strength_applied: bool
 
 
 def stage_findings(

@@ -2,7 +2,7 @@
 
 Guarantees: unknown, duplicate and missing keys, wrong types, an empty file, conditions
 without meaning, two rules of one name and a relaxation without a reason are each a
-``PolicyError`` with file, line and key; nothing is guessed and nothing is ignored.
+``InputFileError`` with file, line and key; nothing is guessed and nothing is ignored.
 
 A knock-out must deny and must not ask whether the baseline had the finding: a knock-out
 in a baseline still denies (EVIDENCE, "Onboarding").
@@ -11,18 +11,15 @@ in a baseline still denies (EVIDENCE, "Onboarding").
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
-
-import msgspec
+from typing import Final, TypeAlias
 
 from fwverify.canonical import sha256_hex
 from fwverify.policy.conditions import check
-from fwverify.policy.locate import Key, key_of, line_of, shown
 from fwverify.policy.model import LoadedPolicy, Policy, Rule
+from fwverify.strict import InputFileError, line_of, parse_toml, read_bounded
 
 MAX_POLICY_BYTES: Final = 1024 * 1024
 BUILTIN: Final = ("generic", "meter", "scanner", "vehicle-ecu")
@@ -41,30 +38,28 @@ RESERVED_PREFIXES: Final = (
     "unpack.",
 )
 _CLASS: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
-_TOML_LINE: Final = re.compile(r"\(at line (\d+), column \d+\)")
-_FIELD: Final = re.compile(r"(?:unknown|required) field `([^`]*)`")
-_PATH: Final = re.compile(r" - at `(\$[^`]*)`$")
+Steps: TypeAlias = tuple[str | int, ...]
 
 
-class PolicyError(Exception):
+class PolicyError(InputFileError):
     """A policy that must not be used: which file, which line, which key, and why."""
-
-    def __init__(self, file: str, line: int, key: str, text: str) -> None:
-        super().__init__(f"{file}:{line}: {key}: {text}")
-        self.file = file
-        self.line = line
-        self.key = key
-        self.text = text
 
 
 def load_policy(path: Path, capabilities: tuple[str, ...] = ()) -> LoadedPolicy:
     """Return the policy in the file ``path``; see ``parse_policy``."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_POLICY_BYTES + 1)
-    except OSError as error:
-        raise PolicyError(str(path), 1, "(file)", error.strerror or str(error)) from error
-    return parse_policy(data, str(path), capabilities)
+    return parse_policy(read_bounded(path, MAX_POLICY_BYTES), str(path), capabilities)
+
+
+def select_policy(
+    device: str,
+    folder: Path | None,
+    file: Path | None,
+    capabilities: tuple[str, ...] = (),
+) -> LoadedPolicy:
+    """Return the policy in ``file`` if one is named, else that of the class ``device``."""
+    if file is not None:
+        return load_policy(file, capabilities)
+    return load_class(device, () if folder is None else (folder,), capabilities)
 
 
 def load_class(
@@ -77,14 +72,16 @@ def load_class(
     class that nobody defined: it must never fall back to a milder policy.
     """
     if not _CLASS.fullmatch(name):
-        raise PolicyError(name[:80], 1, "class", "a class is lower-case letters, digits, - and _")
+        raise PolicyError(
+            name[:80], None, "class", "a class is lower-case letters, digits, - and _"
+        )
     for folder in folders:
         path = folder / f"{name}.toml"
         if path.is_file():
             return _of_class(load_policy(path, capabilities), name)
     if name not in BUILTIN:
         known = ", ".join(BUILTIN)
-        raise PolicyError(f"{name}.toml", 1, "class", f"no such class; built in are {known}")
+        raise PolicyError(f"{name}.toml", None, "class", f"no such class; built in are {known}")
     source = resources.files("fwverify.policy") / "builtin" / f"{name}.toml"
     return _of_class(parse_policy(source.read_bytes(), f"builtin:{name}", capabilities), name)
 
@@ -92,7 +89,7 @@ def load_class(
 def _of_class(loaded: LoadedPolicy, name: str) -> LoadedPolicy:
     if loaded.policy.device != name:
         text = f"the file of class {name} says {loaded.policy.device}"
-        raise PolicyError(loaded.file, 1, "class", text)
+        raise PolicyError(loaded.file, None, "class", text)
     return loaded
 
 
@@ -100,50 +97,21 @@ def parse_policy(data: bytes, file: str, capabilities: tuple[str, ...] = ()) -> 
     """Return the policy in ``data`` (UTF-8 TOML); ``file`` is only for messages.
 
     ``capabilities`` is the taxonomy that capability conditions must keep to; empty
-    means unchecked. Raises ``PolicyError``.
+    means unchecked. Raises ``InputFileError``, of which ``PolicyError`` is one.
     """
     if len(data) > MAX_POLICY_BYTES:
-        raise PolicyError(file, 1, "(file)", f"more than {MAX_POLICY_BYTES} bytes")
+        raise PolicyError(file, None, "", f"larger than {MAX_POLICY_BYTES} bytes")
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise PolicyError(file, line, "(file)", "not UTF-8") from error
-    values = _toml(text, file)
-    if not values:
-        raise PolicyError(file, 1, "(file)", "the policy is empty")
-    policy = _converted(values, text, file)
-    for key, fault in _faults(policy, capabilities):
-        raise PolicyError(file, line_of(text, key), shown(key), fault)
+        policy = parse_toml(data, file, Policy)
+    except RecursionError as error:
+        raise PolicyError(file, None, "", "nested too deeply") from error
+    for steps, fault in _faults(policy, capabilities):
+        line = line_of(data.decode("utf-8"), list(steps))
+        raise PolicyError(file, line, ".".join(str(step) for step in steps), fault)
     return LoadedPolicy(policy=policy, sha256=sha256_hex(data), file=file)
 
 
-def _toml(text: str, file: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        found = _TOML_LINE.search(str(error))
-        line = int(found[1]) if found else text.count("\n") + 1
-        raise PolicyError(file, line, "(syntax)", str(error)) from error
-    except RecursionError as error:
-        raise PolicyError(file, 1, "(syntax)", "nested too deeply") from error
-
-
-def _converted(values: dict[str, Any], text: str, file: str) -> Policy:
-    try:
-        return msgspec.convert(values, Policy)
-    except msgspec.ValidationError as error:
-        message = str(error)
-        where = _PATH.search(message)
-        key = key_of(where[1]) if where else ()
-        field = _FIELD.search(message)
-        if field:
-            key = (*key, field[1])
-        plain = _PATH.sub("", message)
-        raise PolicyError(file, line_of(text, key), shown(key), plain) from error
-
-
-def _faults(policy: Policy, capabilities: tuple[str, ...]) -> Iterator[tuple[Key, str]]:
+def _faults(policy: Policy, capabilities: tuple[str, ...]) -> Iterator[tuple[Steps, str]]:
     """Yield what types cannot express, in the order of the file's tables."""
     if not policy.signatures.required and policy.signatures.reason is None:
         yield ("signatures", "reason"), "required = false needs a reason"

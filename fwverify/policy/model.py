@@ -116,3 +116,8 @@ class LoadedPolicy(_Value, frozen=True, kw_only=True):
     policy: Policy
     sha256: Sha256
     file: str
+
+    @property
+    def label(self) -> str:
+        """Name and version, as the report calls it."""
+        return f"{self.policy.name} {self.policy.version}"

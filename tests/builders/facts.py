@@ -145,6 +145,7 @@ def good_facts(**changes) -> Facts:
         "ad_hoc": (),
         "trust_is_configured": True,
         "policy_is_configured": True,
+        "policy_strength_applied": True,
     } | changes
     if "findings" not in fields:
         outputs = (fields[name] for name in ("unpacked", "verified", "analysed", "compared"))

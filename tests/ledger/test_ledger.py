@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import zlib
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import msgspec
@@ -33,14 +34,13 @@ def file(tmp_path) -> Path:
 
 @pytest.fixture
 def ledger(file):
-    made = Ledger(f"sqlite:///{file}")
-    yield made
-    made.close()
+    with Ledger(f"sqlite:///{file}") as made:
+        yield made
 
 
-def propose(ledger, ref=REF, content=PROFILE, by="S. Submitter", **changes):
+def propose(ledger, ref=REF, content=PROFILE, submitter="S. Submitter", **changes):
     fields = {"vendor": "acme", "product": "telematics", "version": "1.0.0", "at": AT}
-    return ledger.propose(ref, content, by=by, **(fields | changes))
+    return ledger.propose(ref, content, submitter=submitter, **(fields | changes))
 
 
 def approve(ledger, by, ref=REF):
@@ -94,7 +94,7 @@ def test_names_that_hide_who_signs_are_refused(ledger, name):
     with pytest.raises(LedgerError):
         approve(ledger, name)
     with pytest.raises(LedgerError):
-        propose(ledger, ref="other", by=name)
+        propose(ledger, ref="other", submitter=name)
 
 
 @pytest.mark.parametrize("reason", ["", " \n "])
@@ -115,6 +115,10 @@ def test_times_must_be_rfc_3339(ledger, at):
 
 def test_times_are_kept_in_utc(ledger):
     assert propose(ledger, at="2026-11-21T02:00:00+02:00").created_at == AT
+    moment = datetime(2026, 11, 21, 2, tzinfo=timezone(timedelta(hours=2)))
+    assert propose(ledger, ref="other", at=moment).created_at == AT
+    with pytest.raises(LedgerError, match="no time zone"):
+        propose(ledger, ref="third", at=moment.replace(tzinfo=None))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +171,7 @@ def test_an_approver_may_revoke(ledger):
 
 def test_the_same_proposal_twice_is_one(ledger):
     first = propose(ledger)
-    assert propose(ledger, by="Another", at="2026-11-22T00:00:00Z") == first
+    assert propose(ledger, submitter="Another", at="2026-11-22T00:00:00Z") == first
     assert ledger.list() == (first,)
     assert ledger.verify_log().entries == 1
 
@@ -426,7 +430,7 @@ ledger = Ledger(sys.argv[1])
 for number in range(100000):
     ref = f"ref/{number}"
     ledger.propose(ref, profile(node("u", str(number) * 2000)), vendor="v", product=ref,
-                   by="s", at="2026-11-21T00:00:00Z")
+                   submitter="s", at="2026-11-21T00:00:00Z")
     ledger.approve(ref, "a", "r", "2026-11-21T00:00:00Z")
     ledger.approve(ref, "b", "r", "2026-11-21T00:00:00Z")
     print(number, flush=True)

@@ -31,6 +31,7 @@ from fwverify.policy.model import (
     Otherwise,
     Rule,
     Signatures,
+    Strength,
     Unexplained,
 )
 from tests.builders.facts import (
@@ -308,6 +309,20 @@ ROWS = [
         GENERIC,
         REVIEW,
         ["policy.not_configured"],
+    ),
+    (
+        "floors that nothing was held to",
+        good_facts(policy_strength_applied=False),
+        altered(strength=Strength(digests=("sha512",))),
+        INCOMPLETE,
+        ["policy.strength_ignored"],
+    ),
+    (
+        "no floors of its own",
+        good_facts(policy_strength_applied=False),
+        GENERIC,
+        ALLOW,
+        ["allow"],
     ),
     (
         "a node left open",
@@ -679,10 +694,11 @@ BITES = {
     "nothing_ad_hoc": good_facts(ad_hoc=("--anchor",)),
     "trust_configured": good_facts(trust_is_configured=False),
     "policy_configured": good_facts(policy_is_configured=False),
+    "strength_applied": good_facts(policy_strength_applied=False),
     "rules_of_policy": with_findings(finding(severity="low")),
     "otherwise": with_findings(finding(rule="unnamed", severity="medium")),
 }
-MUTATION_POLICY = altered(rules=(rule(),))
+MUTATION_POLICY = altered(rules=(rule(),), strength=Strength(min_rsa_bits=4096))
 
 
 def test_each_check_has_its_own_case():
