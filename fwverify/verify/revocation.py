@@ -97,7 +97,10 @@ def check_revocation(
     *,
     required: bool,
 ) -> Status:
-    """Return whether no link is revoked, and with ``required`` that each is known not to be."""
+    """Return whether no link is revoked, and with ``required`` that each is known not to be.
+
+    Raises ``Malformed`` for a list that cannot be read.
+    """
     unknown: list[str] = []
     for number, link in enumerate(links):
         lists = [crl for crl in crls if _speaks_of(crl, link)]
@@ -113,14 +116,20 @@ def check_revocation(
 
 
 def _speaks_of(crl: asn1_crl.CertificateList, link: Link) -> bool:
+    """Return whether the list is one of the certificate's issuer, and signed by it.
+
+    Raises ``Malformed`` for a list that cannot be read: to pass over it could be to pass
+    over a revocation.
+    """
     try:
         usage = link.issuer.key_usage_value
         if usage is not None and "crl_sign" not in usage.native:
             return False  # RFC 5280, 6.3.3 (f)
         if crl.issuer != link.certificate.issuer:
             return False
-    except der.LIBRARY_ERRORS:
-        return False
+        signature_algorithm(crl["signature_algorithm"], None)
+    except (Unknown, *der.LIBRARY_ERRORS) as error:
+        raise Malformed(0, "crl", f"cannot be read: {error}") from error
     return verified_by(crl, link.issuer.public_key.dump())
 
 
@@ -131,7 +140,7 @@ def _first_revocation(
         try:
             why = _revocation(crl, link, times)
         except der.LIBRARY_ERRORS as error:
-            return f"link {number}: a revocation list cannot be read: {error}"
+            raise Malformed(0, "crl", f"cannot be read: {error}") from error
         if why:
             return f"link {number}: {why}"
     return ""
@@ -152,15 +161,12 @@ def _revocation(crl: asn1_crl.CertificateList, link: Link, times: Times) -> str:
             if times.signing < date:
                 continue
             return f"revoked on {date:%Y-%m-%d} ({reason})"
-        invalid: datetime = entry.invalidity_date_value.native if _dated(entry) else date
+        dated = entry.invalidity_date_value
+        invalid: datetime = date if dated is None else dated.native
         first = min(date, invalid)
         if times.proven is None or times.proven >= first:
             return f"revoked from {first:%Y-%m-%d} ({reason})"
     return ""
-
-
-def _dated(entry: Any) -> bool:
-    return entry.invalidity_date_value is not None
 
 
 def _shows_absence(crl: asn1_crl.CertificateList, link: Link, at: datetime) -> bool:

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from asn1crypto import crl as asn1_crl
 
 from tests.builders import pki
 from tests.verify_cms.helpers import CONTENT, axes, one
@@ -306,3 +307,12 @@ def test_a_list_for_users_only_does_not_speak_of_authorities():
     narrow = crl(extensions=(users,))
     assert axes(required(narrow, pki.crl(pki.root()))) == ("pass", "pass")
     assert axes(required(crl(), narrow_top)) == ("pass", "unverifiable")
+
+
+def test_a_list_that_cannot_be_read_is_not_passed_over():
+    unknown = pki.algorithm_id(pki.intermediate().private, "sha256")
+    encoded = crl().dump().replace(unknown, unknown[:-1] + b"\x7f")
+    broken = asn1_crl.CertificateList.load(encoded)
+    result = signed_by(pki.signer(), crls=(broken,))
+    assert axes(result) == ("pass", "unverifiable"), result.reason
+    assert "cannot be read" in result.reason
