@@ -139,7 +139,7 @@ def _total(coverage: Coverage) -> int:
 def entropy_low(facts: Facts, policy: Policy) -> Iterable[Judged]:
     """INCOMPLETE for unexplained bytes that look encrypted or compressed."""
     placed = () if facts.unpacked is None else facts.unpacked.nodes
-    bound = policy.unexplained.entropy_milli
+    bound = policy.unexplained_entropy_milli
     high = [
         each.node.path
         for each in placed
@@ -163,7 +163,7 @@ def bytes_explained(facts: Facts, policy: Policy) -> Iterable[Judged]:
     count, paths = _unexplained(facts)
     if not count and not findings:
         return
-    bound = policy.unexplained.max_bytes
+    bound = policy.unexplained_max_bytes
     many = count > bound
     yield judged(
         "unpack.unexplained",

@@ -11,12 +11,14 @@ in a baseline still denies (EVIDENCE, "Onboarding").
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from fwverify.canonical import sha256_hex
+import msgspec
+
+from fwverify.canonical import digest, sha256_hex
 from fwverify.policy.conditions import check
 from fwverify.policy.model import LoadedPolicy, Policy, Rule
 from fwverify.strict import InputFileError, line_of, parse_toml, read_bounded
@@ -56,10 +58,18 @@ def select_policy(
     file: Path | None,
     capabilities: tuple[str, ...] = (),
 ) -> LoadedPolicy:
-    """Return the policy in ``file`` if one is named, else that of the class ``device``."""
-    if file is not None:
-        return load_policy(file, capabilities)
-    return load_class(device, () if folder is None else (folder,), capabilities)
+    """Return the policy of the class ``device``, with what ``file`` states laid over it.
+
+    ``file`` is the ad hoc one: it may state only what differs, because its result is at
+    best REVIEW. A configured policy is whole. Raises ``InputFileError``.
+    """
+    chosen = load_class(device, () if folder is None else (folder,), capabilities)
+    if file is None:
+        return chosen
+    base = {**msgspec.to_builtins(chosen.policy), "name": "ad-hoc"}
+    data = read_bounded(file, MAX_POLICY_BYTES)
+    over = parse_policy(data, str(file), capabilities, base)
+    return msgspec.structs.replace(over, sha256=digest(over.policy))
 
 
 def load_class(
@@ -93,18 +103,22 @@ def _of_class(loaded: LoadedPolicy, name: str) -> LoadedPolicy:
     return loaded
 
 
-def parse_policy(data: bytes, file: str, capabilities: tuple[str, ...] = ()) -> LoadedPolicy:
+def parse_policy(
+    data: bytes,
+    file: str,
+    capabilities: tuple[str, ...] = (),
+    base: Mapping[str, Any] | None = None,
+) -> LoadedPolicy:
     """Return the policy in ``data`` (UTF-8 TOML); ``file`` is only for messages.
+
+    ``base`` supplies what the text leaves out.
 
     ``capabilities`` is the taxonomy that capability conditions must keep to; empty
     means unchecked. Raises ``InputFileError``, of which ``PolicyError`` is one.
     """
     if len(data) > MAX_POLICY_BYTES:
         raise PolicyError(file, None, "", f"larger than {MAX_POLICY_BYTES} bytes")
-    try:
-        policy = parse_toml(data, file, Policy)
-    except RecursionError as error:
-        raise PolicyError(file, None, "", "nested too deeply") from error
+    policy = parse_toml(data, file, Policy, base)
     for steps, fault in _faults(policy, capabilities):
         line = line_of(data.decode("utf-8"), list(steps))
         raise PolicyError(file, line, ".".join(str(step) for step in steps), fault)
@@ -115,8 +129,6 @@ def _faults(policy: Policy, capabilities: tuple[str, ...]) -> Iterator[tuple[Ste
     """Yield what types cannot express, in the order of the file's tables."""
     if not policy.signatures.required and policy.signatures.reason is None:
         yield ("signatures", "reason"), "required = false needs a reason"
-    if not policy.baseline.approved_required and policy.baseline.reason is None:
-        yield ("baseline", "reason"), "approved_required = false needs a reason"
     if not policy.otherwise.next.action.strip():
         yield ("otherwise", "next"), "the action is empty"
     seen: set[str] = set()

@@ -44,16 +44,6 @@ class BaselineRule(_Value, frozen=True, kw_only=True):
     reason: Text | None = None
 
 
-class Unexplained(_Value, frozen=True, kw_only=True):
-    """How much unexplained content is a REVIEW; above it is INCOMPLETE.
-
-    ``entropy_milli`` is in thousandths of a bit per byte, of any 4 KiB block.
-    """
-
-    max_bytes: Count
-    entropy_milli: Annotated[int, Meta(ge=0, le=ENTROPY_MILLI)] = ENTROPY_MILLI
-
-
 class Strength(_Value, frozen=True, kw_only=True):
     """Floors above those of the trust store; the verify stage takes the stricter one."""
 
@@ -96,15 +86,21 @@ class Otherwise(_Value, frozen=True, kw_only=True):
 class Policy(
     _Value, frozen=True, kw_only=True, rename=lambda name: "class" if name == "device" else None
 ):
-    """A whole policy. ``device`` is the key ``class``: the class it is meant for."""
+    """A whole policy. ``device`` is the key ``class``: the class it is meant for.
+
+    Unexplained bytes are a REVIEW up to ``unexplained_max_bytes`` and INCOMPLETE above,
+    and INCOMPLETE where any 4 KiB block has ``unexplained_entropy_milli`` thousandths of
+    a bit per byte or more.
+    """
 
     schema: Literal["fwverify.policy/1"]
     name: Name
     device: Name
     version: Text
+    unexplained_max_bytes: Count
+    unexplained_entropy_milli: Annotated[int, Meta(ge=0, le=ENTROPY_MILLI)] = ENTROPY_MILLI
     signatures: Signatures
     baseline: BaselineRule
-    unexplained: Unexplained
     otherwise: Otherwise
     rules: Annotated[tuple[Rule, ...], Meta(min_length=1)]
     strength: Strength = Strength()

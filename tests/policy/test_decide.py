@@ -32,7 +32,6 @@ from fwverify.policy.model import (
     Rule,
     Signatures,
     Strength,
-    Unexplained,
 )
 from tests.builders.facts import (
     PROBLEM,
@@ -348,21 +347,21 @@ ROWS = [
     (
         "just above the policy's bound",
         good_facts(unpacked=with_unexplained(50)),
-        altered(unexplained=Unexplained(max_bytes=49)),
+        altered(unexplained_max_bytes=49),
         INCOMPLETE,
         ["unpack.unexplained"],
     ),
     (
         "at the policy's bound",
         good_facts(unpacked=with_unexplained(50)),
-        altered(unexplained=Unexplained(max_bytes=50)),
+        altered(unexplained_max_bytes=50),
         REVIEW,
         ["unpack.unexplained"],
     ),
     (
         "a lowered entropy bound",
         good_facts(unpacked=with_unexplained(1, 300)),
-        altered(unexplained=Unexplained(max_bytes=1000, entropy_milli=300)),
+        altered(unexplained_max_bytes=1000, unexplained_entropy_milli=300),
         INCOMPLETE,
         ["unpack.high_entropy", "unpack.unexplained"],
     ),

@@ -30,16 +30,14 @@ schema = "fwverify.policy/1"
 name = "test"
 class = "generic"
 version = "1"
+unexplained_max_bytes = 100
+unexplained_entropy_milli = 7000
 
 [signatures]
 required = true
 
 [baseline]
 approved_required = true
-
-[unexplained]
-max_bytes = 100
-entropy_milli = 7000
 
 [strength]
 min_rsa_bits = 3072
@@ -93,42 +91,41 @@ def test_a_right_policy_loads_with_the_digest_of_its_file():
 FAULTS = [
     # what is replaced, by what, line, key, words of the text
     ('name = "test"\n', 'name = "test"\nmode = "lax"\n', 3, "mode", "unknown field"),
-    ("required = true", "required = 1", 7, "signatures.required", "Expected `bool`"),
-    ("required = true", 'required = "false"', 7, "signatures.required", "Expected `bool`"),
-    ("required = true", "required = false", 6, "signatures.reason", "needs a reason"),
-    ("required = true", 'required = false\nreason = ""', 8, "signatures.reason", "length"),
-    ("approved_required = true", "approved_required = false", 9, "baseline.reason", "a reason"),
-    ("max_bytes = 100", "max_bytes = -1", 13, "unexplained.max_bytes", ">= 0"),
-    ("max_bytes = 100", "max_bytes = 1.5", 13, "unexplained.max_bytes", "Expected `int`"),
-    ("max_bytes = 100", "max_bytes = true", 13, "unexplained.max_bytes", "Expected `int`"),
-    ("max_bytes = 100\n", "", 12, "unexplained", "missing required"),
-    ("entropy_milli = 7000", "entropy_milli = 7201", 14, "unexplained.entropy_milli", "<= 7200"),
-    ("max_bytes = 100", "max_bytes = 1\nmax_bytes = 2", 14, "", "Cannot overwrite"),
-    ('at_least = "low"', 'at_least = "high"', 21, "otherwise.at_least", "Invalid enum"),
-    ('verdict = "DENY"', 'verdict = "ALLOW"', 28, "rules.0.verdict", "Invalid enum"),
-    ('verdict = "DENY"', 'verdict = "INCOMPLETE"', 28, "rules.0.verdict", "Invalid enum"),
-    ('verdict = "DENY"\n', "", 25, "rules.0", "missing required"),
-    ('id = "second"', 'id = "first"', 34, "rules.1.id", "a second rule"),
-    ('id = "second"', 'id = "trust.unsigned"', 34, "rules.1.id", "program itself"),
-    ('id = "second"', 'id = "allow"', 34, "rules.1.id", "program itself"),
-    ('id = "second"', 'id = "Has Space"', 34, "rules.1.id", "matching regex"),
-    ("knock_out = false", "knock_out = true", 37, "rules.1.knock_out", "must be DENY"),
-    ("knock_out = false", "knockout = false", 37, "rules.1.knockout", "unknown field"),
-    ('"type_approval_rules", "nat', '"national_security_rules", "nat', 35, "rules.1.overlays", ""),
-    ('["type_approval_rules"]', "[]", 27, "rules.0.overlays", "length"),
-    ('["type_approval_rules"]', '["both"]', 27, "rules.0.overlays.0", "Invalid enum"),
-    ('field = "severity"', 'field = "severty"', 31, "rules.0.when.0.field", "Invalid enum"),
-    ('op = "at_least"', 'op = "matches"', 31, "rules.0.when.0.op", "Invalid enum"),
-    ('op = "at_least"', 'op = "prefix"', 31, "rules.0.when", "cannot be asked"),
-    ('value = "high" }', 'value = "grave" }', 31, "rules.0.when", "no severity"),
-    ('value = "high" }', "value = 3 }", 31, "rules.0.when.0.value", "Expected"),
-    ('value = ["a", "b"]', "value = []", 40, "rules.1.when", "not empty"),
-    ('value = ["a", "b"]', 'value = "a"', 40, "rules.1.when", "list"),
-    ('value = ["a", "b"]', 'value = ["a", ""]', 40, "rules.1.when", "empty string"),
-    ("value = false }", 'value = "false" }', 40, "rules.1.when", "true or false"),
-    ('action = "remove it"', 'action = " "', 30, "rules.0.next", "empty"),
-    ('owner = "vendor"', 'owner = "nobody"', 30, "rules.0.next.owner", "Invalid enum"),
-    ("[[rules]]\n", "[[rules]\n", 25, "", ""),
+    ("required = true", "required = 1", 9, "signatures.required", "Expected `bool`"),
+    ("required = true", 'required = "false"', 9, "signatures.required", "Expected `bool`"),
+    ("required = true", "required = false", 8, "signatures.reason", "needs a reason"),
+    ("required = true", 'required = false\nreason = ""', 10, "signatures.reason", "length"),
+    ("max_bytes = 100", "max_bytes = -1", 5, "unexplained_max_bytes", ">= 0"),
+    ("max_bytes = 100", "max_bytes = 1.5", 5, "unexplained_max_bytes", "Expected `int`"),
+    ("max_bytes = 100", "max_bytes = true", 5, "unexplained_max_bytes", "Expected `int`"),
+    ("unexplained_max_bytes = 100\n", "", None, "", "missing required"),
+    ("entropy_milli = 7000", "entropy_milli = 7201", 6, "unexplained_entropy_milli", "<= 7200"),
+    ("max_bytes = 100", "max_bytes = 1\nunexplained_max_bytes = 2", 6, "", "Cannot overwrite"),
+    ('at_least = "low"', 'at_least = "high"', 19, "otherwise.at_least", "Invalid enum"),
+    ('verdict = "DENY"', 'verdict = "ALLOW"', 26, "rules.0.verdict", "Invalid enum"),
+    ('verdict = "DENY"', 'verdict = "INCOMPLETE"', 26, "rules.0.verdict", "Invalid enum"),
+    ('verdict = "DENY"\n', "", 23, "rules.0", "missing required"),
+    ('id = "second"', 'id = "first"', 32, "rules.1.id", "a second rule"),
+    ('id = "second"', 'id = "trust.unsigned"', 32, "rules.1.id", "program itself"),
+    ('id = "second"', 'id = "allow"', 32, "rules.1.id", "program itself"),
+    ('id = "second"', 'id = "Has Space"', 32, "rules.1.id", "matching regex"),
+    ("knock_out = false", "knock_out = true", 35, "rules.1.knock_out", "must be DENY"),
+    ("knock_out = false", "knockout = false", 35, "rules.1.knockout", "unknown field"),
+    ('"type_approval_rules", "nat', '"national_security_rules", "nat', 33, "rules.1.overlays", ""),
+    ('["type_approval_rules"]', "[]", 25, "rules.0.overlays", "length"),
+    ('["type_approval_rules"]', '["both"]', 25, "rules.0.overlays.0", "Invalid enum"),
+    ('field = "severity"', 'field = "severty"', 29, "rules.0.when.0.field", "Invalid enum"),
+    ('op = "at_least"', 'op = "matches"', 29, "rules.0.when.0.op", "Invalid enum"),
+    ('op = "at_least"', 'op = "prefix"', 29, "rules.0.when", "cannot be asked"),
+    ('value = "high" }', 'value = "grave" }', 29, "rules.0.when", "no severity"),
+    ('value = "high" }', "value = 3 }", 29, "rules.0.when.0.value", "Expected"),
+    ('value = ["a", "b"]', "value = []", 38, "rules.1.when", "not empty"),
+    ('value = ["a", "b"]', 'value = "a"', 38, "rules.1.when", "list"),
+    ('value = ["a", "b"]', 'value = ["a", ""]', 38, "rules.1.when", "empty string"),
+    ("value = false }", 'value = "false" }', 38, "rules.1.when", "true or false"),
+    ('action = "remove it"', 'action = " "', 28, "rules.0.next", "empty"),
+    ('owner = "vendor"', 'owner = "nobody"', 28, "rules.0.next.owner", "Invalid enum"),
+    ("[[rules]]\n", "[[rules]\n", 23, "", ""),
 ]
 
 
@@ -200,7 +197,7 @@ def test_a_truncated_policy_never_loads_in_part(end):
     except InputFileError:
         return
     whole = parse(TEXT)
-    assert end >= TEXT.index('[[rules]]\nid = "second"') - 1
+    assert end >= TEXT.index('\n\n[[rules]]\nid = "second"')
     rules = whole.policy.rules[: len(loaded.policy.rules)]
     assert loaded.policy == msgspec.structs.replace(whole.policy, rules=rules)
     assert loaded.sha256 != whole.sha256
@@ -208,7 +205,7 @@ def test_a_truncated_policy_never_loads_in_part(end):
 
 def _required(values, path=()):
     """Yield the path of each key of TEXT that a policy must have."""
-    optional = {("strength",), ("unexplained", "entropy_milli")}
+    optional = {("strength",), ("unexplained_entropy_milli",)}
     for key, value in values.items():
         here = (*path, key)
         if here not in optional and key not in ("knock_out", "strength"):
@@ -405,7 +402,7 @@ def test_a_mutated_policy_loads_whole_or_is_refused(at, character):
         error = refusal
     else:
         assert isinstance(loaded.policy.rules[0], Rule)
-        assert loaded.policy.unexplained.entropy_milli <= 7200
+        assert loaded.policy.unexplained_entropy_milli <= 7200
         return
     assert error.line is None or 1 <= error.line <= TEXT.count("\n") + 2
     assert error.why
@@ -420,3 +417,42 @@ def test_a_named_file_comes_before_the_class(tmp_path):
     assert select_policy("meter", None, None).label == "builtin-meter 1"
     with pytest.raises(InputFileError):
         select_policy("meter", None, tmp_path / "absent.toml")
+
+
+def test_an_ad_hoc_policy_states_only_what_differs(tmp_path):
+    path = tmp_path / "lab.toml"
+    path.write_text(
+        "unexplained_max_bytes = 7\n[signatures]\nrequired = false\nreason = 'a test'\n"
+    )
+    loaded = select_policy("meter", None, path)
+    meter = load_class("meter")
+    assert loaded.policy.rules == meter.policy.rules
+    assert loaded.policy.device == "meter"
+    assert loaded.policy.unexplained_max_bytes == 7
+    assert not loaded.policy.signatures.required
+    assert loaded.policy.baseline.approved_required
+    assert loaded.sha256 not in (meter.sha256, sha256_of(path))
+
+
+def sha256_of(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "why"),
+    [
+        ("", "", "is empty"),
+        ("[signatures]\nrequired = false\n", "signatures.reason", "needs a reason"),
+        ("[signatures]\nrequired = 3\n", "signatures.required", "Expected `bool`"),
+        ("[signature]\nrequired = false\n", "signature", "unknown field"),
+        ("signatures = 4\n", "signatures", "Expected `object`"),
+        ("rules = []\n", "rules", "length >= 1"),
+    ],
+)
+def test_an_ad_hoc_policy_is_as_strict(text, key, why, tmp_path):
+    path = tmp_path / "lab.toml"
+    path.write_text(text)
+    with pytest.raises(InputFileError) as caught:
+        select_policy("meter", None, path)
+    assert caught.value.key == key
+    assert why in caught.value.why
