@@ -249,9 +249,9 @@ class _Classifier:
 
 
 def _by_region(ranges: Ranges, regions: tuple[Region, ...]) -> Iterator[tuple[Region, list[Range]]]:
-    """Yield each region with the part of ``ranges`` inside it; both are in order."""
+    """Yield each region with the part of ``ranges`` inside it; no byte is yielded twice."""
     waiting = list(reversed(ranges))
-    for region in regions:
+    for region in sorted(regions, key=lambda one: (one.start, one.end)):
         inside = _take(waiting, region.start, region.end)
         if inside:
             yield region, inside

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fwverify.model import Placed
-from fwverify.verify.ranges import Ranges, common, normal, through, total, without
+from fwverify.verify.ranges import Ranges, common, normal, through, without
 
 DATA_FORMATS: Final = frozenset(
     (
@@ -95,7 +95,7 @@ def _runs(placed: Placed) -> bool:
     """Return whether a leaf may be run, judged by what is known of it."""
     if placed.node.kind not in ("file", "stream"):
         return False
-    return not placed.node.size == 0 and not is_data(placed)
+    return placed.node.size != 0 and not is_data(placed)
 
 
 def is_data(placed: Placed) -> bool:
@@ -171,11 +171,15 @@ def wholly_covered(tree: Tree, ranges: tuple[Ranges, ...]) -> frozenset[int]:
     found: set[int] = set()
     for index in reversed(tree.order):  # parents first
         placed = tree.nodes[index]
-        if not tree.size(index) or ranges[index] == tree.whole(index):
-            found.add(index)
-        elif placed.parent is not None and (
-            placed.parent in found
-            or (placed.extents and total(without(placed.extents, ranges[placed.parent])) == 0)
-        ):
+        own = not tree.size(index) or ranges[index] == tree.whole(index)
+        if own or _covered_from_above(placed, ranges, found):
             found.add(index)
     return frozenset(found)
+
+
+def _covered_from_above(placed: Placed, ranges: tuple[Ranges, ...], found: set[int]) -> bool:
+    if placed.parent is None:
+        return False
+    if placed.parent in found:
+        return True
+    return bool(placed.extents) and not without(placed.extents, ranges[placed.parent])

@@ -44,8 +44,10 @@ MAX_FILE_BYTES: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True)
 class TrustStore:
-    """A trust store in force. ``sha256`` is over all its files; ``rules`` stand in
-    the order of vendors and of their files."""
+    """A trust store in force.
+
+    ``sha256`` is over all its files; ``rules`` stand in the order of vendors and files.
+    """
 
     sha256: str
     floors: Floors
@@ -96,7 +98,8 @@ def select_rule(store: TrustStore, vendor: str, product: str) -> Rule | None:
 def ad_hoc_rule(keys: tuple[Path, ...], anchors: tuple[Path, ...]) -> Rule:
     """Return the rule of ``--key`` and ``--anchor``: one signer, all executable bytes covered.
 
-    It allows every scheme and every profile of the store in force. Raises ``KeyFormatError`` and ``InputFileError`` for unusable files.
+    It allows every scheme and every profile of the store in force. Raises
+    ``KeyFormatError`` and ``InputFileError`` for unusable files.
     """
     found: dict[str, PublicKey] = {}
     for path in keys:
