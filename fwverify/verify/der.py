@@ -145,5 +145,6 @@ LIBRARY_ERRORS: Final = (
     OverflowError,
     RecursionError,
     NotImplementedError,
+    UnboundLocalError,
 )
 """What ``asn1crypto`` was seen to raise for hostile values; it has no error type of its own."""

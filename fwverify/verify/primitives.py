@@ -96,6 +96,23 @@ def pieces(content: Buffer, start: int = 0, end: int | None = None) -> Iterator[
         yield bytes(content[at : min(at + CHUNK_BYTES, stop)])
 
 
+def key_kind(public_key_spki: bytes) -> tuple[str, int]:
+    """Return the key's kind (``rsa``, ``ec``, ``other``) and its size in bits.
+
+    A key of fixed strength (Edwards, post-quantum) or cannot be read is
+    ``("other", 0)``: its strength is that of its algorithm.
+    """
+    try:
+        key = _load(public_key_spki)
+    except _Refused:
+        return "other", 0
+    if isinstance(key, rsa.RSAPublicKey):
+        return "rsa", key.key_size
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "ec", key.curve.key_size
+    return "other", 0
+
+
 def hash_of(digest: str, data: Iterable[bytes] | Buffer) -> bytes:
     """Return the digest of ``data``.
 
