@@ -23,7 +23,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from asn1crypto import crl as asn1_crl
 from asn1crypto import x509 as asn1_x509
@@ -398,7 +398,7 @@ def _has_unknown_key(body: bytes) -> bool:
     return False
 
 
-def _load_asn1(kind: type, body: bytes, name: str, what: str) -> object:
+def _load_asn1(kind: Any, body: bytes, name: str, what: str) -> Any:
     try:
         value = kind.load(body, strict=True)
         _walk(value)
@@ -409,6 +409,6 @@ def _load_asn1(kind: type, body: bytes, name: str, what: str) -> object:
     return value
 
 
-def _walk(value: object) -> None:
+def _walk(value: Any) -> None:
     """Parse the whole structure now: the library parses late and would fail later."""
-    _ = value.native  # type: ignore[attr-defined]
+    _ = value.native

@@ -24,7 +24,7 @@ from fwverify.reader import Malformed, Reader
 ARMOR_BEGIN: Final = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _ARMOR_END: Final = b"-----END PGP PUBLIC KEY BLOCK-----"
 
-_SECRET_KEY, _PUBLIC_KEY, _SECRET_SUBKEY = 5, 6, 7
+_SIGNATURE, _SECRET_KEY, _PUBLIC_KEY, _SECRET_SUBKEY = 2, 5, 6, 7
 _VERSION_4, _VERSION_6 = 4, 6
 _RSA: Final = (1, 3)
 _ECDSA, _EDDSA_LEGACY, _ED25519 = 19, 22, 27
@@ -47,6 +47,19 @@ def is_binary(data: bytes) -> bool:
 def is_secret(data: bytes) -> bool:
     """Return whether ``data`` begins with the framing of a secret key packet."""
     return _first_packet(data) in (_SECRET_KEY, _SECRET_SUBKEY)
+
+
+def is_signature(data: bytes) -> bool:
+    """Return whether ``data`` is armored signatures, or signature packets and nothing else."""
+    if data.lstrip().startswith(b"-----BEGIN PGP SIGNATURE-----"):
+        return True
+    try:
+        packets = tuple(_packets(data))
+    except Malformed:
+        return False
+    return bool(packets) and all(
+        tag == _SIGNATURE and body[:1] in (b"\x03", b"\x04", b"\x06") for tag, body in packets
+    )
 
 
 def _first_packet(data: bytes) -> int | None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -236,7 +237,7 @@ def _span(span: Span, size: int, values: dict[str, int], what: str) -> Range:
 
 def _refuse_overlap(layouted: Layouted) -> None:
     ordered = sorted((*layouted.signed, layouted.signature, *layouted.steering))
-    for (_, end), (start, _) in zip(ordered, ordered[1:], strict=False):
+    for (_, end), (start, _) in itertools.pairwise(ordered):
         if start < end:
             raise Malformed(start, "layout", "signed, signature and steering bytes overlap")
     if layouted.signature[1] - layouted.signature[0] > MAX_SIGNATURE_BYTES:

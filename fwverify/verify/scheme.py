@@ -123,3 +123,8 @@ class Scheme:
     limitations: str
     applies: Callable[[View], bool]
     verify: Callable[[View, Material], tuple[Signed, ...]]
+
+
+def whole(content: Buffer) -> tuple[Range, ...]:
+    """Return the range over all of ``content``; none for an empty one."""
+    return ((0, len(content)),) if len(content) else ()

@@ -113,13 +113,13 @@ def judge(signed: Signed, floors: Floors, at: datetime) -> Strength:
 
 
 def _algorithm_faults(signed: Signed, floors: Floors, at: datetime) -> list[str]:
-    faults = []
     allowed = [one for one in floors.algorithm if one.name == signed.algorithm]
-    if not allowed:
-        faults.append(f"algorithm {signed.algorithm} is not allowed")
-    for one in allowed:
-        if one.not_after is not None and at.date() > one.not_after:
-            faults.append(f"algorithm {one.name} was allowed until {one.not_after}")
+    faults = [] if allowed else [f"algorithm {signed.algorithm} is not allowed"]
+    faults += [
+        f"algorithm {one.name} was allowed until {one.not_after}"
+        for one in allowed
+        if one.not_after is not None and at.date() > one.not_after
+    ]
     if not signed.digest and signed.algorithm in SELF_HASHING:
         return faults
     if signed.digest not in floors.digests:
