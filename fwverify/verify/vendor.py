@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from asn1crypto import crl as asn1_crl
 from msgspec import Meta
@@ -17,17 +17,15 @@ from fwverify.canonical import sha256_hex
 from fwverify.model import _Value as Value
 from fwverify.strict import InputFileError, line_of, load_toml, read_bounded
 from fwverify.verify.keys import KeyFormatError, PublicKey, read_anchors, read_keys
-from fwverify.verify.profiles import SCHEME_PREFIX, Profile
+from fwverify.verify.profiles import SCHEME_PREFIX, TRAILER_PROFILE, Profile
 from fwverify.verify.rules import KeyEntry, RootEntry, Rule, Threshold
+from fwverify.verify.schemes import SCHEMES
 
 Text = Annotated[str, Meta(min_length=1, pattern=r"\S")]
 Id = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Moment = Annotated[datetime, Meta(tz=True)]
 Roles = Annotated[tuple[Id, ...], Meta(min_length=1)]
-
-KNOWN_SCHEMES: Final = ("raw", "minisign", "cms-detached", "cms-attached", "rauc")
-"""Schemes a rule may name, besides ``profile:<id>``."""
 
 
 class KeyTable(Value, frozen=True, kw_only=True):
@@ -240,8 +238,9 @@ def _profiles(
     path: Path, where: list[str | int], schemes: tuple[str, ...], profiles: tuple[Profile, ...]
 ) -> tuple[Profile, ...]:
     known = {profile.scheme: profile for profile in profiles}
+    names = {scheme.name for scheme in SCHEMES} - {TRAILER_PROFILE.name}
     for scheme in schemes:
-        if scheme not in known and scheme not in KNOWN_SCHEMES:
+        if scheme not in known and scheme not in names:
             kind = "profile" if scheme.startswith(SCHEME_PREFIX) else "scheme"
             raise _error(path, where, f"{scheme} is no {kind} that is known")
     return tuple(known[scheme] for scheme in schemes if scheme in known)

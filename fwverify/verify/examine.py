@@ -1,0 +1,145 @@
+"""Every scheme over every node: what signatures there are and what each shows.
+
+Guarantees: each node with content is shown to each embedded scheme; each signature
+member is shown, one at a time, beside the files it may belong to; a signature member
+that no scheme reads, and content that is not in the store, become a ``Problem``, never
+silence. Bytes are read from the content-addressed store alone.
+
+Which file a signature member belongs to is decided by name (``fw.bin.sig`` or
+``fw.sig`` for ``fw.bin``), else it is shown to every file of the set. A signature cannot
+hold over a file it does not belong to, so trying more is safe; where it holds for one
+file, its failing for the others says nothing and is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from fwverify import paths
+from fwverify.intake import submitted
+from fwverify.model import Member, Placed, Problem, Subject, Unpacked
+from fwverify.reader import Buffer
+from fwverify.store import Store
+from fwverify.verify.scheme import Material, Scheme, Signed, View
+from fwverify.verify.schemes import DETACHED, EMBEDDED
+from fwverify.verify.tree import Tree
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One signature, and the signature member it came from where it is detached."""
+
+    signed: Signed
+    member: str | None = None
+
+
+@dataclass(frozen=True)
+class Examination:
+    """All signatures, in the order of nodes, members and schemes."""
+
+    found: tuple[Examined, ...]
+    problems: tuple[Problem, ...]
+
+
+def examine(
+    subject: Subject, unpacked: Unpacked, tree: Tree, store: Store, material: Material
+) -> Examination:
+    """Return every signature of the update and what it shows under ``material``."""
+    found: list[Examined] = []
+    problems: list[Problem] = []
+    members = {m.path for m in subject.members if m.role == "signature"}
+    for placed in unpacked.nodes:
+        if placed.node.sha256 is None or not placed.node.size or placed.node.path in members:
+            continue
+        if placed.node.sha256 not in store:
+            text = "its content is not in the store: signatures in it cannot be looked for"
+            problems.append(_problem("verify.content_missing", placed.node.path, text))
+            continue
+        with store.view(placed.node.sha256) as content:
+            view = _view(placed, content, (), tree, store)
+            found.extend(Examined(signed) for signed in _run(EMBEDDED, view, material))
+    for member in subject.members:
+        if member.role == "signature" and member.sha256 is not None:
+            results = _examine_member(member, subject, tree, store, material)
+            found.extend(results)
+            if not results:
+                text = "the signature file belongs to no file here, or no scheme reads it"
+                problems.append(_problem("signature.unverifiable", member.path, text))
+    return Examination(tuple(found), tuple(problems))
+
+
+def _examine_member(
+    member: Member, subject: Subject, tree: Tree, store: Store, material: Material
+) -> tuple[Examined, ...]:
+    if member.sha256 is None or member.sha256 not in store:
+        return ()
+    detached = ((member.path, store.read(member.sha256)),)
+    results: list[Examined] = []
+    for target in targets(member, subject):
+        index = tree.by_path.get(target.path)
+        if index is None or target.sha256 is None or target.sha256 not in store:
+            continue
+        with store.view(target.sha256) as content:
+            view = _view(tree.nodes[index], content, detached, tree, store)
+            results.extend(
+                Examined(signed, member.path) for signed in _run(DETACHED, view, material)
+            )
+    return _telling(tuple(results))
+
+
+def targets(member: Member, subject: Subject) -> tuple[Member, ...]:
+    """Return the files that the signature ``member`` may belong to."""
+    candidates = tuple(one for one in submitted(subject) if one.role != "signature")
+    if subject.kind == "file":
+        return candidates
+    stem = str(PurePosixPath(member.path).with_suffix(""))
+    named = tuple(
+        one
+        for one in candidates
+        if one.path == stem or str(PurePosixPath(one.path).with_suffix("")) == stem
+    )
+    exact = tuple(one for one in named if one.path == stem)
+    return exact or named or candidates
+
+
+def _telling(results: tuple[Examined, ...]) -> tuple[Examined, ...]:
+    """Return what a member shows: where it holds, else its first failure."""
+    paths_held = {one.signed.path for one in results if one.signed.authentic == "pass"}
+    if paths_held:
+        return tuple(one for one in results if one.signed.path in paths_held)
+    first = {one.signed.path for one in results[:1]}
+    return tuple(one for one in results if one.signed.path in first)
+
+
+def _run(schemes: tuple[Scheme, ...], view: View, material: Material) -> tuple[Signed, ...]:
+    return tuple(
+        signed
+        for scheme in schemes
+        if scheme.applies(view)
+        for signed in scheme.verify(view, material)
+    )
+
+
+def _view(
+    placed: Placed,
+    content: Buffer,
+    detached: tuple[tuple[str, bytes], ...],
+    tree: Tree,
+    store: Store,
+) -> View:
+    def child(entry: str) -> str | None:
+        index = tree.by_path.get(paths.join(placed.node.path, entry))
+        return None if index is None else tree.nodes[index].node.sha256
+
+    def read(entry: str) -> bytes:
+        digest = child(entry)
+        if digest is None:
+            raise KeyError(entry)
+        return store.read(digest)
+
+    return View(placed=placed, content=content, detached=detached, child=child, read=read)
+
+
+def _problem(code: str, path: str, text: str) -> Problem:
+    return Problem(code=code, path=path, text=text)

@@ -1,0 +1,181 @@
+"""One signature against the rule: the five axes, and the reasons in words.
+
+Guarantees: no axis is better than the one before it allows (what is not authentic is
+not trusted); without a rule nothing is trusted; a signature carries the rule only where
+it is authentic, trusted, strong, of an allowed scheme, by a key with a role, and not by
+a publicly known key.
+
+``covered`` asks whether the signature reaches every byte of *its own node* that may run;
+the whole update's coverage is ``fwverify.verify.coverage``. ``fresh`` is
+``not-applicable`` unless the rule names a rollback field; the highest accepted version
+lives in the ledger, so then it is ``unverifiable`` here and said so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from asn1crypto import x509 as asn1_x509
+
+from fwverify.model import Axes, Axis, SignatureResult
+from fwverify.verify import strength
+from fwverify.verify.coverage import Marks, of_node
+from fwverify.verify.examine import Examined
+from fwverify.verify.keys import identity_of
+from fwverify.verify.known_bad import KnownBad
+from fwverify.verify.ranges import normal, without
+from fwverify.verify.rules import Rule
+from fwverify.verify.scheme import Signed
+from fwverify.verify.strength import Floors
+from fwverify.verify.tree import Claim, Tree, covered
+
+_LIBRARY_ERRORS = (ValueError, TypeError, KeyError)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A signature with its axes. ``counts`` and ``carries`` are explained in the module.
+
+    ``identity`` makes two signatures by one key the same signer; ``state`` is the key's
+    or certificate's (``usable``, ``expired``, …); ``member`` is the detached signature.
+    """
+
+    signed: Signed
+    result: SignatureResult
+    member: str | None
+    identity: str | None
+    roles: tuple[str, ...]
+    state: str
+
+    @property
+    def authentic(self) -> bool:
+        """Whether the mathematics holds."""
+        return self.result.axes.authentic == "pass"
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts for coverage: authentic and trusted."""
+        return self.authentic and self.result.axes.trusted == "pass"
+
+    @property
+    def carries(self) -> bool:
+        """Whether it may satisfy the rule."""
+        strong = self.result.axes.strong == "pass"
+        return self.counts and strong and self.result.known_bad is None
+
+    def claim(self) -> Claim:
+        """Return the bytes it vouches for."""
+        contents = tuple(vouch.sha256 for vouch in self.signed.vouches)
+        return Claim(self.signed.path, normal(self.signed.covered), contents)
+
+
+def judge(
+    examined: Examined,
+    tree: Tree,
+    rule: Rule | None,
+    floors: Floors,
+    known_bad: KnownBad,
+    at: datetime,
+) -> Judged:
+    """Return the signature with its axes under ``rule`` at ``at``."""
+    signed = examined.signed
+    state = _state(signed, rule, at)
+    roles = rule.roles_of(signed.key_id, signed.chain) if rule else ()
+    trusted, why = _trusted(signed, tree, rule, roles)
+    strong = _strong(signed, floors, at)
+    bad = known_bad.look_up(signed.spki, signed.chain)
+    reasons = [signed.reason, why, *strong.reasons]
+    if bad:
+        reasons.append(bad)
+    axes = Axes(
+        authentic=signed.authentic,
+        trusted=trusted,
+        covered=_covered(signed, tree),
+        strong=strong.axis,
+        fresh="unverifiable" if rule and rule.rollback_field else "not-applicable",
+    )
+    identity = identity_of(signed.spki) if signed.spki is not None else None
+    result = SignatureResult(
+        path=signed.path,
+        scheme=signed.scheme,
+        signer=signed.signer,
+        key_sha256=identity,
+        axes=axes,
+        covered=normal(signed.covered),
+        vouches=tuple(sorted(signed.vouches, key=lambda one: (one.path, one.sha256, one.via))),
+        known_bad=bad,
+        reason="; ".join(dict.fromkeys(reason for reason in reasons if reason)),
+    )
+    return Judged(signed, result, examined.member, identity, roles, state)
+
+
+def _trusted(
+    signed: Signed, tree: Tree, rule: Rule | None, roles: tuple[str, ...]
+) -> tuple[Axis, str]:
+    if signed.authentic != "pass":
+        return ("unverifiable" if signed.authentic == "unverifiable" else "fail"), ""
+    if rule is None:
+        return "fail", "no trust rule applies"
+    if signed.trusted != "pass":
+        return signed.trusted, "; ".join(rule.notes)
+    index = tree.by_path.get(signed.path)
+    format_name = tree.nodes[index].node.format if index is not None else None
+    if not rule.allows(signed.scheme, format_name):
+        return "fail", f"the rule does not allow {signed.scheme} on {format_name or 'this'}"
+    if not roles:
+        return "fail", "its key or anchor has no role in the rule"
+    if rule.timestamp_required and signed.stamped_at is None:
+        return "fail", "the rule demands a trusted time stamp"
+    return "pass", ""
+
+
+def _strong(signed: Signed, floors: Floors, at: datetime) -> strength.Strength:
+    if signed.authentic == "pass":
+        return strength.judge(signed, floors, at)
+    axis: Axis = "unverifiable" if signed.authentic == "unverifiable" else "not-applicable"
+    return strength.Strength(axis, ())
+
+
+def _covered(signed: Signed, tree: Tree) -> Axis:
+    """Return whether the signature reaches every byte of its node that may run."""
+    if signed.authentic != "pass":
+        return "unverifiable" if signed.authentic == "unverifiable" else "not-applicable"
+    index = tree.by_path.get(signed.path)
+    if index is None:
+        return "fail"
+    reached = (*signed.covered, *signed.container, *signed.steering)
+    if not without(tree.whole(index), reached):
+        return "pass"
+    contents = tuple(vouch.sha256 for vouch in signed.vouches)
+    marks = Marks(
+        covered=covered(tree, (Claim(signed.path, normal(signed.covered), contents),)),
+        containers={index: normal(signed.container)},
+        steering={index: normal(signed.steering)},
+        signature_members={},
+    )
+    segments = of_node(tree, marks, index)
+    return "fail" if any(one.kind == "unsigned_executable" for one in segments) else "pass"
+
+
+def _state(signed: Signed, rule: Rule | None, at: datetime) -> str:
+    """Return the state of the key, or of the first certificate of the chain that is not valid."""
+    entry = rule.key(signed.key_id) if rule else None
+    if entry is not None:
+        return entry.state(at)
+    for encoded in signed.chain:
+        state = _certificate_state(encoded, at)
+        if state != "usable":
+            return state
+    return "usable"
+
+
+def _certificate_state(encoded: bytes, at: datetime) -> str:
+    try:
+        certificate = asn1_x509.Certificate.load(encoded)
+        start, end = certificate.not_valid_before, certificate.not_valid_after
+    except _LIBRARY_ERRORS:
+        return "usable"  # the chain's own verdict stands
+    if at > end.astimezone(UTC):
+        return "expired"
+    return "not yet valid" if at < start.astimezone(UTC) else "usable"
