@@ -58,7 +58,8 @@ def _compile(
             *(*target, *_COMMON, *definitions, "-o", str(output), *sources),
         ],
         cwd=SOURCES,
-        env=os.environ | {f"ZIG_{kind}_CACHE_DIR": str(work / kind) for kind in ("GLOBAL", "LOCAL")},
+        env=os.environ
+        | {f"ZIG_{kind}_CACHE_DIR": str(work / kind) for kind in ("GLOBAL", "LOCAL")},
         check=True,
         timeout=_DEADLINE_SECONDS,
         stdin=subprocess.DEVNULL,
