@@ -13,7 +13,7 @@ test: samples
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
-	@$(PYTHON_IN_VENV) -m pytest -n $(PYTEST_JOBS) $(PYTEST_FLAGS)
+	@$(PYTHON_IN_VENV) -m pytest -n $(PYTEST_JOBS) --dist loadfile $(PYTEST_FLAGS)
 
 environment:
 	@sh .ci/environment

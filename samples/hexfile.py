@@ -13,13 +13,15 @@ def write_hex(address: int, data: bytes, *, start: int) -> bytes:
     """Return ``data`` as records from ``address`` on, with ``start`` as the entry point."""
     lines = []
     bank = None
-    for at in range(address, address + len(data), _RECORD_BYTES):
+    at, end = address, address + len(data)
+    while at < end:
         if at // _BANK_BYTES != bank:
             bank = at // _BANK_BYTES
             lines.append(_record(_UPPER_ADDRESS, 0, bank.to_bytes(2, "big")))
-        room = min(_RECORD_BYTES, _BANK_BYTES - at % _BANK_BYTES)
-        piece = data[at - address : at - address + room]
-        lines.append(_record(_DATA, at % _BANK_BYTES, piece))
+        # No record reaches over the end of its 64 KiB bank.
+        stop = min(at + _RECORD_BYTES, (bank + 1) * _BANK_BYTES, end)
+        lines.append(_record(_DATA, at % _BANK_BYTES, data[at - address : stop - address]))
+        at = stop
     lines.append(_record(_START, 0, start.to_bytes(4, "big")))
     lines.append(_record(_END, 0, b""))
     return b"".join(lines)

@@ -152,7 +152,7 @@ def detached_cms(issuer: Issuer, data: bytes) -> bytes:
     Signed are content type, message digest and the fixed signing time; the signer's
     certificate is embedded and the root is not.
     """
-    certificate = asn1_x509.Certificate.load(_der(issuer.certificate))
+    certificate = asn1_x509.Certificate.load(der(issuer.certificate))
     attributes = cms.CMSAttributes(
         [
             {"type": "content_type", "values": ["data"]},
@@ -191,7 +191,8 @@ def detached_cms(issuer: Issuer, data: bytes) -> bytes:
     return encoded
 
 
-def _der(certificate: x509.Certificate) -> bytes:
+def der(certificate: x509.Certificate) -> bytes:
+    """Return ``certificate`` as DER."""
     return certificate.public_bytes(serialization.Encoding.DER)
 
 

@@ -67,6 +67,11 @@ def _compile(
     return output.read_bytes()
 
 
+def _caches(work: Path) -> dict[str, str]:
+    """Return where the compiler keeps what it makes, unless the environment says otherwise."""
+    return {f"ZIG_{kind}_CACHE_DIR": str(work / kind) for kind in ("GLOBAL", "LOCAL")}
+
+
 def _flash(elf: bytes) -> tuple[int, bytes]:
     """Return address and bytes of the one loaded segment with content (32-bit LE ELF).
 

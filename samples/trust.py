@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from samples.signing import NOT_AFTER, NOT_BEFORE, Issuer, pem, public_pem, spki
+from samples.signing import NOT_AFTER, NOT_BEFORE, Issuer, der, pem, public_pem, spki
+
+_MOMENT: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def build(
@@ -32,13 +35,57 @@ def _write(file: Path, content: bytes) -> None:
     file.write_bytes(content)
 
 
-def _pin(key: ec.EllipticCurvePrivateKey) -> str:
-    return hashlib.sha256(spki(key)).hexdigest()
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _vehicle(issuer: Issuer) -> str:
-    return ""
+    return f"""\
+# Whom the samples' telematics unit is accepted from.
+schema = "fwverify.vendor/1"
+vendor = "norden-vehicles"
+title = "Norden Vehicles (made up)"
+
+[[root]]
+id = "release-root"
+file = "roots/release-root.pem"
+sha256 = "{_digest(der(issuer.root))}"
+use = "code"
+roles = ["release"]
+added_by = "A. Approver"
+approved_by = "B. Second"
+
+[[rule]]
+id = "telematics"
+products = ["telematics-unit"]
+schemes = ["rauc"]
+coverage = "all"
+roles = [{{ role = "release", threshold = 1 }}]
+"""
 
 
 def _meter(key: ec.EllipticCurvePrivateKey) -> str:
-    return ""
+    return f"""\
+# Whom the samples' household meter is accepted from.
+schema = "fwverify.vendor/1"
+vendor = "norden-meters"
+title = "Norden Meters (made up)"
+
+[[key]]
+id = "release"
+file = "keys/release.pem"
+spki_sha256 = "{_digest(spki(key))}"
+roles = ["release"]
+not_before = {NOT_BEFORE:{_MOMENT}}
+not_after = {NOT_AFTER:{_MOMENT}}
+added_by = "A. Approver"
+approved_by = "B. Second"
+
+[[rule]]
+id = "household"
+products = ["household-meter"]
+schemes = ["raw"]
+algorithms = ["ecdsa"]
+coverage = "all"
+roles = [{{ role = "release", threshold = 1 }}]
+"""
