@@ -47,10 +47,11 @@ from fwverify.model import (
 )
 from fwverify.policy.decide import decide
 from fwverify.policy.facts import Facts
-from fwverify.policy.model import Policy
+from fwverify.policy.model import LoadedPolicy
 from fwverify.store import Store
 from fwverify.tools import tool_versions
-from fwverify.unpack import unexplained_findings, unpack, with_signatures
+from fwverify.unpack import unpack
+from fwverify.unpack.classes import unexplained_findings, with_signatures
 from fwverify.verify import verify
 from fwverify.verify.rules import Rule
 from fwverify.verify.trust import TrustStore
@@ -100,7 +101,7 @@ class Means:
     rules: RuleSet
     trust: TrustStore
     rule: Rule | None
-    policy: Policy | None
+    policy: LoadedPolicy | None
     config_sha256: str | None
     ad_hoc: tuple[str, ...] = ()
     known: Known | None = None
@@ -128,12 +129,12 @@ def inspect(question: Question, means: Means, wanted: frozenset[StageName] = EVE
     arguments that cannot be opened; never for what is in them.
     """
     outputs = _run_stages(question, means, wanted)
-    findings = _all_findings(outputs)
+    findings = _all_findings(outputs, means.store)
     decision: Decision | None = None
     stages = outputs.stages
     if "decide" in wanted and means.policy is not None:
         means.announce("decide")
-        decision = decide(_facts(outputs, findings, means), means.policy)
+        decision = decide(_facts(outputs, findings, means), means.policy.policy)
         stages = msgspec.structs.replace(stages, decide=Stage(status="complete"))
     return seal(_report(question, means, outputs, findings, stages, decision))
 
@@ -167,7 +168,7 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
         means,
         wanted,
     )
-    unpacked = with_signatures(unpacked, verified.containers, subject)
+    unpacked = with_signatures(unpacked, verified.containers, subject, means.store)
     analysed, analyse_stage = _stage(
         "analyse",
         lambda: analyse(unpacked, means.store, means.pool, means.rules, means.limits),
@@ -220,13 +221,13 @@ def _status(problems: Iterable[Problem]) -> Stage:
     return Stage(status="incomplete" if ordered else "complete", problems=ordered)
 
 
-def _all_findings(outputs: _Outputs) -> tuple[Finding, ...]:
+def _all_findings(outputs: _Outputs, store: Store) -> tuple[Finding, ...]:
     """Return the findings of every stage, those of the baseline marked."""
     compared = outputs.compared
     known = compared.known if compared else frozenset()
     merged = {
         *outputs.unpacked.findings,
-        *unexplained_findings(outputs.unpacked),
+        *unexplained_findings(outputs.unpacked, store),
         *outputs.verified.findings,
         *outputs.analysed.findings,
         *(compared.findings if compared else ()),
@@ -254,10 +255,14 @@ def _facts(outputs: _Outputs, findings: tuple[Finding, ...], means: Means) -> Fa
         stages=outputs.stages,
         unpacked=outputs.unpacked,
         verified=outputs.verified,
-        findings=findings,
+        analysed=outputs.analysed,
         compared=outputs.compared,
         baseline=means.known.baseline if means.known else None,
+        findings=findings,
         ad_hoc=means.ad_hoc,
+        trust_is_configured="--trust" not in means.ad_hoc,
+        policy_is_configured="--policy" not in means.ad_hoc,
+        policy_strength_applied=True,
     )
 
 

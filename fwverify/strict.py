@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -62,10 +63,13 @@ def load_toml(path: Path, kind: type[T]) -> T:
     return parse_toml(read_bounded(path), path, kind)
 
 
-def parse_toml(data: bytes, path: Path | str, kind: type[T]) -> T:
+def parse_toml(
+    data: bytes, path: Path | str, kind: type[T], base: Mapping[str, Any] | None = None
+) -> T:
     """Return the TOML text ``data`` as a ``kind``; ``path`` names it in errors.
 
-    Raises ``InputFileError``.
+    ``base`` supplies what the text leaves out, table by table. Raises
+    ``InputFileError``.
     """
     try:
         text = data.decode("utf-8")
@@ -78,12 +82,24 @@ def parse_toml(data: bytes, path: Path | str, kind: type[T]) -> T:
         place = _TOMLLIB_PLACE.search(message)
         line = int(place["line"]) if place else text.count("\n") + 1
         raise InputFileError(path, line, "", _TOMLLIB_PLACE.sub("", message)) from error
+    except RecursionError as error:
+        raise InputFileError(path, None, "", "nested too deeply") from error
     if not tree:
         raise InputFileError(path, None, "", "is empty")
     try:
-        return msgspec.convert(tree, kind)
+        return msgspec.convert(_over(base, tree) if base else tree, kind)
     except msgspec.ValidationError as error:
         raise _located(error, text, path) from error
+
+
+def _over(base: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``tree`` laid over ``base``; tables are merged, everything else replaced."""
+    merged = dict(base)
+    for key, value in tree.items():
+        below = base.get(key)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = {**below, **value} if both else value
+    return merged
 
 
 def _located(error: msgspec.ValidationError, text: str, path: Path | str) -> InputFileError:

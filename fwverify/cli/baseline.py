@@ -70,9 +70,10 @@ def approve(
                 kept,
                 vendor=case.vendor if case else "",
                 product=case.product if case else "",
-                context_sha256=case.context_sha256 if case else None,
                 submitter=(case.submitter if case else None) or "",
                 at=when,
+                version=case.version if case else None,
+                context_sha256=case.context_sha256 if case else None,
             )
         for person in people:
             opened.approve(ref, by=person, reason=reason, at=when)

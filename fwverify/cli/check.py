@@ -46,7 +46,7 @@ def check(
     case = common.read_case(options)
     when = common.moment(at)
     with common.means(options, case) as bare:
-        means = common.with_baseline(bare, baseline, options, when)
+        means = common.with_baseline(bare, baseline, options, case, when)
         question = Question(
             updates=updates,
             at=when,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+LEDGER_PREFIX = "ledger:"
+
 FILE = click.Path(path_type=Path)
 
 
@@ -178,6 +180,7 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
     import tempfile
 
     from fwverify.analyse.rules import load_rules
+    from fwverify.analyse.taxonomy import CAPABILITIES
     from fwverify.pipeline import Means
     from fwverify.policy.load import select_policy
     from fwverify.store import Store
@@ -202,7 +205,10 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
             trust=trust,
             rule=_rule(options, case, trust),
             policy=select_policy(
-                case.class_name if case else "generic", config.policies, options.policy
+                case.class_name if case else "generic",
+                config.policies,
+                options.policy,
+                CAPABILITIES,
             ),
             config_sha256=config.sha256,
             ad_hoc=options.ad_hoc(),
@@ -221,32 +227,53 @@ def _rule(options: Options, case: Case | None, trust: Any) -> Any:
     return select_rule(trust, case.vendor, case.product)
 
 
-def with_baseline(current: Means, reference: str | None, options: Options, at: datetime) -> Means:
+def with_baseline(
+    current: Means, reference: str | None, options: Options, case: Case | None, at: datetime
+) -> Means:
     """Return ``current`` with the baseline that ``reference`` names, analysed or looked up."""
     from dataclasses import replace
 
     if reference is None:
         return current
-    return replace(current, known=_known(current, reference, options, at))
+    if reference.startswith(LEDGER_PREFIX):
+        known = _approved(reference.removeprefix(LEDGER_PREFIX), options.ledger, case)
+    else:
+        known = _analysed(Path(reference), current, at)
+    return replace(current, known=known)
 
 
-def _known(current: Means, reference: str, options: Options, at: datetime) -> Known:
+def _analysed(path: Path, current: Means, at: datetime) -> Known:
     from fwverify.model import Baseline
     from fwverify.pipeline import Known, Question, profile
 
-    if not reference.startswith("ledger:"):
-        path = Path(reference)
-        if not path.exists():
-            raise click.UsageError(f"--baseline {reference}: no such file or folder")
-        kept = profile(Question(updates=(path,), at=at), current)
-        return Known(Baseline(ref=path.name, sha256=kept.subject.sha256, approved=False), kept)
-    with open_ledger(options.ledger) as ledger:
-        stored = ledger.get(reference.removeprefix("ledger:"))
-    subject = stored.profile.subject
-    return Known(
-        Baseline(ref=reference, sha256=subject.sha256, approved=stored.state == "approved"),
-        stored.profile,
-    )
+    if not path.exists():
+        raise click.UsageError(f"--baseline {path}: no such file or folder")
+    kept = profile(Question(updates=(path,), at=at), current)
+    return Known(Baseline(ref=path.name, sha256=kept.subject.sha256, approved=False), kept)
+
+
+def _approved(ref: str, url: str | None, case: Case | None) -> Known:
+    """Return the ledger's baseline ``ref`` for the product and context of ``case``.
+
+    An approval is bound to its deployment context: in another one it is void, and the
+    baseline counts as not approved. Another product's baseline is misuse.
+    """
+    import msgspec
+
+    from fwverify.pipeline import Known
+
+    with open_ledger(url) as ledger:
+        stored = ledger.get(ref)
+    entry = stored.entry
+    asked = (case.vendor, case.product) if case else ("", "")
+    if asked != (entry.vendor, entry.product):
+        raise click.UsageError(
+            f"--baseline {LEDGER_PREFIX}{ref} is of {entry.vendor} {entry.product}, "
+            f"the update is of {' '.join(asked).strip() or 'no vendor and product'}"
+        )
+    context = case.context_sha256 if case else None
+    approved = stored.baseline.approved and entry.context_sha256 == context
+    return Known(msgspec.structs.replace(stored.baseline, approved=approved), stored.profile)
 
 
 def open_ledger(url: str | None) -> Any:

@@ -90,7 +90,7 @@ def diff(old: Path, new: Path, output: str, exit_zero: bool, **rest: Any) -> Non
     options = common.Options(**rest)
     when = common.moment(None)
     with common.means(options, None) as bare:
-        means = common.with_baseline(bare, str(old), options, when)
+        means = common.with_baseline(bare, str(old), options, None, when)
         question = Question(updates=(new,), at=when)
         report = inspect(question, means, frozenset({"unpack", "analyse", "compare"}))
     common.print_report(report, output, render_diff)

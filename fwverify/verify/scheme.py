@@ -14,12 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from asn1crypto import crl as asn1_crl
 from asn1crypto import x509 as asn1_x509
 
 from fwverify.model import Axis, Placed, Vouch
 from fwverify.reader import Buffer
+
+if TYPE_CHECKING:
+    from fwverify.verify.profiles import Profile
 
 Range = tuple[int, int]
 
@@ -41,7 +45,8 @@ class Material:
 
     ``code_roots`` and ``time_roots`` are kept apart; ``pins`` are exact end-entity
     certificates; ``profiles`` are the data-driven trailer profiles the rule allows.
-    ``at`` is the verification time, aware, in UTC.
+    ``algorithms`` limits raw signatures to these (``ecdsa:sha256``); empty leaves those
+    natural for each key. ``at`` is the verification time, aware, in UTC.
     """
 
     at: datetime
@@ -52,6 +57,8 @@ class Material:
     crls: tuple[asn1_crl.CertificateList, ...] = ()
     require_crl: bool = False
     schemes: tuple[str, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    algorithms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ class Signed:
     bytes that decide how the rest is used. ``chain`` is leaf first, DER. ``digest``
     and ``algorithm`` are lower-case names (``sha256``; ``rsa-pkcs1v15``, ``rsa-pss``,
     ``ecdsa``, ``ed25519``, ``rsa-raw``). ``weak`` are weaknesses only the scheme can see.
+    ``stamped_at`` is the signing time that a trusted time stamp proves.
     """
 
     path: str
@@ -81,6 +89,7 @@ class Signed:
     chain: tuple[bytes, ...] = ()
     vouches: tuple[Vouch, ...] = ()
     weak: tuple[str, ...] = ()
+    stamped_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -114,3 +123,8 @@ class Scheme:
     limitations: str
     applies: Callable[[View], bool]
     verify: Callable[[View, Material], tuple[Signed, ...]]
+
+
+def whole(content: Buffer) -> tuple[Range, ...]:
+    """Return the range over all of ``content``; none for an empty one."""
+    return ((0, len(content)),) if len(content) else ()

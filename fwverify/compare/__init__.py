@@ -1,0 +1,18 @@
+"""The compare stage: what an update has that its approved baseline had not.
+
+Guarantees: every path of both sides ends in exactly one of unchanged, changed, added,
+removed or moved; nothing is dropped because it resembles something else (DETECTION,
+"Similarity thresholds hide implants"); a finding of the baseline counts as known only
+for the identical rule, capability, path and evidence; a baseline whose analysis was
+not complete, or was made with other rules, makes the comparison incomplete.
+
+What it does not do: pair paths by similarity, look inside functions, or judge. A file
+whose modification time alone differs is not reported as changed.
+"""
+
+from __future__ import annotations
+
+from fwverify.compare.profile import profile_of
+from fwverify.compare.stage import compare
+
+__all__ = ["compare", "profile_of"]

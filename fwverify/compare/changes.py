@@ -1,0 +1,163 @@
+"""In what two paired nodes differ, as sorted facts, and what follows from it.
+
+Guarantees: a difference in content, kind, size, mode, owner, link target, format or
+identity makes the pair changed; imports, libraries, sections and the other facts of the
+analysers are listed as added or removed. Modification times are not compared.
+
+Findings: ``compare.same_version_other_bytes``, ``compare.downgrade`` (R155 6.3) and
+``compare.setuid`` (R155 9.1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from fwverify.canonical import make_finding
+from fwverify.compare.pairing import Pair
+from fwverify.compare.versions import is_lower
+from fwverify.model import Changed, Fact, Finding, Node
+from fwverify.paths import SEPARATOR
+
+SETUID: Final = 0o4000
+SETGID: Final = 0o2000
+_IDENTITY_FIELDS: Final = ("vendor", "product", "version", "build", "arch")
+
+
+def changed(pair: Pair, old: tuple[Fact, ...], new: tuple[Fact, ...]) -> Changed | None:
+    """Return how ``pair`` differs, or None when nothing but its place does.
+
+    ``old`` and ``new`` are the analysers' facts of the two paths.
+    """
+    facts = [*_metadata(pair.old, pair.new), *_identity(pair)]
+    same_bytes = pair.old.sha256 == pair.new.sha256
+    if same_bytes and not facts:
+        return None
+    if pair.moved:
+        facts.append(Fact(kind="name", text=f"{pair.old.path} -> {pair.new.path}"))
+    facts.extend(_analysed(old, new))
+    return Changed(
+        path=pair.new.path,
+        old_sha256=pair.old.sha256,
+        new_sha256=pair.new.sha256,
+        facts=tuple(sorted(facts, key=lambda fact: (fact.kind, fact.text))),
+    )
+
+
+def _metadata(old: Node, new: Node) -> Iterator[Fact]:
+    rows = (
+        ("kind", old.kind, new.kind),
+        ("size", _bytes(old.size), _bytes(new.size)),
+        ("mode", _octal(old.mode), _octal(new.mode)),
+        ("owner", _owner(old), _owner(new)),
+        ("link", _text(old.link), _text(new.link)),
+        ("format", _text(old.format), _text(new.format)),
+    )
+    for kind, before, now in rows:
+        if before != now:
+            yield Fact(kind=kind, text=f"{before} -> {now}")
+
+
+def _identity(pair: Pair) -> Iterator[Fact]:
+    for name in _IDENTITY_FIELDS:
+        before, now = getattr(pair.old.identity, name), getattr(pair.new.identity, name)
+        if before != now:
+            yield Fact(kind=name, text=f"{_text(before)} -> {_text(now)}")
+    if same_version(pair):
+        yield Fact(
+            kind="same-version",
+            text=f"version string {pair.new.identity.version} unchanged while bytes changed",
+        )
+
+
+def _analysed(old: tuple[Fact, ...], new: tuple[Fact, ...]) -> Iterator[Fact]:
+    before, now = set(old), set(new)
+    for fact in now - before:
+        yield Fact(kind=f"{fact.kind} added", text=fact.text)
+    for fact in before - now:
+        yield Fact(kind=f"{fact.kind} removed", text=fact.text)
+
+
+def _text(value: str | None) -> str:
+    return "none" if value is None else value
+
+
+def _bytes(size: int | None) -> str:
+    return "unknown" if size is None else f"{size} bytes"
+
+
+def _octal(mode: int | None) -> str:
+    return "unknown" if mode is None else f"{mode:04o}"
+
+
+def _owner(node: Node) -> str:
+    return ":".join("unknown" if each is None else str(each) for each in (node.uid, node.gid))
+
+
+def same_version(pair: Pair) -> bool:
+    """Return whether the bytes changed and a stated version did not."""
+    version = pair.new.identity.version
+    return (
+        version is not None
+        and version == pair.old.identity.version
+        and pair.old.sha256 != pair.new.sha256
+    )
+
+
+def findings_of(pair: Pair) -> Iterator[Finding]:
+    """Yield what the pair's change means beyond its facts."""
+    if same_version(pair):
+        yield make_finding(
+            rule="compare.same_version_other_bytes",
+            path=pair.new.path,
+            text=f"the bytes changed while the version stayed {pair.new.identity.version}",
+            evidence=(
+                f"version:{pair.new.identity.version}",
+                f"old:{pair.old.sha256}",
+                f"new:{pair.new.sha256}",
+            ),
+            r155=("12.1",),
+        )
+    yield from _downgrade(pair)
+    yield from _privilege(pair.new, pair.old.mode)
+
+
+def _downgrade(pair: Pair) -> Iterator[Finding]:
+    """Yield a downgrade; a submitted member that goes back is graver than a part of it."""
+    old, new = pair.old.identity.version, pair.new.identity.version
+    if old is None or new is None or not is_lower(new, old):
+        return
+    yield make_finding(
+        rule="compare.downgrade",
+        path=pair.new.path,
+        text=f"version {new} is lower than the baseline's {old}",
+        severity="medium" if SEPARATOR in pair.new.path else "high",
+        evidence=(f"old-version:{old}", f"new-version:{new}"),
+        r155=("6.3",),
+    )
+
+
+def added_findings(node: Node) -> Iterator[Finding]:
+    """Yield what an added node means beyond being there."""
+    yield from _privilege(node, 0)
+
+
+def _privilege(new: Node, old_mode: int | None) -> Iterator[Finding]:
+    """Yield a set-user or set-group bit that was not there before, on a regular file."""
+    gained = (new.mode or 0) & ~(old_mode or 0) & (SETUID | SETGID)
+    if not gained or new.kind not in ("file", "hardlink", "stream"):
+        return
+    names = [name for name, bit in (("setuid", SETUID), ("setgid", SETGID)) if gained & bit]
+    yield make_finding(
+        rule="compare.setuid",
+        path=new.path,
+        text=f"gains {' and '.join(names)}; owner {_owner(new)}, mode {_octal(new.mode)}",
+        severity="high" if _root_gained(new, gained) else "medium",
+        evidence=(f"mode:{_octal(new.mode)}", f"owner:{_owner(new)}"),
+        r155=("9.1",),
+    )
+
+
+def _root_gained(node: Node, gained: int) -> bool:
+    """Say whether root is gained; an unknown owner counts as root."""
+    return bool((gained & SETUID and not node.uid) or (gained & SETGID and not node.gid))

@@ -1,0 +1,102 @@
+"""The compare stage put together; see the package for what it guarantees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from fwverify.compare import abilities, changes
+from fwverify.compare.declared import hold_against
+from fwverify.compare.pairing import Pairing, pair_nodes, pair_roots
+from fwverify.compare.profile import order
+from fwverify.model import Changed, Compared, Delta, Fact, Finding, Moved, Problem, Profile
+
+
+def compare(new: Profile, old: Profile, declared: tuple[str, ...] = ()) -> Compared:
+    """Return what ``new`` has that ``old`` had not, and the reverse.
+
+    ``declared`` are the vendor's declared changes (``declared.hold_against``). Paths are
+    the update's; the removed ones are the baseline's under the update's member names.
+    A baseline that is incomplete or was made with other rules gives a problem.
+    """
+    translate = pair_roots(new.subject, old.subject).translator()
+    pairing = pair_nodes(new.nodes, old.nodes, translate)
+    delta = _delta(new, old, pairing, translate)
+    paths = (
+        *delta.added,
+        *delta.removed,
+        *(each.path for each in delta.changed),
+        *(each.target for each in delta.moved),
+    )
+    undeclared, not_found = hold_against(declared, paths, delta.capabilities_added)
+    removed = abilities.capabilities(old) - abilities.capabilities(new)
+    return Compared(
+        delta=msgspec.structs.replace(delta, undeclared=undeclared, not_found=not_found),
+        capabilities_removed=tuple(sorted(removed)),
+        known=abilities.known_fingerprints(old.findings, translate),
+        findings=tuple(sorted(_findings(new, old, pairing, delta, translate), key=order)),
+        problems=tuple(_problems(new, old)),
+    )
+
+
+def _delta(new: Profile, old: Profile, pairing: Pairing, translate: Callable[[str], str]) -> Delta:
+    added = abilities.capabilities(new) - abilities.capabilities(old)
+    return Delta(
+        added=tuple(node.path for node in pairing.added),
+        removed=tuple(sorted(translate(node.path) for node in pairing.removed)),
+        changed=tuple(_changed(new, old, pairing)),
+        moved=tuple(
+            Moved(source=pair.old.path, target=pair.new.path, sha256=pair.new.sha256)
+            for pair in pairing.pairs
+            if pair.moved and pair.new.sha256 and pair.new.sha256 == pair.old.sha256
+        ),
+        capabilities_added=tuple(sorted(added)),
+        endpoints_added=abilities.endpoints_added(new, old),
+        services_added=abilities.services_added(new, old, translate),
+        accounts_added=abilities.accounts_added(new, old, translate),
+        keys_added=abilities.keys_added(new, old, translate),
+    )
+
+
+def _changed(new: Profile, old: Profile, pairing: Pairing) -> Iterator[Changed]:
+    before = {each.path: each.facts for each in old.facts}
+    now = {each.path: each.facts for each in new.facts}
+    nothing: tuple[Fact, ...] = ()
+    for pair in pairing.pairs:
+        change = changes.changed(
+            pair, before.get(pair.old.path, nothing), now.get(pair.new.path, nothing)
+        )
+        if change is not None:
+            yield change
+
+
+def _findings(
+    new: Profile,
+    old: Profile,
+    pairing: Pairing,
+    delta: Delta,
+    translate: Callable[[str], str],
+) -> Iterator[Finding]:
+    yield from abilities.capability_findings(new, old, translate)
+    yield from abilities.endpoint_findings(delta.endpoints_added)
+    yield from abilities.service_findings(delta.services_added)
+    yield from abilities.account_findings(delta.accounts_added)
+    yield from abilities.key_findings(delta.keys_added)
+    for pair in pairing.pairs:
+        yield from changes.findings_of(pair)
+    for node in pairing.added:
+        yield from changes.added_findings(node)
+
+
+def _problems(new: Profile, old: Profile) -> Iterator[Problem]:
+    name = old.subject.name
+    if not old.complete:
+        text = f"the analysis of the baseline {name} was not complete; examine it again"
+        yield Problem(code="baseline.incomplete", path="", text=text)
+    if old.rules_sha256 != new.rules_sha256:
+        text = (
+            f"the baseline {name} was analysed with rules {old.rules_sha256[:16]}, this update "
+            f"with {new.rules_sha256[:16]}; rescan the baseline"
+        )
+        yield Problem(code="baseline.rules_differ", path="", text=text)

@@ -1,0 +1,143 @@
+"""What the ledger takes and gives, and the checks on what people type.
+
+Guarantees: a person is one person however the name is capitalised, spaced or composed;
+names with invisible characters are refused, so that nobody approves twice under two
+spellings that look the same; times are RFC 3339 with an offset and kept in UTC.
+
+What it does not do: know whether a name belongs to whoever typed it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Final, Literal, TypeAlias
+
+from fwverify.model import Baseline, Digests, Profile, Sha256, Verdict, _Value
+
+REF_PREFIX: Final = "ledger:"
+REF_MAX_CHARACTERS: Final = 200
+TEXT_MAX_CHARACTERS: Final = 4_000
+_REF: Final = re.compile(r"[A-Za-z0-9._/@+-]+")
+_INVISIBLE: Final = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
+
+State: TypeAlias = Literal["provisional", "approved", "revoked"]
+ApprovalRole: TypeAlias = Literal["approver", "revoker"]
+
+
+class LedgerError(Exception):
+    """The ledger refuses: unknown reference, broken rule, damaged or foreign database."""
+
+
+class Approval(_Value, frozen=True, kw_only=True):
+    """One person's act on a baseline."""
+
+    ref: str
+    person: str
+    role: ApprovalRole
+    at: str
+    reason: str
+
+
+class Entry(_Value, frozen=True, kw_only=True):
+    """A baseline as a list shows it, without its profile."""
+
+    ref: str
+    vendor: str
+    product: str
+    version: str | None
+    subject_sha256: Sha256
+    profile_sha256: Sha256
+    context_sha256: Sha256 | None
+    state: State
+    submitted_by: str
+    created_at: str
+    approvals: tuple[Approval, ...]
+
+
+class Stored(_Value, frozen=True, kw_only=True):
+    """A baseline to compare with. ``baseline.ref`` starts with ``ledger:``."""
+
+    profile: Profile
+    baseline: Baseline
+    state: State
+    approvals: tuple[Approval, ...]
+    entry: Entry
+
+
+class VerdictEntry(_Value, frozen=True, kw_only=True):
+    """One verdict for the run log (EVIDENCE: bound to update, policy, trust, rules, time)."""
+
+    at: str
+    subject_sha256: Sha256
+    verdict: Verdict
+    core_sha256: Sha256
+    baseline: str | None
+    digests: Digests
+
+
+class LogHead(_Value, frozen=True, kw_only=True):
+    """The end of the run log: how many entries, and the hash of the last.
+
+    Whoever keeps a head elsewhere can tell later that the log only grew.
+    """
+
+    entries: int
+    hash: Sha256
+
+
+def checked_ref(ref: str) -> str:
+    """Return ``ref`` without the ``ledger:`` prefix.
+
+    Raises ``LedgerError`` when it is not made of ``[A-Za-z0-9._/@+-]`` alone.
+    """
+    bare = ref.removeprefix(REF_PREFIX)
+    if len(bare) > REF_MAX_CHARACTERS or not _REF.fullmatch(bare):
+        raise LedgerError(
+            f"{ref[:80]!r} is no baseline reference: letters, digits and ._/@+- only, "
+            f"at most {REF_MAX_CHARACTERS} characters"
+        )
+    return bare
+
+
+def checked_name(name: str) -> str:
+    """Return ``name`` composed and with single spaces; raises ``LedgerError`` if unusable."""
+    return _checked_line("name", name)
+
+
+def person_key(name: str) -> str:
+    """Return what two spellings of one person's name have in common."""
+    return unicodedata.normalize("NFKC", checked_name(name).casefold())
+
+
+def checked_reason(reason: str) -> str:
+    """Return ``reason`` in one line; an approval without one is refused."""
+    return _checked_line("reason", reason)
+
+
+def checked_label(what: str, text: str) -> str:
+    """Return the vendor, product or version ``text`` in one line."""
+    return _checked_line(what, text)
+
+
+def _checked_line(what: str, text: str) -> str:
+    line = " ".join(unicodedata.normalize("NFKC", text).split())
+    if not line:
+        raise LedgerError(f"the {what} is empty")
+    if len(line) > TEXT_MAX_CHARACTERS:
+        raise LedgerError(f"the {what} is longer than {TEXT_MAX_CHARACTERS} characters")
+    if any(unicodedata.category(each) in _INVISIBLE for each in line):
+        raise LedgerError(f"the {what} holds invisible characters: {line[:80]!a}")
+    return line
+
+
+def checked_at(at: str | datetime) -> str:
+    """Return the time ``at`` (RFC 3339) in UTC and whole seconds, ending in ``Z``."""
+    try:
+        moment = at if isinstance(at, datetime) else datetime.fromisoformat(at)
+    except ValueError as error:
+        raise LedgerError(f"{str(at)[:80]!r} is no RFC 3339 time") from error
+    if moment.tzinfo is None:
+        raise LedgerError(f"{at!s} names no time zone")
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

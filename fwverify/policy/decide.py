@@ -1,0 +1,116 @@
+"""The decide stage: every check over all facts, the worst reason wins.
+
+Guarantees (CONTRACT, "Verdicts"): ALLOW < REVIEW < INCOMPLETE < DENY per overlay and
+overall; ALLOW stands only where every check was silent, and then says what held; a
+check that cannot be evaluated is itself INCOMPLETE; equal facts give equal decisions,
+with reasons worst first, then by rule and text.
+
+What it does not do: waive. A person's release is kept apart and never rewrites this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from fwverify.model import Decision, Overlay, Reason, Verdict, Verdicts, worst
+from fwverify.policy import (
+    checks_context,
+    checks_findings,
+    checks_image,
+    checks_trust,
+)
+from fwverify.policy.conditions import ConditionError
+from fwverify.policy.facts import Facts
+from fwverify.policy.judged import Judged, judged
+from fwverify.policy.model import Policy
+
+Check = Callable[[Facts, Policy], Iterable[Judged]]
+
+CHECKS: tuple[Check, ...] = (
+    checks_image.stages_finished,
+    checks_image.stages_run,
+    checks_image.findings_present,
+    checks_image.something_submitted,
+    checks_image.nodes_complete,
+    checks_image.bytes_accounted,
+    checks_image.entropy_low,
+    checks_image.bytes_explained,
+    checks_trust.signed,
+    checks_trust.rule_present,
+    checks_trust.rule_satisfied,
+    checks_trust.signatures_valid,
+    checks_trust.keys_not_known_bad,
+    checks_trust.signatures_strong,
+    checks_trust.signatures_fresh,
+    checks_trust.signatures_verifiable,
+    checks_trust.nothing_attested,
+    checks_trust.executables_signed,
+    checks_trust.steering_signed,
+    checks_trust.coverage_accounted,
+    checks_context.baseline_present,
+    checks_context.baseline_approved,
+    checks_context.nothing_ad_hoc,
+    checks_context.trust_configured,
+    checks_context.policy_configured,
+    checks_context.strength_applied,
+    checks_findings.rules_of_policy,
+    checks_findings.otherwise,
+)
+
+_ALLOW_TEXT: Final = (
+    "every stage finished, every byte is accounted for, the trust rule is satisfied, and "
+    "nothing new against the baseline needs a person"
+)
+
+
+def decide(facts: Facts, policy: Policy) -> Decision:
+    """Return the decision over ``facts`` under ``policy``."""
+    results = [result for check in CHECKS for result in _run(check, facts, policy)]
+    if not results:
+        results = [_allow(facts)]
+    reasons = tuple(sorted((each.reason for each in results), key=_order))
+    verdicts = Verdicts(
+        type_approval_rules=_verdict(results, "type_approval_rules"),
+        national_security_rules=_verdict(results, "national_security_rules"),
+    )
+    return Decision(
+        verdict=worst((verdicts.type_approval_rules, verdicts.national_security_rules)),
+        verdicts=verdicts,
+        reasons=reasons,
+    )
+
+
+def _run(check: Check, facts: Facts, policy: Policy) -> tuple[Judged, ...]:
+    try:
+        return tuple(check(facts, policy))
+    except ConditionError as error:
+        return (
+            judged(
+                "decide.error",
+                Verdict.INCOMPLETE,
+                f"the policy could not be evaluated: {error}",
+                "policy",
+                "correct the policy",
+            ),
+        )
+
+
+def _verdict(results: list[Judged], overlay: Overlay) -> Verdict:
+    own = (each.reason.verdict for each in results if overlay in each.overlays)
+    return worst((Verdict.ALLOW, *own))
+
+
+def _order(reason: Reason) -> tuple[int, str, str]:
+    return -reason.verdict.rank, reason.rule, reason.text
+
+
+def _allow(facts: Facts) -> Judged:
+    reference = "none" if facts.baseline is None else facts.baseline.ref
+    return judged(
+        "allow",
+        Verdict.ALLOW,
+        f"{_ALLOW_TEXT}; baseline {reference}",
+        "approver",
+        "release it for the context that the baseline was approved for",
+    )

@@ -1,0 +1,89 @@
+"""What the decision is made from: the outputs of all stages and how they came about.
+
+Guarantees: nothing here has a default, so that a stage's output cannot be forgotten; an
+absent output is None and is judged as absent. A finding counts as known only when the
+comparison itself knows its fingerprint, whatever the finding says of itself.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fwverify.model import (
+    Analysed,
+    Baseline,
+    Compared,
+    Finding,
+    Stages,
+    Subject,
+    Unpacked,
+    Verified,
+    _Value,
+)
+
+
+class Facts(_Value, frozen=True, kw_only=True):
+    """Everything that ``decide`` may look at.
+
+    ``findings`` are those of all stages (``merged_findings``). ``ad_hoc`` are the
+    command-line options that steered this run, such as ``--key``. The last three say
+    whether trust store and policy are the operator's configured ones, and whether the
+    verify stage judged with the policy's own floors of strength.
+    """
+
+    subject: Subject
+    stages: Stages
+    unpacked: Unpacked | None
+    verified: Verified | None
+    analysed: Analysed | None
+    compared: Compared | None
+    baseline: Baseline | None
+    findings: tuple[Finding, ...]
+    ad_hoc: tuple[str, ...]
+    trust_is_configured: bool
+    policy_is_configured: bool
+    policy_strength_applied: bool
+
+
+def stage_findings(
+    unpacked: Unpacked | None,
+    verified: Verified | None,
+    analysed: Analysed | None,
+    compared: Compared | None,
+) -> tuple[Finding, ...]:
+    """Return the findings of the stages as they gave them, in stage order."""
+    outputs = (unpacked, verified, analysed, compared)
+    return tuple(each for output in outputs if output is not None for each in output.findings)
+
+
+def merged_findings(
+    unpacked: Unpacked | None,
+    verified: Verified | None,
+    analysed: Analysed | None,
+    compared: Compared | None,
+) -> tuple[Finding, ...]:
+    """Return all findings once, with ``in_baseline`` set, by path, offset and rule."""
+    known = frozenset() if compared is None else compared.known
+    unique = {
+        (each.fingerprint, each.offset, each.severity, each.confidence): msgspec.structs.replace(
+            each, in_baseline=each.fingerprint in known
+        )
+        for each in stage_findings(unpacked, verified, analysed, compared)
+    }
+    return tuple(sorted(unique.values(), key=_order))
+
+
+def _order(finding: Finding) -> tuple[str, int, str, str]:
+    offset = -1 if finding.offset is None else finding.offset
+    return finding.path, offset, finding.rule, finding.fingerprint
+
+
+def judged_findings(facts: Facts) -> tuple[Finding, ...]:
+    """Return ``facts.findings``, known only where finding and comparison both say so."""
+    known = frozenset() if facts.compared is None else facts.compared.known
+    return tuple(
+        msgspec.structs.replace(each, in_baseline=False)
+        if each.in_baseline and each.fingerprint not in known
+        else each
+        for each in facts.findings
+    )

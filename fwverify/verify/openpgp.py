@@ -1,0 +1,219 @@
+"""The primary public key out of an OpenPGP key file, and nothing more.
+
+Guarantees: only the framing and the primary key packets of versions 4 and 6 are read
+(RFC 9580, 4.2, 5.5.2, 6; RFC 4880 for the old framing); every length is checked before
+it is used; the key comes out as DER SubjectPublicKeyInfo by the library.
+
+Not checked: user ids, binding signatures, expiry and revocation; subkeys are left out.
+An operator who hands the file in says by that whose key it is; the key serves raw
+signatures only. OpenPGP signatures themselves are another scheme.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from typing import Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from fwverify.reader import Malformed, Reader
+
+ARMOR_BEGIN: Final = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
+_ARMOR_END: Final = b"-----END PGP PUBLIC KEY BLOCK-----"
+
+_SIGNATURE, _SECRET_KEY, _PUBLIC_KEY, _SECRET_SUBKEY = 2, 5, 6, 7
+_VERSION_4, _VERSION_6 = 4, 6
+_RSA: Final = (1, 3)
+_ECDSA, _EDDSA_LEGACY, _ED25519 = 19, 22, 27
+_ED25519_LEGACY_OID: Final = bytes.fromhex("2b06010401da470f01")
+_CURVES: Final[dict[bytes, ec.EllipticCurve]] = {
+    bytes.fromhex("2a8648ce3d030107"): ec.SECP256R1(),
+    bytes.fromhex("2b81040022"): ec.SECP384R1(),
+    bytes.fromhex("2b81040023"): ec.SECP521R1(),
+}
+_MAX_PACKETS: Final = 100_000
+_MAX_MPI_BITS: Final = 16_384
+_CRC24_INIT, _CRC24_POLY = 0xB704CE, 0x1864CFB
+
+
+def is_binary(data: bytes) -> bool:
+    """Return whether ``data`` begins with the framing of a version 4 or 6 public key packet."""
+    return _first_packet(data) == _PUBLIC_KEY
+
+
+def is_secret(data: bytes) -> bool:
+    """Return whether ``data`` begins with the framing of a secret key packet."""
+    return _first_packet(data) in (_SECRET_KEY, _SECRET_SUBKEY)
+
+
+def is_signature(data: bytes) -> bool:
+    """Return whether ``data`` is armored signatures, or signature packets and nothing else."""
+    if data.lstrip().startswith(b"-----BEGIN PGP SIGNATURE-----"):
+        return True
+    try:
+        packets = tuple(_packets(data))
+    except Malformed:
+        return False
+    return bool(packets) and all(
+        tag == _SIGNATURE and body[:1] in (b"\x03", b"\x04", b"\x06") for tag, body in packets
+    )
+
+
+def _first_packet(data: bytes) -> int | None:
+    """Return the tag of the first packet if it frames a key of a known version, else None."""
+    if len(data) < 8 or not data[0] & 0x80:
+        return None
+    try:
+        tag, body = next(_packets(data))
+    except Malformed:
+        return None
+    return tag if body[:1] in (b"\x04", b"\x06") else None
+
+
+def public_keys(data: bytes) -> tuple[bytes, ...]:
+    """Return the SPKI of each primary key in ``data``, armored or binary, in order.
+
+    Raises ``Malformed`` for broken armor or packets and for keys of another kind.
+    """
+    binary = _dearmor(data) if ARMOR_BEGIN in data else data
+    keys = []
+    for number, (tag, body) in enumerate(_packets(binary)):
+        if number >= _MAX_PACKETS:
+            raise Malformed(0, "openpgp.packets", f"more than {_MAX_PACKETS}")
+        if tag in (_SECRET_KEY, _SECRET_SUBKEY):
+            raise Malformed(0, "openpgp.tag", "a private key: give the public key")
+        if tag == _PUBLIC_KEY:
+            keys.append(_primary_key(body))
+    return tuple(keys)
+
+
+def _dearmor(data: bytes) -> bytes:
+    """Return the bytes inside the armor (RFC 9580, 6); the checksum counts where present."""
+    result = b""
+    at = 0
+    while (start := data.find(ARMOR_BEGIN, at)) >= 0:
+        end = data.find(_ARMOR_END, start)
+        if end < 0:
+            raise Malformed(start, "openpgp.armor", "is not closed")
+        result += _armor_body(data[start + len(ARMOR_BEGIN) : end], start)
+        at = end
+    return result
+
+
+def _armor_body(text: bytes, offset: int) -> bytes:
+    lines = [line.strip() for line in text.splitlines()][1:]
+    if b"" not in lines:
+        raise Malformed(offset, "openpgp.armor", "has no empty line after its headers")
+    content = [line for line in lines[lines.index(b"") + 1 :] if line]
+    checksum = content.pop()[1:] if content and content[-1].startswith(b"=") else None
+    try:
+        body = base64.b64decode(b"".join(content), validate=True)
+        wanted = None if checksum is None else base64.b64decode(checksum, validate=True)
+    except binascii.Error as error:
+        raise Malformed(offset, "openpgp.armor", str(error)) from error
+    if wanted is not None and wanted != _crc24(body).to_bytes(3, "big"):
+        raise Malformed(offset, "openpgp.armor", "has a wrong checksum")
+    return body
+
+
+def _crc24(data: bytes) -> int:
+    crc = _CRC24_INIT
+    for byte in data:
+        crc ^= byte << 16
+        for _ in range(8):
+            crc <<= 1
+            if crc & 0x1000000:
+                crc ^= _CRC24_POLY
+    return crc & 0xFFFFFF
+
+
+def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (tag, body) of each packet (RFC 9580, 4.2; partial and indeterminate refused)."""
+    reader = Reader(data)
+    while reader.remaining:
+        first = reader.u8("openpgp.tag")
+        if not first & 0x80:
+            raise Malformed(reader.offset - 1, "openpgp.tag", "bit 7 is clear")
+        if first & 0x40:
+            tag, length = first & 0x3F, _new_length(reader)
+        else:
+            tag, length = first >> 2 & 0x0F, _old_length(reader, first & 3)
+        yield tag, reader.take(length, "openpgp.body")
+
+
+def _new_length(reader: Reader) -> int:
+    first = reader.u8("openpgp.length")
+    if first < 192:
+        return first
+    if first < 224:
+        return (first - 192 << 8) + reader.u8("openpgp.length") + 192
+    if first == 255:
+        return reader.u32be("openpgp.length")
+    raise Malformed(reader.offset - 1, "openpgp.length", "partial bodies are not for keys")
+
+
+def _old_length(reader: Reader, kind: int) -> int:
+    if kind == 0:
+        return reader.u8("openpgp.length")
+    if kind == 1:
+        return reader.u16be("openpgp.length")
+    if kind == 2:
+        return reader.u32be("openpgp.length")
+    raise Malformed(reader.offset - 1, "openpgp.length", "indeterminate bodies are not for keys")
+
+
+def _primary_key(body: bytes) -> bytes:
+    reader = Reader(body)
+    version = reader.u8("openpgp.version")
+    if version not in (_VERSION_4, _VERSION_6):
+        raise Malformed(0, "openpgp.version", f"{version} is not 4 or 6")
+    reader.skip(4, "openpgp.created")
+    algorithm = reader.u8("openpgp.algorithm")
+    if version == _VERSION_6:
+        size = reader.u32be("openpgp.material")
+        if size != reader.remaining:
+            raise Malformed(6, "openpgp.material", f"{size} bytes, {reader.remaining} remain")
+    try:
+        return _material(reader, algorithm)
+    except ValueError as error:
+        raise Malformed(reader.offset, "openpgp.material", str(error)) from error
+
+
+def _material(reader: Reader, algorithm: int) -> bytes:
+    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+    if algorithm in _RSA:
+        modulus, exponent = _mpi(reader), _mpi(reader)
+        key = rsa.RSAPublicNumbers(
+            int.from_bytes(exponent, "big"), int.from_bytes(modulus, "big")
+        ).public_key()
+    elif algorithm == _ECDSA:
+        oid = reader.take(reader.u8("openpgp.curve"), "openpgp.curve")
+        if oid not in _CURVES:
+            raise Malformed(reader.offset, "openpgp.curve", f"{oid.hex()} is not known")
+        key = ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[oid], _mpi(reader))
+    elif algorithm == _EDDSA_LEGACY:
+        oid = reader.take(reader.u8("openpgp.curve"), "openpgp.curve")
+        point = _mpi(reader)
+        if oid != _ED25519_LEGACY_OID or len(point) != 33 or point[:1] != b"\x40":
+            raise Malformed(reader.offset, "openpgp.curve", "is not Ed25519")
+        key = ed25519.Ed25519PublicKey.from_public_bytes(point[1:])
+    elif algorithm == _ED25519:
+        key = ed25519.Ed25519PublicKey.from_public_bytes(reader.take(32, "openpgp.point"))
+    else:
+        raise Malformed(5, "openpgp.algorithm", f"{algorithm} is not RSA, ECDSA or EdDSA")
+    if reader.remaining:
+        raise Malformed(reader.offset, "openpgp.material", f"{reader.remaining} bytes too many")
+    return key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _mpi(reader: Reader) -> bytes:
+    """Return a multiprecision integer's bytes: bit count (u16be), then big-endian bytes."""
+    bits = reader.u16be("openpgp.mpi")
+    if bits > _MAX_MPI_BITS:
+        raise Malformed(reader.offset - 2, "openpgp.mpi", f"{bits} bits are absurd")
+    return reader.take((bits + 7) // 8, "openpgp.mpi")

@@ -1,0 +1,18 @@
+"""The signature schemes, in the order they are tried: one explicit tuple of records.
+
+``EMBEDDED`` schemes find their signature inside the node, ``DETACHED`` ones are shown
+one signature member at a time. ``fwverify schemes`` prints ``SCHEMES``.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fwverify.verify.minisign import MINISIGN
+from fwverify.verify.profiles import TRAILER_PROFILE
+from fwverify.verify.raw import DETACHED_RAW
+from fwverify.verify.scheme import Scheme
+
+EMBEDDED: Final[tuple[Scheme, ...]] = (TRAILER_PROFILE,)
+DETACHED: Final[tuple[Scheme, ...]] = (MINISIGN, DETACHED_RAW)
+SCHEMES: Final[tuple[Scheme, ...]] = (*EMBEDDED, *DETACHED)

@@ -1,0 +1,185 @@
+"""The tree of unpacked nodes as coverage needs it: indices, order, and what is executable.
+
+Guarantees: children come before parents in ``order``; a parent index that is no earlier
+node's ancestor (a loop, an index outside) raises ``ValueError``: that is a bug of the
+unpack stage, not hostile input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from fwverify.model import Placed
+from fwverify.verify.ranges import Ranges, common, normal, through, without
+
+DATA_FORMATS: Final = frozenset(
+    (
+        *("text", "json", "xml", "toml", "ini", "yaml", "csv", "empty"),
+        *("pem", "der", "certificate", "crl", "public-key", "openpgp"),
+        *("png", "jpeg", "pdf"),
+    )
+)
+"""Leaf formats that do not run. Any other leaf counts as executable: fail closed."""
+
+_INTERPRETED_SUFFIXES: Final = (
+    *(".sh", ".py", ".pyc", ".lua", ".js", ".pl", ".rb", ".php", ".tcl"),
+    *(".bat", ".cmd", ".ps1", ".vbs", ".inf", ".reg"),
+    *(".service", ".timer", ".socket", ".path", ".rules", ".desktop"),
+)
+_INTERPRETED_FOLDERS: Final = ("init.d", "rc.d", "cron.d", "profile.d", "hotplug.d", "uci-defaults")
+_INTERPRETED_NAMES: Final = ("inittab", "rc.local", "crontab", "profile", "rcS", "ld.so.preload")
+
+
+@dataclass(frozen=True)
+class Tree:
+    """``nodes`` with their children by index and an order with children first."""
+
+    nodes: tuple[Placed, ...]
+    children: tuple[tuple[int, ...], ...]
+    order: tuple[int, ...]
+    by_path: dict[str, int]
+    runs_below: frozenset[int]
+
+    def size(self, index: int) -> int:
+        """Return the node's size in bytes, 0 where it has none."""
+        return self.nodes[index].node.size or 0
+
+    def whole(self, index: int) -> Ranges:
+        """Return the range over all the node's bytes."""
+        return normal(((0, self.size(index)),))
+
+    def is_verbatim(self, index: int) -> bool:
+        """Return whether the node's extents hold its content byte for byte."""
+        placed = self.nodes[index]
+        length = sum(end - start for start, end in placed.extents)
+        return placed.stored and length == self.size(index)
+
+
+def build(nodes: tuple[Placed, ...]) -> Tree:
+    """Return the tree over ``nodes``."""
+    children: list[list[int]] = [[] for _ in nodes]
+    for index, placed in enumerate(nodes):
+        if placed.parent is not None:
+            if not 0 <= placed.parent < len(nodes):
+                raise ValueError(f"{placed.node.path}: parent {placed.parent} is no node")
+            children[placed.parent].append(index)
+    order = _children_first(nodes, children)
+    runs: set[int] = set()
+    for index in order:
+        placed = nodes[index]
+        if any(below in runs or _runs(nodes[below]) for below in children[index]):
+            runs.add(index)
+        if any(region.kind == "unexplained" for region in placed.regions) and children[index]:
+            runs.add(index)
+    return Tree(
+        nodes=nodes,
+        children=tuple(tuple(below) for below in children),
+        order=order,
+        by_path={placed.node.path: index for index, placed in enumerate(nodes)},
+        runs_below=frozenset(runs),
+    )
+
+
+def _children_first(nodes: tuple[Placed, ...], children: list[list[int]]) -> tuple[int, ...]:
+    found = [index for index, placed in enumerate(nodes) if placed.parent is None]
+    for index in found:  # grows while it is walked
+        found.extend(children[index])
+    if len(found) != len(nodes):
+        raise ValueError("the nodes' parents form a loop")
+    return tuple(reversed(found))
+
+
+def _runs(placed: Placed) -> bool:
+    """Return whether a leaf may be run, judged by what is known of it."""
+    if placed.node.kind not in ("file", "stream"):
+        return False
+    return placed.node.size != 0 and not is_data(placed)
+
+
+def is_data(placed: Placed) -> bool:
+    """Return whether a leaf is data: text, a certificate, an image; not a script by place."""
+    if placed.executable or placed.node.format not in DATA_FORMATS:
+        return False
+    entry = placed.node.path.rpartition("!/")[2]
+    *folders, name = entry.split("/")
+    return not (
+        name.lower().endswith(_INTERPRETED_SUFFIXES)
+        or name in _INTERPRETED_NAMES
+        or any(folder in _INTERPRETED_FOLDERS for folder in folders)
+    )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Bytes that someone vouches for: ranges of the node at ``path``, and whole contents."""
+
+    path: str
+    ranges: Ranges
+    contents: tuple[str, ...] = ()
+
+
+def covered(tree: Tree, claims: Iterable[Claim]) -> tuple[Ranges, ...]:
+    """Return per node which of its bytes are vouched for, chained from below to above.
+
+    A child stored verbatim gives its covered ranges to its container exactly. A child
+    that is stored in another form (compressed) gives its extents only where all of it
+    is covered, and never bytes that it shares with a child that is not. A content
+    vouched for by hash is covered wherever it stands.
+    """
+    direct: dict[int, list[tuple[int, int]]] = {}
+    contents: set[str] = set()
+    for claim in claims:
+        contents.update(claim.contents)
+        index = tree.by_path.get(claim.path)
+        if index is not None:
+            direct.setdefault(index, []).extend(claim.ranges)
+    result: list[Ranges] = [()] * len(tree.nodes)
+    for index in tree.order:
+        if tree.nodes[index].node.sha256 in contents:
+            result[index] = tree.whole(index)
+            continue
+        gained, shared = _from_children(tree, index, result)
+        mine = (*direct.get(index, ()), *without(gained[0], shared), *gained[1])
+        result[index] = common(mine, tree.whole(index))
+    return tuple(result)
+
+
+def _from_children(
+    tree: Tree, index: int, result: list[Ranges]
+) -> tuple[tuple[list[tuple[int, int]], list[tuple[int, int]]], list[tuple[int, int]]]:
+    """Return (extents of covered compressed children, verbatim ranges), uncovered extents."""
+    packed: list[tuple[int, int]] = []
+    verbatim: list[tuple[int, int]] = []
+    uncovered: list[tuple[int, int]] = []
+    for child in tree.children[index]:
+        if not tree.size(child):
+            continue
+        extents = tree.nodes[child].extents
+        if tree.is_verbatim(child):
+            verbatim.extend(through(extents, result[child]))
+        elif result[child] == tree.whole(child):
+            packed.extend(extents)
+        else:
+            uncovered.extend(extents)
+    return (packed, verbatim), uncovered
+
+
+def wholly_covered(tree: Tree, ranges: tuple[Ranges, ...]) -> frozenset[int]:
+    """Return the nodes all of whose bytes are covered, by themselves or from above."""
+    found: set[int] = set()
+    for index in reversed(tree.order):  # parents first
+        placed = tree.nodes[index]
+        own = not tree.size(index) or ranges[index] == tree.whole(index)
+        if own or _covered_from_above(placed, ranges, found):
+            found.add(index)
+    return frozenset(found)
+
+
+def _covered_from_above(placed: Placed, ranges: tuple[Ranges, ...], found: set[int]) -> bool:
+    if placed.parent is None:
+        return False
+    if placed.parent in found:
+        return True
+    return bool(placed.extents) and not without(placed.extents, ranges[placed.parent])
