@@ -45,13 +45,13 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return another build: under other keys, compiled anew."""
     folder = tmp_path_factory.mktemp("other")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("ZIG_LOCAL_CACHE_DIR")
         building.build(folder)
-    yield folder
+    return folder
 
 
 def payload(bundle: Path) -> tuple[bytes, bytes]:
