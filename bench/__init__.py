@@ -1,0 +1,1 @@
+"""Benchmarks; ``make bench`` runs those that need nothing but the checkout."""

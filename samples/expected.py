@@ -1,0 +1,89 @@
+"""The table ``EXPECTED.tsv``: what the gate must say of each sample."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from samples.build import HERE, OUT
+
+CONFIG: Final = HERE / "fwverify.toml"
+AT: Final = "2026-11-21T00:00:00Z"
+APPROVERS: Final = ("A. Approver", "B. Second")
+REASON: Final = "first release, examined in the laboratory"
+# The rows that `make run` shows in full: a benign update, then its trojaned twin.
+SHOWN: Final = ("vehicle-1.1.0.raucb", "vehicle-1.1.0-trojan-a.raucb")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One row. ``planted_path`` is below the sample's own name, empty for benign ones."""
+
+    sample: str
+    baseline: str
+    case: str
+    verdict: str
+    exit: int
+    planted_path: str
+    capability: str
+
+    @property
+    def update(self) -> Path:
+        """The update's file."""
+        return OUT / self.sample
+
+    @property
+    def baseline_file(self) -> Path:
+        """The file of the release that was approved before."""
+        return OUT / self.baseline
+
+    @property
+    def case_file(self) -> Path:
+        """The case under which both are submitted."""
+        return HERE / "cases" / f"{self.case}.toml"
+
+    @property
+    def ref(self) -> str:
+        """The baseline's name in the ledger: product and release."""
+        product, _, rest = self.baseline.partition("-")
+        return f"samples/{product}/{rest.rsplit('.', 1)[0]}"
+
+    @property
+    def node(self) -> str:
+        """The path of the planted node in the report, empty for benign samples."""
+        return f"{self.sample}!/{self.planted_path}" if self.planted_path else ""
+
+
+def expected() -> tuple[Expected, ...]:
+    """Return the rows in the file's order."""
+    with (HERE / "EXPECTED.tsv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return tuple(Expected(**{**row, "exit": int(row["exit"])}) for row in rows)
+
+
+def approve_command(row: Expected, ledger: str = "") -> tuple[str, ...]:
+    """Return the arguments that put the row's baseline into the ledger, approved by two.
+
+    ``ledger`` is an SQLAlchemy URL, where it is not to be the configured one.
+    """
+    people = tuple(part for person in APPROVERS for part in ("--by", person))
+    return (
+        *("--config", str(CONFIG), "baseline", "approve", str(row.baseline_file)),
+        *("--ref", row.ref, "--case", str(row.case_file), *people),
+        *("--reason", REASON, "--at", AT, *_ledger(ledger)),
+    )
+
+
+def check_command(row: Expected, out: Path, ledger: str = "") -> tuple[str, ...]:
+    """Return the arguments that judge the row's sample and write the reports to ``out``."""
+    return (
+        *("--config", str(CONFIG), "check", str(row.update), "--case", str(row.case_file)),
+        *("--baseline", f"ledger:{row.ref}", "--at", AT, "--out", str(out)),
+        *_ledger(ledger),
+    )
+
+
+def _ledger(url: str) -> tuple[str, ...]:
+    return ("--ledger", url) if url else ()
