@@ -93,7 +93,7 @@ def reason_block(index: summary.Index, reason: Reason, width: int, *, full: bool
     """
     findings = summary.findings_of(index, reason)
     waived = f" [waived by {reason.waived_by}]" if reason.waived_by is not None else ""
-    text = f"{reason.rule}{waived}: {without_paths(reason.text, findings)}"
+    text = f"{reason.rule}{waived}: {summary.without_paths(reason.text, findings)}"
     paths = tuple(dict.fromkeys(each.path for each in findings))
     step = f"{reason.next.owner}: {reason.next.action}"
     return (
@@ -101,15 +101,6 @@ def reason_block(index: summary.Index, reason: Reason, width: int, *, full: bool
         *path_lines(paths, width, 2 if full else 1),
         *labelled("  next", step, width, 2 if full else 1),
     )
-
-
-def without_paths(text: str, findings: tuple[Finding, ...]) -> str:
-    """Return ``text`` without a closing list of paths that stand below it anyway."""
-    for finding in findings:
-        at = text.find(f": {finding.path}")
-        if at > 0:
-            return text[:at]
-    return text
 
 
 def path_lines(paths: tuple[str, ...], width: int, limit: int) -> Lines:

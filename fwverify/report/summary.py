@@ -146,6 +146,15 @@ def findings_of(index: Index, reason: Reason) -> tuple[Finding, ...]:
     return tuple(sorted(mine, key=lambda each: (severity_rank(each), each.path, each.rule)))
 
 
+def without_paths(text: str, findings: tuple[Finding, ...]) -> str:
+    """Return ``text`` without a closing list of paths that stand below it anyway."""
+    for finding in findings:
+        at = text.find(f": {finding.path}")
+        if at > 0:
+            return text[:at]
+    return text
+
+
 def reasons(report: Report) -> tuple[Reason, ...]:
     """Return the reasons worst first; a waived one stands after its equals."""
     return tuple(

@@ -37,7 +37,6 @@ from fwverify.report.blocks import (
     report_line,
     signature_block,
     signature_line,
-    without_paths,
 )
 from fwverify.report.text import count, fit, joined, percent, size_text, visible
 
@@ -238,7 +237,7 @@ def render_scan(
 
 
 def _finding(finding: Finding, width: int) -> Lines:
-    text = f"{finding.rule}: {without_paths(finding.text, (finding,))}"
+    text = f"{finding.rule}: {summary.without_paths(finding.text, (finding,))}"
     return (
         *labelled(finding.severity, text, width, 2),
         at_path("  in", finding.path, width),
