@@ -1,0 +1,143 @@
+"""The published JSON Schemas, generated from the types that are written and read.
+
+Guarantees: one schema per document of CONTRACT, JSON Schema 2020-12, generated from the
+Struct that the code itself uses, so that the two cannot drift; unknown keys are refused
+at every level. In a document that fwverify writes (``written``) every key is required,
+because "all keys present" is promised; a document that a person writes keeps its
+optional keys.
+
+Not checked by a schema: that lists are sorted, that coverages sum to the size, and that
+``core_sha256`` is the document's digest.
+
+Run ``python -m fwverify.schema --write docs/schema`` after a change to the model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import click
+import msgspec
+
+from fwverify.model import Report
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+_REPORT_KEYS: Final[Mapping[str, str]] = {
+    "schema": "The name and version of this document's form.",
+    "at": "The time of verification (RFC 3339, whole seconds), an input and not a clock.",
+    "subject": "What was submitted: one file, or a set with its members.",
+    "verdict": "The worst of the two overlays; null where nothing was decided.",
+    "verdicts": "The verdict of each rule overlay; null where nothing was decided.",
+    "reasons": "Why the verdict is what it is, worst first, with who has to act.",
+    "stages": "How far each stage came; what it could not do stands in its problems.",
+    "image": "Totals over the tree; the coverage partitions the submitted bytes.",
+    "nodes": "Every file, directory, link and device, sorted by path.",
+    "signatures": "Every signature with its five axes and the byte ranges it covers.",
+    "signature_coverage": "The submitted bytes by who vouches for them; sums to the size.",
+    "findings": "Facts that matter, sorted by path, offset and rule.",
+    "capabilities": "Capability ids: present, and added or removed against the baseline.",
+    "endpoints": "Places outside the device that a file names.",
+    "services": "What runs, how it comes alive and what it listens on.",
+    "accounts": "Logins and whether they open; never a password hash.",
+    "keys": "Keys and certificates found, by fingerprint; never a key.",
+    "dataflows": "Sources of personal or operational data together with a sink.",
+    "baseline": "The approved update that was compared with; null without one.",
+    "delta": "What the update has that the baseline had not; null without a baseline.",
+    "claims": "Declared claims, each held against the content.",
+    "waivers": "The waivers that were applied.",
+    "supersedes": "The case that this one replaces.",
+    "case": "The case that the update belongs to.",
+    "policy": "The name of the policy that decided.",
+    "digests": "Digests of everything that steered the result.",
+    "tools": "The version of each tool that took part.",
+    "notice": "Of which policy this is the result, and what it is not.",
+    "core_sha256": "SHA-256 of the RFC 8785 form of this document with this key empty.",
+}
+
+
+class Published(NamedTuple):
+    """A document with a published schema.
+
+    ``written`` says that fwverify writes it (all keys required); ``keys`` describe the
+    top-level keys.
+    """
+
+    name: str
+    type: type[msgspec.Struct]
+    written: bool
+    keys: Mapping[str, str]
+
+
+PUBLISHED: Final[tuple[Published, ...]] = (Published("report", Report, True, _REPORT_KEYS),)
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Return the schema of each published document, by its name."""
+    return {each.name: schema_of(each) for each in PUBLISHED}
+
+
+def schema_of(document: Published) -> dict[str, Any]:
+    """Return the JSON Schema 2020-12 of ``document``.
+
+    Raises ``ValueError`` when ``document.keys`` does not describe exactly its keys.
+    """
+    generated = msgspec.json.schema(document.type)
+    definitions = {
+        name: _finished(each, document.written) for name, each in generated["$defs"].items()
+    }
+    top = definitions.pop(document.type.__name__)
+    if set(top["properties"]) != set(document.keys):
+        odd = sorted(set(top["properties"]) ^ set(document.keys))
+        raise ValueError(f"keys of {document.name} without, or with a stray, description: {odd}")
+    for key, described in document.keys.items():
+        top["properties"][key] = {"description": described, **top["properties"][key]}
+    head = {"$schema": DIALECT, "$id": f"urn:fwverify:schema:{document.name}:1"}
+    return {**head, **top, "$defs": dict(sorted(definitions.items()))}
+
+
+def _finished(definition: dict[str, Any], written: bool) -> dict[str, Any]:
+    """Return ``definition`` with plain descriptions; for a written document all required.
+
+    Defaults are dropped there: a key that must be present has none.
+    """
+    done = dict(definition)
+    if "description" in done:
+        done["description"] = done["description"].replace("``", "`")
+    if "properties" not in done or not written:
+        return done
+    done["properties"] = {
+        key: {word: value for word, value in each.items() if word != "default"}
+        for key, each in done["properties"].items()
+    }
+    done["required"] = list(done["properties"])
+    return done
+
+
+def text_of(schema: Mapping[str, Any]) -> str:
+    """Return ``schema`` as the text that stands in the published file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+@click.command(help="Write the JSON Schema of each published document.")
+@click.option(
+    "--write",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    required=True,
+    help="Folder for <name>.schema.json.",
+)
+def main(folder: Path) -> None:
+    """Write every schema into ``folder``, which is made when it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, schema in schemas().items():
+        target = folder / f"{name}.schema.json"
+        target.write_text(text_of(schema), encoding="utf-8")
+        click.echo(target)
+
+
+if __name__ == "__main__":
+    main()
