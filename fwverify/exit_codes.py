@@ -1,10 +1,14 @@
-"""The exit codes of CONTRACT and how a report becomes one. 1 is never used."""
+"""The exit codes of CONTRACT and how a report becomes one. 1 is never used.
+
+The model is imported for types only: this module is loaded by every ``--help``.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from fwverify.model import Report, Verdict
+if TYPE_CHECKING:
+    from fwverify.model import Report
 
 OK: Final = 0
 USAGE: Final = 2
@@ -15,10 +19,10 @@ INTERNAL: Final = 70
 INTERRUPTED: Final = 130
 
 _BY_VERDICT: Final = {
-    Verdict.ALLOW: OK,
-    Verdict.REVIEW: REVIEW,
-    Verdict.INCOMPLETE: INCOMPLETE,
-    Verdict.DENY: DENY,
+    "ALLOW": OK,
+    "REVIEW": REVIEW,
+    "INCOMPLETE": INCOMPLETE,
+    "DENY": DENY,
 }
 SOFTENED: Final = (REVIEW, DENY, INCOMPLETE)
 """What ``--exit-zero`` turns into 0."""

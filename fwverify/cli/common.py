@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -325,6 +324,8 @@ def report_error(error: Exception) -> int:
         click.echo(f"fwverify: {error}", err=True)
         return exit_codes.USAGE
     if os.environ.get("FWVERIFY_TRACE"):
+        import traceback
+
         traceback.print_exception(error)
     click.echo(
         f"fwverify: internal error: {type(error).__name__}: {error} (FWVERIFY_TRACE=1 shows where)",
