@@ -1,0 +1,113 @@
+"""The analysers, as one explicit table each for contents and for paths.
+
+A content analyser looks at bytes whatever they are called; a path analyser reads a file
+as what its place in a file system makes of it. Each record says what it guarantees not
+to see (``limitations``), for the documentation that is made from this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from fwverify.analyse import accounts, services
+from fwverify.analyse.values import BlobResult, PathRequest, PathResult
+from fwverify.analyse.windows import Extracted
+from fwverify.reader import Buffer
+
+
+@dataclass(frozen=True)
+class ContentAnalyser:
+    """An analyser of bytes."""
+
+    name: str
+    title: str
+    limitations: str
+    examine: Callable[[Buffer, Extracted], BlobResult]
+
+
+@dataclass(frozen=True)
+class PathAnalyser:
+    """An analyser of configuration files; ``applies`` looks at the path alone."""
+
+    name: str
+    title: str
+    limitations: str
+    applies: Callable[[str], bool]
+    examine: Callable[[bytes, PathRequest], PathResult]
+
+
+def _elf(buffer: Buffer, _: Extracted) -> BlobResult:
+    from fwverify.analyse.elf import elf
+
+    facts, hits, troubles = elf(buffer)
+    return BlobResult(facts=facts, hits=hits, troubles=troubles)
+
+
+def _pe(buffer: Buffer, _: Extracted) -> BlobResult:
+    if bytes(buffer[:2]) != b"MZ":  # spare every other content the import of the parser
+        return BlobResult()
+    from fwverify.analyse.pe import pe
+
+    facts, hits, troubles = pe(buffer)
+    return BlobResult(facts=facts, hits=hits, troubles=troubles)
+
+
+def _endpoints(buffer: Buffer, extracted: Extracted) -> BlobResult:
+    from fwverify.analyse.endpoints import endpoints
+
+    found, troubles = endpoints(buffer, extracted)
+    return BlobResult(endpoints=found, troubles=troubles)
+
+
+def _keys(buffer: Buffer, extracted: Extracted) -> BlobResult:
+    from fwverify.analyse.keys import keys
+
+    found, hits, troubles = keys(buffer, extracted)
+    return BlobResult(keys=found, hits=hits, troubles=troubles)
+
+
+CONTENT: Final[tuple[ContentAnalyser, ...]] = (
+    ContentAnalyser(
+        "elf",
+        "ELF imports, libraries, hardening and import combinations",
+        "a stripped static program has no imports; calls by name at run time are not seen",
+        _elf,
+    ),
+    ContentAnalyser(
+        "pe",
+        "PE imports, version resource, overlay and import combinations",
+        "imports resolved at run time and managed code's calls are not seen",
+        _pe,
+    ),
+    ContentAnalyser(
+        "endpoints",
+        "URLs, hosts, addresses, e-mail addresses and onion names",
+        "encoded, encrypted or composed addresses are not seen",
+        _endpoints,
+    ),
+    ContentAnalyser(
+        "keys",
+        "private keys and certificates",
+        "raw key material without a format around it is not seen",
+        _keys,
+    ),
+)
+
+PATHS: Final[tuple[PathAnalyser, ...]] = (
+    PathAnalyser(
+        "accounts",
+        "passwd, shadow, authorized_keys and sudoers",
+        "accounts of a directory service or made at run time are not seen",
+        accounts.applies,
+        accounts.examine,
+    ),
+    PathAnalyser(
+        "services",
+        "init scripts, inittab, rc.local, systemd, cron, inetd and udev",
+        "what a started program starts in turn is not followed",
+        services.applies,
+        services.examine,
+    ),
+)

@@ -1,0 +1,168 @@
+"""Facts of a PE file (Windows and UEFI) and the abilities that its imports make together.
+
+Read with pefile (Microsoft, "PE Format"). A content that has both signatures of the
+format and cannot be read, or whose import table stands but cannot be read, is a
+``Trouble``. Whether an Authenticode signature is valid is the verify stage's to say;
+here only its presence is a fact, as is an overlay behind the last section.
+
+What it does not see: imports resolved at run time, managed code's calls.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pefile
+
+from fwverify.analyse.elf import Combination
+from fwverify.analyse.taxonomy import R155_BY_ID
+from fwverify.analyse.values import Hit, Trouble
+from fwverify.model import Fact
+from fwverify.reader import Buffer
+
+MAX_PE_BYTES: Final = 512 * 1024 * 1024
+MAX_FACTS: Final = 20_000
+_DOS_HEADER_BYTES: Final = 64
+_NEW_HEADER_AT: Final = 0x3C
+_IMPORT, _EXPORT, _RESOURCE, _SECURITY = 1, 0, 2, 4
+
+COMBINATIONS: Final = (
+    Combination(
+        "pe.reverse_shell",
+        "remote.shell.reverse",
+        "connects out with a socket made for redirection and starts a program",
+        (
+            frozenset(("WSASocketA", "WSASocketW")),
+            frozenset(("connect", "WSAConnect")),
+            frozenset(("CreateProcessA", "CreateProcessW")),
+        ),
+    ),
+    Combination(
+        "pe.keylogger",
+        "surv.keylog",
+        "reads key strokes of other programs",
+        (
+            frozenset(("SetWindowsHookExA", "SetWindowsHookExW")),
+            frozenset(("GetAsyncKeyState", "GetKeyboardState")),
+        ),
+    ),
+    Combination(
+        "pe.service_install",
+        "win.service",
+        "installs and starts a Windows service",
+        (
+            frozenset(("CreateServiceA", "CreateServiceW")),
+            frozenset(("StartServiceA", "StartServiceW")),
+        ),
+    ),
+)
+
+
+def is_pe(buffer: Buffer) -> bool:
+    """Return whether ``buffer`` has the MZ and the PE signature."""
+    if len(buffer) < _DOS_HEADER_BYTES or bytes(buffer[:2]) != b"MZ":
+        return False
+    (at,) = struct.unpack("<I", bytes(buffer[_NEW_HEADER_AT : _NEW_HEADER_AT + 4]))
+    return bytes(buffer[at : at + 4]) == b"PE\0\0"
+
+
+def pe(buffer: Buffer) -> tuple[tuple[Fact, ...], tuple[Hit, ...], tuple[Trouble, ...]]:
+    """Return the facts and findings of a PE file; nothing for another content."""
+    if not is_pe(buffer):
+        return (), (), ()
+    if len(buffer) > MAX_PE_BYTES:
+        return (), (), (_trouble(f"larger than {MAX_PE_BYTES} bytes"),)
+    try:
+        image = pefile.PE(data=bytes(buffer), fast_load=True)
+        image.parse_data_directories(directories=[_IMPORT, _EXPORT, _RESOURCE])
+    except (pefile.PEFormatError, struct.error, ValueError, IndexError, AttributeError) as error:
+        return (), (), (_trouble(f"the parser gives up on it: {error}"),)
+    imports = tuple(sorted(set(_imports(image))))
+    facts = _facts(image, imports)
+    troubles = list(_troubles(image, imports))
+    if len(facts) > MAX_FACTS:
+        troubles.append(_trouble(f"has more than {MAX_FACTS} facts; the first are kept"))
+    return facts[:MAX_FACTS], _combined(imports), tuple(troubles)
+
+
+def _trouble(text: str) -> Trouble:
+    return Trouble(code="analyse.pe", text=f"PE: {text}"[:300])
+
+
+def _troubles(image: Any, imports: tuple[tuple[str, str], ...]) -> Iterator[Trouble]:
+    if _directory(image, _IMPORT)[1] and not imports:
+        yield _trouble("its import table cannot be read")
+    for warning in sorted(set(image.get_warnings())):
+        if "import" in warning.lower() and "too many" in warning.lower():
+            yield _trouble(warning)
+
+
+def _directory(image: Any, index: int) -> tuple[int, int]:
+    listed = image.OPTIONAL_HEADER.DATA_DIRECTORY
+    if index >= len(listed):
+        return 0, 0
+    return int(listed[index].VirtualAddress), int(listed[index].Size)
+
+
+def _imports(image: Any) -> Iterator[tuple[str, str]]:
+    """Yield (library in lower case, function) of each import; ordinals as ``#12``."""
+    for library in getattr(image, "DIRECTORY_ENTRY_IMPORT", ()):
+        name = _clean(library.dll or b"?").lower()
+        for symbol in library.imports:
+            yield name, _clean(symbol.name) if symbol.name else f"#{symbol.ordinal}"
+
+
+def _facts(image: Any, imports: tuple[tuple[str, str], ...]) -> tuple[Fact, ...]:
+    facts = {Fact(kind="import", text=f"{library}!{name}") for library, name in imports}
+    facts |= {Fact(kind="needed", text=library) for library, _ in imports}
+    facts |= {Fact(kind="section", text=_clean(section.Name)) for section in image.sections}
+    facts |= {Fact(kind="version", text=text) for text in _version(image)}
+    facts.add(Fact(kind="machine", text=f"{image.FILE_HEADER.Machine:#06x}"))
+    exported = getattr(image, "DIRECTORY_ENTRY_EXPORT", None)
+    if exported is not None:
+        facts.add(Fact(kind="exports", text=f"{len(exported.symbols)} symbols"))
+    signature_at, signature_bytes = _directory(image, _SECURITY)
+    if signature_bytes:
+        facts.add(Fact(kind="authenticode", text="has a certificate table"))
+    overlay = image.get_overlay_data_start_offset()
+    if overlay is not None:
+        end = signature_at if signature_bytes else len(image.__data__)
+        if end > overlay:
+            facts.add(Fact(kind="overlay", text=f"{end - overlay} bytes behind the last section"))
+    return tuple(sorted(facts, key=lambda fact: (fact.kind, fact.text)))
+
+
+def _version(image: Any) -> Iterator[str]:
+    for block in getattr(image, "FileInfo", ()):
+        for part in block:
+            for table in getattr(part, "StringTable", ()):
+                for key, value in table.entries.items():
+                    yield f"{_clean(key)}={_clean(value)}"
+
+
+def _combined(imports: tuple[tuple[str, str], ...]) -> tuple[Hit, ...]:
+    names = {name for _, name in imports}
+    hits = []
+    for combination in COMBINATIONS:
+        used = [sorted(group & names) for group in combination.groups]
+        if all(used):
+            hits.append(
+                Hit(
+                    rule=combination.rule,
+                    text=combination.text,
+                    capability=combination.capability,
+                    threat="both",
+                    severity="medium",
+                    confidence="medium",
+                    evidence=tuple(sorted(f"import {name}" for group in used for name in group)),
+                    r155=R155_BY_ID[combination.capability],
+                )
+            )
+    return tuple(hits)
+
+
+def _clean(raw: bytes) -> str:
+    text = raw.rstrip(b"\0").decode("utf-8", "backslashreplace")
+    return text.encode("ascii", "backslashreplace").decode()[:200]

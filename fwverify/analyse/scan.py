@@ -1,0 +1,107 @@
+"""The worker's side of the analyse stage: one content in, one answer out.
+
+``scan_blob`` reads a blob once and gives it to the rules and to every analyser of
+``analysers.CONTENT``; ``scan_path`` gives a configuration file and its path to those of
+``analysers.PATHS``. Both are called by name in a worker process that may be killed
+(``fwverify.workers``). They raise for what the parent must call a failure, and name in
+the answer (``troubles``) what they could not examine.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from fwverify.analyse.analysers import CONTENT, PATHS
+from fwverify.analyse.values import (
+    BlobRequest,
+    BlobResult,
+    Hit,
+    PathRequest,
+    PathResult,
+    Trouble,
+)
+from fwverify.analyse.windows import Extracted
+from fwverify.analyse.yara import match
+from fwverify.store import Store
+
+MAX_TEXT_BYTES: Final = 1024 * 1024
+"""A configuration file larger than this is not read as one, and that is said."""
+
+
+def scan_blob(argument: bytes) -> bytes:
+    """Return the ``BlobResult`` of a ``BlobRequest`` (both MessagePack).
+
+    Raises ``KeyError`` and ``Corrupt`` when the store does not give the blob.
+    """
+    request = msgspec.msgpack.decode(argument, type=BlobRequest)
+    store = _store(request.store)
+    extracted = Extracted(request.extracted)
+    with store.view(request.sha256) as buffer:
+        hits, troubles = match(
+            buffer, _bundle(request.store, request.rules), extracted, request.yara_seconds
+        )
+        parts = [analyser.examine(buffer, extracted) for analyser in CONTENT]
+    return msgspec.msgpack.encode(_merged(BlobResult(hits=hits, troubles=troubles), *parts))
+
+
+def scan_path(argument: bytes) -> bytes:
+    """Return the ``PathResult`` of a ``PathRequest`` (both MessagePack)."""
+    request = msgspec.msgpack.decode(argument, type=PathRequest)
+    with _store(request.store).view(request.sha256) as buffer:
+        if len(buffer) > MAX_TEXT_BYTES:
+            said = f"larger than {MAX_TEXT_BYTES} bytes; not read as configuration"
+            return msgspec.msgpack.encode(
+                PathResult(troubles=(Trouble(code="limit.configuration_bytes", text=said),))
+            )
+        content = bytes(buffer)
+    parts = [
+        analyser.examine(content, request) for analyser in PATHS if analyser.applies(request.path)
+    ]
+    return msgspec.msgpack.encode(
+        PathResult(
+            accounts=tuple(item for part in parts for item in part.accounts),
+            services=tuple(item for part in parts for item in part.services),
+            keys=tuple(item for part in parts for item in part.keys),
+            hits=ordered(tuple(item for part in parts for item in part.hits)),
+            troubles=tuple(item for part in parts for item in part.troubles),
+        )
+    )
+
+
+@lru_cache(maxsize=1)
+def _store(root: str) -> Store:
+    return Store(Path(root))
+
+
+@lru_cache(maxsize=1)
+def _bundle(root: str, sha256: str) -> bytes:
+    return _store(root).read(sha256)
+
+
+def _merged(*parts: BlobResult) -> BlobResult:
+    return BlobResult(
+        hits=ordered(tuple(item for part in parts for item in part.hits)),
+        endpoints=tuple(sorted({item for part in parts for item in part.endpoints})),
+        keys=tuple(sorted({item for part in parts for item in part.keys})),
+        facts=tuple(
+            sorted(
+                {item for part in parts for item in part.facts},
+                key=lambda fact: (fact.kind, fact.text),
+            )
+        ),
+        troubles=tuple(item for part in parts for item in part.troubles),
+    )
+
+
+def ordered(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+    """Return ``hits`` by offset (those without one first), rule and evidence."""
+    return tuple(
+        sorted(
+            hits,
+            key=lambda hit: (-1 if hit.offset is None else hit.offset, hit.rule, hit.evidence),
+        )
+    )

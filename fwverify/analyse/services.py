@@ -1,0 +1,115 @@
+"""Services of a Linux file system, and those that open a way in from outside.
+
+Each file family is recognised by its place (``FAMILIES``), wherever the root of the file
+system lies in the update. A service that starts a program of ``scripts.REMOTES`` gives a
+finding that says how it comes alive; one that is not enabled gives it too, because
+enabling is one link, with that said and one step milder.
+
+What it does not see: services of other init systems (runit, s6, OpenRC's own syntax),
+programs that a started program starts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from fwverify.analyse import systemd, units
+from fwverify.analyse.scripts import Launch, launches
+from fwverify.analyse.taxonomy import R155_BY_ID
+from fwverify.analyse.units import MAX_UNITS, Unit
+from fwverify.analyse.values import Hit, PathRequest, PathResult, Trouble, printable
+from fwverify.model import Service, Severity
+
+Parser = Callable[[str, str, tuple[str, ...]], tuple[Unit, ...]]
+
+FAMILIES: Final[tuple[tuple[re.Pattern[str], Parser], ...]] = (
+    (re.compile(r"(?:^|/)(?:etc/)?rc\.local$"), units.rc_local),
+    (
+        re.compile(r"(?:^|/)etc/(?:init\.d|rc[0-6S]?\.d|rc\.d/(?:init|rc\d)\.d)/[^/]+$"),
+        units.init_script,
+    ),
+    (re.compile(r"(?:^|/)etc/(?:rcS|rc|init\.sh)$"), units.init_script),
+    (re.compile(r"(?:^|/)etc/inittab$"), units.inittab),
+    (re.compile(r"(?:^|/)etc/(?:crontab$|cron\.d/[^/]+$)"), units.crontab),
+    (re.compile(r"(?:^|/)(?:var/spool/cron/(?:crontabs/)?|etc/crontabs/)[^/]+$"), units.crontab),
+    (re.compile(r"(?:^|/)etc/cron\.(?:hourly|daily|weekly|monthly)/[^/]+$"), units.cron_script),
+    (re.compile(r"(?:^|/)etc/inetd\.conf$"), units.inetd),
+    (re.compile(r"(?:^|/)etc/xinetd\.(?:conf|d/[^/]+)$"), units.xinetd),
+    (re.compile(r"(?:^|/)udev/rules\.d/[^/]+\.rules$"), units.udev),
+    (
+        re.compile(
+            r"(?:^|/)systemd/(?:system|user)/(?:[^/]+\.(?:wants|requires|d)/)?"
+            r"[^/]+\.(?:service|socket|timer|path|conf)$"
+        ),
+        systemd.unit,
+    ),
+)
+_DORMANT: Final = re.compile(r"not linked|not enabled|disabled")
+_MILDER: Final[dict[Severity, Severity]] = {"high": "medium", "medium": "low"}
+
+
+def applies(path: str) -> bool:
+    """Return whether ``path`` (inside its file system) is that of a service file."""
+    return any(pattern.search(path) for pattern, _ in FAMILIES)
+
+
+def examine(content: bytes, request: PathRequest) -> PathResult:
+    """Return the services of one file and the findings about them."""
+    text = content.decode("latin-1")
+    found = next(
+        (
+            parse(text, request.path, request.links)
+            for pattern, parse in FAMILIES
+            if pattern.search(request.path)
+        ),
+        (),
+    )
+    troubles: tuple[Trouble, ...] = ()
+    if len(found) > MAX_UNITS:
+        said = f"defines more than {MAX_UNITS} services; the first are listed"
+        troubles = (Trouble(code="limit.services", text=said),)
+    kept = found[:MAX_UNITS]
+    return PathResult(
+        services=tuple(_service(unit, request.path) for unit in kept),
+        hits=tuple(hit for unit in kept for hit in _hits(unit)),
+        troubles=troubles,
+    )
+
+
+def _service(unit: Unit, path: str) -> Service:
+    ports = {port for launch in launches(unit.commands) for port in launch.listens}
+    return Service(
+        name=printable(unit.name.encode("latin-1")),
+        kind=unit.kind,
+        starts=printable(unit.starts.encode("latin-1")),
+        listens=tuple(sorted({*unit.listens, *ports})),
+        path=path,
+    )
+
+
+def _hits(unit: Unit) -> tuple[Hit, ...]:
+    return tuple(_hit(unit, launch) for launch in launches(unit.commands))
+
+
+def _hit(unit: Unit, launch: Launch) -> Hit:
+    remote = launch.remote
+    severity = remote.severity
+    if _DORMANT.search(unit.starts):
+        severity = _MILDER.get(severity, severity)
+    starts = printable(unit.starts.encode("latin-1"))
+    words = printable(launch.words.encode("latin-1"))
+    return Hit(
+        rule=remote.rule,
+        text=f"starts {remote.what}; it comes alive by {starts}",
+        capability=remote.capability,
+        threat=remote.threat,
+        severity=severity,
+        confidence="high",
+        offset=unit.offset + launch.offset,
+        length=launch.length,
+        excerpt=words,
+        evidence=(words, f"starts: {starts}"),
+        r155=R155_BY_ID[remote.capability],
+    )

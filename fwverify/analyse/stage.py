@@ -1,0 +1,308 @@
+"""The analyse stage over the unpacked tree.
+
+Guarantees: every node with content is scanned, containers too, once per distinct
+content; what a worker could not finish is a ``Problem`` at every path of that content,
+and nothing about it is made up; results come from the cache only under the same content,
+rules, analyser version and extracted ranges, and only results without trouble are
+cached. The output depends on contents, paths and rules alone.
+
+What it does not do: decide what a finding means (policy) or compare (compare).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from fwverify.analyse.analysers import PATHS
+from fwverify.analyse.rules import RuleSet
+from fwverify.analyse.values import (
+    ANALYSER_VERSION,
+    BlobRequest,
+    BlobResult,
+    Hit,
+    PathRequest,
+    PathResult,
+    Range,
+    Trouble,
+)
+from fwverify.canonical import digest, make_finding
+from fwverify.limits import Limits
+from fwverify.model import (
+    Account,
+    Analysed,
+    Endpoint,
+    FileFacts,
+    Finding,
+    Key,
+    Placed,
+    Problem,
+    Service,
+    Unpacked,
+)
+from fwverify.paths import SEPARATOR
+from fwverify.store import Store
+from fwverify.workers import Executor, Outcome, Task
+
+_MAX_LINK_STEPS: Final = 8
+_ENABLING_LINK: Final = re.compile(r"(?:^|/)(?:rc[0-6S]\.d|[^/]+\.(?:wants|requires))/[^/]+$")
+
+Result = TypeVar("Result", BlobResult, PathResult)
+Request = TypeVar("Request", BlobRequest, PathRequest)
+
+
+@dataclass(frozen=True)
+class _Job(Generic[Request]):
+    """One question to a worker, its cache key, and the paths that its answer is about."""
+
+    request: Request
+    key: str
+    paths: tuple[str, ...]
+
+
+def analyse(
+    unpacked: Unpacked, store: Store, pool: Executor, rules: RuleSet, limits: Limits
+) -> Analysed:
+    """Return findings, endpoints, services, accounts, keys and facts of every node.
+
+    Raises ``ValueError`` when ``rules`` does not have the digest it claims.
+    """
+    if store.put(rules.bundle()) != rules.sha256:
+        raise ValueError("the rule set does not have its digest")
+    blobs = _blob_jobs(unpacked, store, rules, limits)
+    files = _path_jobs(unpacked, store)
+    ask = _Asker(store, pool, limits.scan_seconds)
+    by_content = ask.answers(blobs, "fwverify.analyse.scan:scan_blob", BlobResult)
+    by_path = ask.answers(files, "fwverify.analyse.scan:scan_path", PathResult)
+    return _collected(tuple(by_content), tuple(by_path))
+
+
+class _Asker:
+    """Puts jobs to the cache and then to the pool."""
+
+    def __init__(self, store: Store, pool: Executor, seconds: int) -> None:
+        self._store = store
+        self._pool = pool
+        self._seconds = seconds
+
+    def answers(
+        self, jobs: tuple[_Job[Request], ...], function: str, kind: type[Result]
+    ) -> Iterator[tuple[_Job[Request], Result | Trouble]]:
+        """Yield every job with its answer, or with why there is none."""
+        cached = {job.key: found for job in jobs if (found := self._cached(job.key, kind))}
+        open_jobs = [job for job in jobs if job.key not in cached]
+        outcomes = self._pool.map(
+            Task(
+                function=function,
+                argument=msgspec.msgpack.encode(job.request),
+                deadline_seconds=self._seconds,
+            )
+            for job in open_jobs
+        )
+        fresh = {
+            job.key: self._read(job.key, outcome, kind)
+            for job, outcome in zip(open_jobs, outcomes, strict=True)
+        }
+        for job in jobs:
+            yield job, cached.get(job.key) or fresh[job.key]
+
+    def _cached(self, key: str, kind: type[Result]) -> Result | None:
+        body = self._store.get_result(key)
+        if body is None:
+            return None
+        try:
+            return msgspec.msgpack.decode(body, type=kind)
+        except msgspec.MsgspecError:
+            return None
+
+    def _read(self, key: str, outcome: Outcome, kind: type[Result]) -> Result | Trouble:
+        if outcome.result is None:
+            code = f"analyse.{outcome.failure or 'failed'}"
+            return Trouble(code=code, text=f"the analysis did not finish: {outcome.text}")
+        try:
+            result = msgspec.msgpack.decode(outcome.result, type=kind)
+        except msgspec.MsgspecError as error:
+            return Trouble(code="analyse.garbled", text=f"the worker's answer: {error}")
+        if not result.troubles:
+            self._store.put_result(key, outcome.result)
+        return result
+
+
+def _blob_jobs(
+    unpacked: Unpacked, store: Store, rules: RuleSet, limits: Limits
+) -> tuple[_Job[BlobRequest], ...]:
+    grouped: dict[tuple[str, tuple[Range, ...]], list[str]] = {}
+    for placed in unpacked.nodes:
+        if placed.node.sha256 is not None:
+            key = placed.node.sha256, _extracted(placed)
+            grouped.setdefault(key, []).append(placed.node.path)
+    return tuple(
+        _Job(
+            BlobRequest(
+                store=str(store.root),
+                sha256=sha256,
+                rules=rules.sha256,
+                extracted=ranges,
+                yara_seconds=max(1, limits.scan_seconds // 2),
+            ),
+            digest(["blob", ANALYSER_VERSION, sha256, rules.sha256, ranges]),
+            tuple(paths),
+        )
+        for (sha256, ranges), paths in grouped.items()
+    )
+
+
+def _extracted(placed: Placed) -> tuple[Range, ...]:
+    """Return the ranges that the children answer for; none where one may be missing."""
+    if not placed.complete:
+        return ()
+    return tuple(
+        (region.start, region.end) for region in placed.regions if region.kind == "extracted"
+    )
+
+
+def _path_jobs(unpacked: Unpacked, store: Store) -> tuple[_Job[PathRequest], ...]:
+    by_path = {placed.node.path: placed for placed in unpacked.nodes}
+    links = _enabling_links(unpacked)
+    jobs = []
+    for placed in unpacked.nodes:
+        container, inner = _split(placed.node.path)
+        if not _applies(inner):
+            continue
+        sha256 = placed.node.sha256 or _behind_link(placed, by_path)
+        if sha256 is None:
+            continue
+        named = tuple(sorted(links.get((container, posixpath.basename(inner)), ())))
+        request = PathRequest(store=str(store.root), sha256=sha256, path=inner, links=named)
+        key = digest(["path", ANALYSER_VERSION, sha256, inner, named])
+        jobs.append(_Job(request, key, (placed.node.path,)))
+    return tuple(jobs)
+
+
+def _applies(inner: str) -> bool:
+    return any(analyser.applies(inner) for analyser in PATHS)
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Return the container's path and the path inside it; a member is its own file."""
+    container, mark, inner = path.rpartition(SEPARATOR)
+    return (container, inner) if mark else ("", path)
+
+
+def _enabling_links(unpacked: Unpacked) -> dict[tuple[str, str], list[str]]:
+    """Return, per container and file name, the links that enable a service of that name."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for placed in unpacked.nodes:
+        if placed.node.kind != "symlink" or placed.node.link is None:
+            continue
+        container, inner = _split(placed.node.path)
+        if _ENABLING_LINK.search(inner):
+            name = posixpath.basename(placed.node.link)
+            found.setdefault((container, name), []).append(inner)
+    return found
+
+
+def _behind_link(placed: Placed, by_path: dict[str, Placed]) -> str | None:
+    """Return the content behind a symbolic link, unless its own path is looked at anyway.
+
+    An account file or an init script that is a link to elsewhere works like the file.
+    """
+    container, inner = _split(placed.node.path)
+    current = placed
+    for _ in range(_MAX_LINK_STEPS):
+        if current.node.kind != "symlink" or current.node.link is None:
+            break
+        target = posixpath.join("/", posixpath.dirname(inner), current.node.link)
+        inner = posixpath.normpath(target).lstrip("/")
+        found = by_path.get(f"{container}{SEPARATOR}{inner}" if container else inner)
+        if found is None:
+            return None
+        current = found
+    return None if _applies(inner) else current.node.sha256
+
+
+# --- what the answers amount to ------------------------------------------------------
+
+
+def _collected(
+    contents: tuple[tuple[_Job[BlobRequest], BlobResult | Trouble], ...],
+    files: tuple[tuple[_Job[PathRequest], PathResult | Trouble], ...],
+) -> Analysed:
+    findings: set[Finding] = set()
+    endpoints: set[Endpoint] = set()
+    services: set[Service] = set()
+    accounts: set[Account] = set()
+    keys: set[Key] = set()
+    facts: dict[str, FileFacts] = {}
+    problems: set[Problem] = set()
+    for path, answer in _each(contents, problems):
+        findings.update(_finding(hit, path) for hit in answer.hits)
+        endpoints.update(_endpoint(kind, value, path) for kind, value in answer.endpoints)
+        keys.update(Key(kind=kind, fingerprint=mark, path=path) for kind, mark in answer.keys)
+        if answer.facts:
+            facts[path] = FileFacts(path=path, facts=answer.facts)
+    for path, read in _each(files, problems):
+        findings.update(_finding(hit, path) for hit in read.hits)
+        keys.update(Key(kind=kind, fingerprint=mark, path=path) for kind, mark in read.keys)
+        services.update(msgspec.structs.replace(item, path=path) for item in read.services)
+        accounts.update(msgspec.structs.replace(item, path=path) for item in read.accounts)
+    return Analysed(
+        findings=tuple(sorted(findings, key=_finding_order)),
+        endpoints=tuple(sorted(endpoints, key=lambda item: (item.path, item.kind, item.value))),
+        services=tuple(
+            sorted(services, key=lambda item: (item.path, item.name, item.kind, item.starts))
+        ),
+        accounts=tuple(sorted(accounts, key=_account_order)),
+        keys=tuple(sorted(keys, key=lambda item: (item.path, item.kind, item.fingerprint))),
+        facts=tuple(facts[path] for path in sorted(facts)),
+        problems=tuple(sorted(problems, key=lambda item: (item.path, item.code, item.text))),
+    )
+
+
+def _each(
+    answers: tuple[tuple[_Job[Request], Result | Trouble], ...], problems: set[Problem]
+) -> Iterator[tuple[str, Result]]:
+    """Yield (path, answer) and put every trouble among the problems of its path."""
+    for job, answer in answers:
+        troubles = (answer,) if isinstance(answer, Trouble) else answer.troubles
+        for path in job.paths:
+            problems.update(
+                Problem(code=trouble.code, path=path, text=trouble.text) for trouble in troubles
+            )
+            if not isinstance(answer, Trouble):
+                yield path, answer
+
+
+def _finding(hit: Hit, path: str) -> Finding:
+    return make_finding(
+        rule=hit.rule,
+        path=path,
+        text=hit.text,
+        capability=hit.capability,
+        threat=hit.threat,
+        severity=hit.severity,
+        confidence=hit.confidence,
+        offset=hit.offset,
+        length=hit.length,
+        excerpt=hit.excerpt,
+        evidence=hit.evidence,
+        r155=hit.r155,
+    )
+
+
+def _endpoint(kind: str, value: str, path: str) -> Endpoint:
+    return msgspec.convert({"kind": kind, "value": value, "path": path}, Endpoint)
+
+
+def _finding_order(finding: Finding) -> tuple[str, int, str, str]:
+    offset = -1 if finding.offset is None else finding.offset
+    return finding.path, offset, finding.rule, finding.fingerprint
+
+
+def _account_order(account: Account) -> tuple[str, str, int, str]:
+    return account.path, account.name, -1 if account.uid is None else account.uid, account.state
