@@ -40,8 +40,11 @@ class Context(Value, frozen=True, kw_only=True):
     threat_level: Literal["normal", "raised", "high"] | None = None
 
 
-class Case(Value, frozen=True, kw_only=True):
-    """A case file. ``declared_changes`` are paths or capability ids the vendor declares."""
+class Case(Value, frozen=True, kw_only=True, rename={"class_name": "class"}):
+    """A case file; ``class_name`` is its key ``class``.
+
+    ``declared_changes`` are paths, patterns or capability ids that the vendor declares.
+    """
 
     schema: Literal["fwverify.case/1"]
     vendor: str
@@ -61,13 +64,9 @@ class Case(Value, frozen=True, kw_only=True):
         return None if self.context is None else digest(self.context)
 
 
-class _CaseFile(Case, frozen=True, kw_only=True, rename={"class_name": "class"}):
-    """The case as it stands in the file, where ``class`` is the field's name."""
-
-
 def load_case(path: Path) -> Case:
     """Return the case in ``path``; raises ``InputFileError``."""
-    case = load_toml(path, _CaseFile)
+    case = load_toml(path, Case)
     seen: set[str] = set()
     for member in case.members:
         if member.path in seen:

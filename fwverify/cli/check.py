@@ -39,7 +39,6 @@ def check(
 ) -> None:
     """Unpack, verify, analyse, compare and decide; several UPDATEs are one set."""
     from fwverify.pipeline import Question, inspect
-    from fwverify.report.folder import write_reports
     from fwverify.report.terminal import render
 
     options = common.Options(**rest)
@@ -57,6 +56,8 @@ def check(
         )
         report = inspect(question, means)
     if out is not None:
+        from fwverify.report.folder import write_reports
+
         write_reports(report, out)
     common.print_report(report, output, lambda shown: render(shown, out=out and str(out)))
     common.finish(exit_codes.for_check(report), exit_zero)

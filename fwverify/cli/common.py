@@ -207,7 +207,7 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
                 case.class_name if case else "generic",
                 config.policies,
                 options.policy,
-                CAPABILITIES,
+                tuple(capability.id for capability in CAPABILITIES),
             ),
             config_sha256=config.sha256,
             ad_hoc=options.ad_hoc(),

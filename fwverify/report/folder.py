@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fwverify.report.html import render_html
+from fwverify.report.html import render as render_html
 from fwverify.report.junit import junit
 from fwverify.report.sarif import sarif
 
@@ -29,7 +29,7 @@ def write_reports(report: Report, folder: Path) -> None:
     """
     files = {
         "report.json": canonical_json(report) + b"\n",
-        "report.html": render_html(report).encode("utf-8"),
+        "report.html": render_html(report),
         "findings.sarif": sarif(report),
         "junit.xml": junit(report),
         "run-metadata.json": canonical_json(_run_metadata(report)) + b"\n",
