@@ -85,7 +85,7 @@ approved_by = "B. Second"
 id = "household"
 products = ["household-meter"]
 schemes = ["raw"]
-algorithms = ["ecdsa"]
+algorithms = ["ecdsa:sha256"]
 coverage = "all"
 roles = [{{ role = "release", threshold = 1 }}]
 """
