@@ -59,5 +59,5 @@ def check(
         from fwverify.report.folder import write_reports
 
         write_reports(report, out)
-    common.print_report(report, output, lambda shown: render(shown, out=out and str(out)))
+    common.print_report(report, output, lambda shown: render(shown, out=str(out) if out else None))
     common.finish(exit_codes.for_check(report), exit_zero)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def formats_table(*, markdown: bool) -> str:
     """Return one row per format: name, how far it is opened, family, limitations."""
@@ -31,7 +33,7 @@ def schemes_table(*, markdown: bool) -> str:
     return _table(head, rows) if markdown else _lines(rows, columns=2)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for row in rows:
         cells = " | ".join(cell.replace("|", r"\|") for cell in row)
@@ -39,7 +41,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(lines)
 
 
-def _lines(rows: list[tuple[str, ...]], *, columns: int) -> str:
+def _lines(rows: Sequence[tuple[str, ...]], *, columns: int) -> str:
     widths = [max(len(row[index]) for row in rows) for index in range(columns)]
     return "\n".join(
         "  ".join(row[index].ljust(widths[index]) for index in range(columns)).rstrip()
