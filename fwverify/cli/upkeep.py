@@ -67,21 +67,21 @@ def lint_policy(files: tuple[Path, ...]) -> None:
 
 
 @click.command()
-@click.option("--markdown", is_flag=True, help="As the table of docs/formats.md.")
+@click.option("--markdown", is_flag=True, help="As docs/formats.md.")
 def formats(markdown: bool) -> None:
     """List the formats: what is opened, what is only recognised."""
-    from fwverify.report.tables import formats_table
+    from fwverify.report.tables import formats_page, formats_table
 
-    click.echo(formats_table(markdown=markdown))
+    click.echo(formats_page() if markdown else formats_table(markdown=False))
 
 
 @click.command()
-@click.option("--markdown", is_flag=True, help="As the table of docs/schemes.md.")
+@click.option("--markdown", is_flag=True, help="As docs/schemes.md.")
 def schemes(markdown: bool) -> None:
     """List the signature schemes and their limitations."""
-    from fwverify.report.tables import schemes_table
+    from fwverify.report.tables import schemes_page, schemes_table
 
-    click.echo(schemes_table(markdown=markdown))
+    click.echo(schemes_page() if markdown else schemes_table(markdown=False))
 
 
 @click.command()

@@ -47,3 +47,26 @@ def _lines(rows: Sequence[tuple[str, ...]], *, columns: int) -> str:
         "  ".join(row[index].ljust(widths[index]) for index in range(columns)).rstrip()
         for row in rows
     )
+
+
+def formats_page() -> str:
+    """Return docs/formats.md."""
+    return _page(
+        "Formats",
+        "What `fwverify` opens, in the order in which a content is tried. A format that is\n"
+        "recognised only is named in the report and makes it INCOMPLETE.",
+        formats_table(markdown=True),
+    )
+
+
+def schemes_page() -> str:
+    """Return docs/schemes.md."""
+    return _page(
+        "Signature schemes",
+        "What `fwverify` verifies. Any other signature counts as none.",
+        schemes_table(markdown=True),
+    )
+
+
+def _page(title: str, text: str, table: str) -> str:
+    return f"# {title}\n\n{text}\n\n{table}"

@@ -1,0 +1,317 @@
+"""One benign update, one fault at a time: the gate names that fault and never allows it.
+
+Each row says exactly which reasons must stand. A check that is switched off, anywhere
+between the command line and the decision, loses its reason here and turns a row red.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from samples.build import OUT, build
+from samples.expected import AT, CONFIG, HERE, REASON
+from samples.signing import Issuer, load_or_make_key, make_issuer
+from samples.squashfs import Entry, write_squashfs
+from samples.vehicle import MTIME, VARIANTS, _root_file_system, bundle
+from tests.cli.program import Ran, fwverify
+
+CASE = HERE / "cases" / "vehicle.toml"
+BENIGN = OUT / "vehicle-1.1.0.raucb"
+BASELINE = OUT / "vehicle-1.0.0.raucb"
+REF = "samples/vehicle/1.0.0"
+EXITS = {"ALLOW": 0, "REVIEW": 3, "DENY": 4, "INCOMPLETE": 5}
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A folder of its own, a ledger with the approved baseline, the vendor's signer."""
+
+    folder: Path
+    ledger: str
+    issuer: Issuer
+    daemon: bytes
+
+    def check(self, update: Path, *more: str | Path, **change: Any) -> Ran:
+        """Run the gate as the samples do; ``change`` replaces options, None drops one."""
+        options: dict[str, Any] = {
+            "case": CASE,
+            "baseline": f"ledger:{REF}",
+            "at": AT,
+            "ledger": self.ledger,
+        } | change
+        named = [
+            part
+            for name, value in options.items()
+            if value is not None
+            for part in (f"--{name}", value)
+        ]
+        return fwverify("--config", CONFIG, "check", update, *named, "--format", "json", *more)
+
+    def signed(self, extra: dict[str, Entry], issuer: Issuer | None = None) -> Path:
+        """Return the benign update with ``extra`` files in its root, validly signed."""
+        variant = next(item for item in VARIANTS if item.name == BENIGN.name)
+        root = _root_file_system(variant, self.daemon) | extra
+        image = write_squashfs(root, mtime=MTIME)
+        file = self.folder / BENIGN.name
+        file.write_bytes(bundle(image, variant.release, issuer or self.issuer))
+        return file
+
+    def altered(self, change: Callable[[bytes], bytes]) -> Path:
+        """Return the benign update with its bytes changed and its signature kept."""
+        file = self.folder / BENIGN.name
+        file.write_bytes(change(BENIGN.read_bytes()))
+        return file
+
+
+@pytest.fixture(scope="module")
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> str:
+    build()
+    url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'ledger.sqlite'}"
+    common = ("--config", CONFIG, "baseline", "approve", BASELINE, "--case", CASE,
+              "--reason", REASON, "--at", AT, "--ledger", url)  # fmt: skip
+    assert fwverify(*common, "--ref", REF, "--by", "A", "--by", "B").code == 0
+    assert fwverify(*common, "--ref", "samples/provisional", "--by", "A").code == 0
+    return url
+
+
+@pytest.fixture
+def bench(ledger: str, tmp_path: Path) -> Workbench:
+    keys = OUT / "keys"
+    issuer = make_issuer(
+        "Norden Vehicles",
+        load_or_make_key(keys / "vehicle-root.pem"),
+        load_or_make_key(keys / "vehicle-release.pem"),
+    )
+    unpacked = tmp_path / "benign"
+    assert fwverify("unpack", BENIGN, "--out", unpacked).code in (0, 5)
+    (daemon,) = (unpacked / "files").rglob("telematicsd")
+    return Workbench(tmp_path, ledger, issuer, daemon.read_bytes())
+
+
+def reasons(ran: Ran) -> set[str]:
+    return {reason["rule"] for reason in ran.json["reasons"]}
+
+
+def judged(ran: Ran, verdict: str, rules: set[str]) -> None:
+    assert (ran.json["verdict"], ran.code) == (verdict, EXITS[verdict]), reasons(ran)
+    assert reasons(ran) == rules
+
+
+def test_the_benign_update_is_allowed_and_says_what_held(bench: Workbench) -> None:
+    judged(bench.check(BENIGN), "ALLOW", {"allow"})
+
+
+def test_rebuilding_it_is_allowed_too(bench: Workbench) -> None:
+    judged(bench.check(bench.signed({})), "ALLOW", {"allow"})
+
+
+def test_without_a_baseline(bench: Workbench) -> None:
+    judged(bench.check(BENIGN, baseline=None), "REVIEW", {"baseline.none"})
+
+
+def test_with_a_baseline_that_nobody_approved(bench: Workbench) -> None:
+    judged(bench.check(BENIGN, baseline=BASELINE), "REVIEW", {"baseline.path"})
+    one_person = bench.check(BENIGN, baseline="ledger:samples/provisional")
+    judged(one_person, "REVIEW", {"baseline.provisional"})
+
+
+def test_an_approval_is_void_in_another_context(bench: Workbench) -> None:
+    case = bench.folder / "case.toml"
+    case.write_text(CASE.read_text() + '\n[context]\nconnectivity = "networked"\n')
+    judged(bench.check(BENIGN, case=case), "REVIEW", {"baseline.provisional"})
+
+
+def test_another_products_baseline_is_refused(bench: Workbench) -> None:
+    case = bench.folder / "case.toml"
+    case.write_text(CASE.read_text().replace("telematics-unit", "other-unit"))
+    ran = bench.check(BENIGN, case=case)
+    assert ran.code == 2
+    assert "telematics-unit" in ran.err
+
+
+def test_what_is_given_for_one_run_is_never_allowed(bench: Workbench) -> None:
+    policy = bench.folder / "policy.toml"
+    policy.write_text("unexplained_max_bytes = 0\n")
+    judged(
+        bench.check(BENIGN, "--policy", policy),
+        "REVIEW",
+        {"ad_hoc.option", "policy.not_configured"},
+    )
+    trust = ("--trust", OUT / "trust")
+    judged(bench.check(BENIGN, *trust), "REVIEW", {"ad_hoc.option", "trust.not_configured"})
+
+
+def test_a_vendor_without_a_rule(bench: Workbench) -> None:
+    case = bench.folder / "case.toml"
+    case.write_text(CASE.read_text().replace("norden-vehicles", "nobody"))
+    ran = bench.check(BENIGN, case=case, baseline=None)
+    assert ran.json["verdict"] == "DENY"
+    assert {"trust.no_rule", "coverage.unsigned_executable"} <= reasons(ran)
+
+
+def test_an_update_whose_signature_was_cut_off(bench: Workbench) -> None:
+    def bare(data: bytes) -> bytes:
+        size = int.from_bytes(data[-8:], "big")
+        return data[: -8 - size]
+
+    ran = bench.check(bench.altered(bare))
+    assert ran.json["verdict"] == "DENY"
+    assert {"trust.unsigned", "coverage.unsigned_executable"} <= reasons(ran)
+
+
+def test_an_update_signed_by_someone_else(bench: Workbench) -> None:
+    keys = (bench.folder / "root.pem", bench.folder / "leaf.pem")
+    stranger = make_issuer("Norden Vehicles", *map(load_or_make_key, keys))
+    ran = bench.check(bench.signed({}, stranger))
+    assert ran.json["verdict"] == "DENY"
+    assert {"trust.unsatisfied", "coverage.unsigned_executable"} <= reasons(ran)
+    assert ran.json["signatures"][0]["axes"]["authentic"] == "pass"
+    assert ran.json["signatures"][0]["axes"]["trusted"] == "fail"
+
+
+@pytest.mark.parametrize("place", [100, 5000, -2000, -300, -4])
+def test_a_byte_changed_anywhere(bench: Workbench, place: int) -> None:
+    def flip(data: bytes) -> bytes:
+        changed = bytearray(data)
+        changed[place] ^= 0x10
+        return bytes(changed)
+
+    ran = bench.check(bench.altered(flip))
+    assert ran.json["verdict"] == "DENY"
+    assert not any(
+        signature["axes"]["authentic"] == "pass" == signature["axes"]["trusted"]
+        for signature in ran.json["signatures"]
+    )
+
+
+@pytest.mark.parametrize("tail", [b"\0", b"\0" * 4096, b"#!/bin/sh\ntelnetd\n"])
+def test_bytes_appended(bench: Workbench, tail: bytes) -> None:
+    assert bench.check(bench.altered(lambda data: data + tail)).json["verdict"] == "DENY"
+
+
+@pytest.mark.parametrize("kept", [10, 96, 4096, 9000, -1, -9, -100])
+def test_a_truncated_update(bench: Workbench, kept: int) -> None:
+    assert bench.check(bench.altered(lambda data: data[:kept])).json["verdict"] == "DENY"
+
+
+def test_a_certificate_that_has_expired(bench: Workbench) -> None:
+    ran = bench.check(BENIGN, at="2150-01-01T00:00:00Z")
+    assert ran.json["verdict"] == "DENY"
+    assert "trust.unsatisfied" in reasons(ran)
+
+
+def noise(size: int) -> bytes:
+    return random.Random(1).randbytes(size)
+
+
+def test_content_that_nobody_can_read_is_incomplete(bench: Workbench) -> None:
+    update = bench.signed({"usr/lib/blob": Entry(0o644, content=noise(9000))})
+    ran = bench.check(update)
+    assert ran.json["verdict"] == "INCOMPLETE"
+    assert "unpack.high_entropy" in reasons(ran)
+
+
+def test_a_few_unexplained_bytes_are_a_review(bench: Workbench) -> None:
+    content = bytes(range(128, 160)) * 4
+    ran = bench.check(bench.signed({"usr/lib/table": Entry(0o644, content=content)}))
+    assert ran.json["verdict"] == "REVIEW"
+    assert "unpack.unexplained" in reasons(ran)
+
+
+def encrypted_zip() -> bytes:
+    """Return a ZIP whose only member says that it is encrypted (APPNOTE 4.4.4, bit 0)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("secret.txt", "text" * 50)
+    data = bytearray(buffer.getvalue())
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(data)
+
+
+def test_an_encrypted_container_inside_is_incomplete(bench: Workbench) -> None:
+    update = bench.signed({"usr/share/data.zip": Entry(0o644, content=encrypted_zip())})
+    ran = bench.check(update)
+    assert ran.json["verdict"] == "INCOMPLETE"
+    assert "unpack.incomplete" in reasons(ran)
+
+
+def test_a_recognised_format_that_is_not_opened_is_incomplete(bench: Workbench) -> None:
+    sqlite = b"SQLite format 3\0" + bytes(84)
+    ran = bench.check(bench.signed({"var/data.db": Entry(0o644, content=sqlite)}))
+    assert ran.json["verdict"] == "INCOMPLETE"
+
+
+PLANTED = {
+    "a user without a password": (
+        "etc/shadow",
+        Entry(0o600, content=b"root::20454:0:99999:7:::\n"),
+        "cred.empty",
+    ),
+    "a second root": (
+        "etc/passwd",
+        Entry(0o644, content=b"root:x:0:0::/root:/bin/sh\nsupport:x:0:0::/root:/bin/sh\n"),
+        "cred.uid0",
+    ),
+    "telnet in rc.local": (
+        "etc/rc.local",
+        Entry(0o755, content=b"#!/bin/sh\n/usr/sbin/telnetd -l /bin/sh &\n"),
+        "remote.shell.telnet",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(PLANTED))
+def test_a_planted_way_in_is_denied_with_its_path(bench: Workbench, name: str) -> None:
+    path, entry, capability = PLANTED[name]
+    ran = bench.check(bench.signed({path: entry}))
+    assert ran.json["verdict"] == "DENY", reasons(ran)
+    assert capability in ran.json["delta"]["capabilities_added"]
+    named = {
+        finding["path"] for finding in ran.json["findings"] if finding["capability"] == capability
+    }
+    assert f"{BENIGN.name}!/rootfs.squashfs!/{path}" in named
+
+
+def test_a_stage_that_fails_is_incomplete(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fwverify import pipeline
+    from fwverify.cli import _run
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("simulated fault")
+
+    for name in ("unpack", "verify", "analyse", "compare"):
+        with monkeypatch.context() as patch:
+            patch.setattr(pipeline, name, broken)
+            code = _run([
+                "--config", str(CONFIG), "check", str(BENIGN), "--case", str(CASE),
+                "--baseline", f"ledger:{REF}", "--ledger", bench.ledger, "--at", AT,
+            ])  # fmt: skip
+        assert code in (4, 5), name
+
+
+def test_a_damaged_store_never_allows(bench: Workbench) -> None:
+    config = bench.folder / "fwverify.toml"
+    text = CONFIG.read_text().replace('"out/', f'"{OUT}/')
+    config.write_text(text.replace(f"{OUT}/store", str(bench.folder / "store")))
+    call = ("--config", config, "check", BENIGN, "--case", CASE, "--baseline", f"ledger:{REF}",
+            "--ledger", bench.ledger, "--at", AT)  # fmt: skip
+    assert fwverify(*call).code == 0
+    for blob in (bench.folder / "store" / "blobs").rglob("*"):
+        if blob.is_file():
+            blob.chmod(0o600)
+            blob.write_bytes(b"#!/bin/sh\ntrue\n")
+    assert fwverify(*call).code in (0, 4, 5, 70)
+    shutil.rmtree(bench.folder / "store")
+    assert fwverify(*call).code == 0
