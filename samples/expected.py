@@ -59,8 +59,12 @@ class Expected:
 def expected() -> tuple[Expected, ...]:
     """Return the rows in the file's order."""
     with (HERE / "EXPECTED.tsv").open(newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    return tuple(Expected(**{**row, "exit": int(row["exit"])}) for row in rows)
+        return tuple(_row(fields) for fields in csv.DictReader(file, delimiter="\t"))
+
+
+def _row(fields: dict[str, str]) -> Expected:
+    texts = {name: value for name, value in fields.items() if name != "exit"}
+    return Expected(exit=int(fields["exit"]), **texts)
 
 
 def approve_command(row: Expected, ledger: str = "") -> tuple[str, ...]:

@@ -243,9 +243,8 @@ def _spkis(data: bytes, name: str) -> list[bytes]:
         return list(openpgp.public_keys(data))
     if _PEM_BEGIN in data:
         return [_from_pem(label, body, name) for label, body in _pem_blocks(data, name)]
-    if data[:1] == b"\x30":
-        return _from_der(data)
-    for form in (_from_ssh, _from_minisign, _from_text, _from_raw):
+    # hexadecimal text and raw points may begin as DER does: DER is tried, not assumed
+    for form in (_from_der_file, _from_ssh, _from_minisign, _from_text, _from_raw):
         found = form(data, name)
         if found:
             return found
@@ -277,6 +276,10 @@ def _from_pem(label: str, body: bytes, name: str) -> bytes:
     if not found:
         raise KeyFormatError(name, f"PEM block {label} cannot be read")
     return found[0]
+
+
+def _from_der_file(data: bytes, _name: str) -> list[bytes]:
+    return _from_der(data) if data[:1] == b"\x30" else []
 
 
 def _from_der(body: bytes) -> list[bytes]:

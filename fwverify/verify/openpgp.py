@@ -34,6 +34,9 @@ _CURVES: Final[dict[bytes, ec.EllipticCurve]] = {
     bytes.fromhex("2b81040022"): ec.SECP384R1(),
     bytes.fromhex("2b81040023"): ec.SECP521R1(),
 }
+_MIN_KEY_BYTES: Final = 38
+"""Version, time, algorithm and the shortest key: no raw 32-byte key looks like a packet."""
+
 _MAX_PACKETS: Final = 100_000
 _MAX_MPI_BITS: Final = 16_384
 _CRC24_INIT, _CRC24_POLY = 0xB704CE, 0x1864CFB
@@ -70,7 +73,7 @@ def _first_packet(data: bytes) -> int | None:
         tag, body = next(_packets(data))
     except Malformed:
         return None
-    return tag if body[:1] in (b"\x04", b"\x06") else None
+    return tag if len(body) >= _MIN_KEY_BYTES and body[:1] in (b"\x04", b"\x06") else None
 
 
 def public_keys(data: bytes) -> tuple[bytes, ...]:
