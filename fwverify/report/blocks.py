@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from fwverify.model import Finding, Reason, Report, SignatureResult, Verdict
+from fwverify.model import Reason, Report, SignatureResult, Verdict
 from fwverify.report import summary
 from fwverify.report.text import (
     ELLIPSIS,

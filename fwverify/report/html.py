@@ -23,6 +23,8 @@ from fwverify.report.text import count, percent, size_text, visible
 FINDINGS_SHOWN: Final = 2_000
 LIST_SHOWN: Final = 1_000
 PATHS_SHOWN: Final = 12
+TEXT_SHOWN: Final = 1_000
+"""Characters of one value."""
 _KINDS_WITH_SIZE: Final = ("file", "stream", "hardlink")
 
 
@@ -62,7 +64,7 @@ def _environment() -> Environment:
 def _shown(value: Any) -> Any:
     """Return what a template prints for ``value``; markup of our own macros stays."""
     if isinstance(value, str) and not isinstance(value, Markup):
-        return visible(value)
+        return visible(value, TEXT_SHOWN)
     return "unknown" if value is None else value
 
 

@@ -28,6 +28,8 @@ SEVERITIES: Final = ("critical", "high", "medium", "low", "info")
 SAME_VERSION: Final = "same-version"
 """The kind of the fact that comparison records for a changed file with an old version."""
 
+SKIPPED: Final = "stage.skipped"
+
 SIGNATURE_CLASSES: Final = (
     ("unsigned_executable", "unsigned executable"),
     ("steering", "unsigned, steers execution"),
@@ -75,7 +77,7 @@ def _stage_gaps(report: Report, name: str, stage: Stage) -> list[Gap]:
     if stage.status == "incomplete" and not stage.problems:
         found.append(Gap(name, "stage.unexplained", "", "did not finish and gave no reason"))
     if stage.status == "skipped" and report.verdict is not None:
-        found.append(Gap(name, "stage.skipped", "", _why_skipped(report, name)))
+        found.append(Gap(name, SKIPPED, "", _why_skipped(report, name)))
     return found
 
 
