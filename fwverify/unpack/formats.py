@@ -1,0 +1,56 @@
+"""Every format, in the order in which a blob is held against them.
+
+The order is the rule of precedence: containers with a strong magic first (the more
+special before the more general it is made of), then what is recognised by its shape,
+then what is only known by name, then what has no magic, then text. The first format that
+recognises a blob and can read it names it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fwverify.unpack.archives_ar import AR
+from fwverify.unpack.archives_cpio import CPIO
+from fwverify.unpack.archives_tar import TAR
+from fwverify.unpack.archives_zip_open import ZIP
+from fwverify.unpack.detected import DETECTED
+from fwverify.unpack.executables import ELF, PE
+from fwverify.unpack.leaves import DER, EMPTY, PEM, PNG, SCRIPT, TEXT
+from fwverify.unpack.source import Format
+from fwverify.unpack.streams import LZMA, STREAMS
+
+CONTAINERS: Final[tuple[Format, ...]] = (
+    # file systems and vendor containers stand here: RAUC before SquashFS, Zigbee OTA
+    ZIP,
+    *STREAMS,
+    CPIO,
+    AR,
+    # what 7-Zip opens stands here
+    TAR,
+)
+EXECUTABLES: Final[tuple[Format, ...]] = (ELF, PE)
+SHAPED: Final[tuple[Format, ...]] = (
+    # Intel HEX and S-records stand here: they are text too
+    SCRIPT,
+    PEM,
+)
+UNMARKED: Final[tuple[Format, ...]] = (
+    DER,
+    LZMA,
+    # raw microcontroller images stand here
+)
+
+FORMATS: Final[tuple[Format, ...]] = (
+    EMPTY,
+    *CONTAINERS,
+    *EXECUTABLES,
+    PNG,
+    *SHAPED,
+    *DETECTED,
+    *UNMARKED,
+    TEXT,
+)
+
+CARVED: Final[tuple[Format, ...]] = (*CONTAINERS, *EXECUTABLES, PNG)
+"""What is looked for inside other content: only formats that prove themselves."""

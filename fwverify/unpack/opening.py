@@ -1,0 +1,145 @@
+"""Opening one blob, in a worker process: recognise, read, carve, account.
+
+Guarantees: the first format in the order of precedence that recognises the blob and can
+read it names it; one that recognises it and cannot read it is said with the field at
+fault, and the blob is then incomplete even if another format reads it. Bytes left over
+are searched. The regions of the result partition the blob, or the worker fails: a wrong
+account must never pass.
+
+What it does not do: descend. Children are blobs of their own (``engine``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import msgspec
+
+from fwverify.limits import Limits
+from fwverify.model import Observation, Opened, Problem, Region, Sha256, _Value
+from fwverify.reader import Buffer, Malformed
+from fwverify.store import Store
+from fwverify.unpack.carving import carve
+from fwverify.unpack.formats import CARVED, FORMATS
+from fwverify.unpack.gather import (
+    condense,
+    limit_problem,
+    malformed_observation,
+    malformed_problem,
+)
+from fwverify.unpack.source import Budget, Format, LimitHit, Source, gap_region
+
+NOTE_PREFIX = "sha256:"
+
+
+class OpenRequest(_Value, frozen=True, kw_only=True):
+    """What a worker is asked to open. ``name`` is a hint, never proof."""
+
+    store: str
+    sha256: Sha256
+    name: str
+    limits: Limits
+
+
+def open_blob(argument: bytes) -> bytes:
+    """Open the blob that ``argument`` (an ``OpenRequest``) names; return its ``Opened``.
+
+    Both are MessagePack. Called by name in a worker (``fwverify.workers.Task``).
+    """
+    request = msgspec.msgpack.decode(argument, type=OpenRequest)
+    store = Store(Path(request.store))
+    with store.view(request.sha256) as buffer:
+        size = len(buffer)
+        budget = Budget(request.limits.blob_bytes(size), request.limits.files)
+        source = Source(buffer, store, request.limits, request.name, budget)
+        return msgspec.msgpack.encode(examine(source))
+
+
+def examine(source: Source, formats: tuple[Format, ...] = FORMATS) -> Opened:
+    """Return what ``source`` holds, every byte with its class."""
+    opened = carve(source, _recognised(source, formats), CARVED)
+    opened = msgspec.structs.replace(
+        opened,
+        regions=tuple(_settled(source.buffer, region) for region in opened.regions),
+        observations=condense(opened.observations),
+    )
+    _check(opened, source.size)
+    return opened
+
+
+def _recognised(source: Source, formats: tuple[Format, ...]) -> Opened:
+    """Return what the first format that reads the blob makes of it."""
+    problems: list[Problem] = []
+    observations: list[Observation] = []
+    failed: list[str] = []
+    opened = None
+    for each in formats:
+        if not each.recognise(source.buffer, source.name):
+            continue
+        try:
+            opened = _open(source, each)
+        except Malformed as error:
+            failed.append(each.name)
+            problems.append(malformed_problem(each.name, error))
+            observations.append(malformed_observation(each.name, error))
+        else:
+            break
+    if opened is None:
+        opened = _unread(source, failed[0] if failed else "unknown")
+    return msgspec.structs.replace(
+        opened,
+        complete=opened.complete and not failed,
+        problems=(*problems, *opened.problems),
+        observations=(*observations, *opened.observations),
+    )
+
+
+def _open(source: Source, each: Format) -> Opened:
+    if each.open is None:
+        text = f"{each.title} is recognised but cannot be opened yet"
+        return _unread(source, each.name, Problem(code="format.unsupported", path="", text=text))
+    try:
+        return each.open(source)
+    except LimitHit as error:
+        return _unread(source, each.name, limit_problem(error, source.limits, source.size))
+
+
+def _unread(source: Source, name: str, problem: Problem | None = None) -> Opened:
+    """Return a blob of which nothing is explained."""
+    region = Region(start=0, end=source.size, kind="unexplained")
+    return Opened(
+        format=name,
+        size=source.size,
+        regions=(region,) if source.size else (),
+        complete=problem is None,
+        problems=() if problem is None else (problem,),
+    )
+
+
+def _settled(buffer: Buffer, region: Region) -> Region:
+    """Return an unexplained region measured, with its digest, or as the padding it is.
+
+    A region on which an opener has left a note keeps the note and its class.
+    """
+    if region.kind != "unexplained":
+        return region
+    measured = gap_region(buffer, region.start, region.end)
+    if region.note:
+        return msgspec.structs.replace(region, entropy_milli=measured.entropy_milli)
+    if measured.kind == "padding":
+        return measured
+    with memoryview(buffer) as whole, whole[region.start : region.end] as part:
+        digest = hashlib.sha256(part).hexdigest()
+    return msgspec.structs.replace(measured, note=f"{NOTE_PREFIX}{digest}")
+
+
+def _check(opened: Opened, size: int) -> None:
+    """Raise ``ValueError`` unless the regions are a partition of the blob."""
+    position = 0
+    for region in opened.regions:
+        if region.start != position or region.end <= region.start:
+            raise ValueError(f"{opened.format}: regions break at {position}")
+        position = region.end
+    if position != size or opened.size != size:
+        raise ValueError(f"{opened.format}: regions end at {position} of {size}")
