@@ -1,0 +1,277 @@
+"""RAUC bundles: a SquashFS payload, a CMS message and its size.
+
+Guarantees: the last eight bytes are the message's size, big-endian, and the message is
+one DER ContentInfo that fills exactly the bytes before them; the payload is read as a
+SquashFS that cannot reach past its end; the payload of a ``crypt`` bundle, and the hash
+tree of a ``verity`` or ``crypt`` one, are never called examined.
+
+The bytes of the message and of its size are of class ``signature``. The hash tree stays
+``unexplained`` with the note ``verity-tree``: the verify stage recomputes it and then
+says what it is. Attributes give the verify stage the offsets; the manifest of a verity
+bundle stands inside its message and appears as ``@manifest.raucm``.
+
+Specification: RAUC reference manual, "Bundle Formats" (plain, verity, crypt) and
+"Manifest"; RFC 5652 for the message.
+
+Not checked: the signature, the hash tree and the manifest's digests (``verify.rauc``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from asn1crypto import cms
+
+from fwverify.model import Entry, Identity, Observation, Opened, Problem, Region
+from fwverify.reader import Buffer, Malformed
+from fwverify.unpack import squashfs
+from fwverify.unpack.source import Format, LimitHit, Source, highest_entropy_milli, partition
+from fwverify.unpack.squashfs_blocks import Unsupported
+
+NAME: Final = "rauc"
+TRAILER_BYTES: Final = 8
+MAX_CMS_BYTES: Final = 4 * 1024 * 1024
+"""RAUC itself refuses messages above 64 KiB unless it signs verity bundles."""
+
+MAX_MANIFEST_BYTES: Final = 1024 * 1024
+_SIGNED_DATA: Final = bytes.fromhex("06092a864886f70d010702")
+_ENVELOPED_DATA: Final = bytes.fromhex("06092a864886f70d010703")
+_FORMATS: Final = ("plain", "verity", "crypt")
+_BLOCK_BYTES: Final = 4096
+
+Section = tuple[str, tuple[tuple[str, str], ...]]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Where a bundle's parts stand: ``[0, payload_end)``, tree, message, size.
+
+    ``manifest`` is the one inside the message, None where it is detached or encrypted.
+    """
+
+    kind: str
+    payload_end: int
+    cms_offset: int
+    cms_size: int
+    manifest: bytes | None
+
+
+def _recognise(buffer: Buffer, name: str) -> bool:
+    """Return whether the trailer points at a CMS message in DER."""
+    del name
+    size = len(buffer)
+    if size <= TRAILER_BYTES:
+        return False
+    stated = int.from_bytes(buffer[size - TRAILER_BYTES : size], "big")
+    if not 20 <= stated <= min(MAX_CMS_BYTES, size - TRAILER_BYTES):
+        return False
+    head = bytes(buffer[size - TRAILER_BYTES - stated :][:20])
+    return head[:1] == b"\x30" and (_SIGNED_DATA in head or _ENVELOPED_DATA in head)
+
+
+def open_bundle(source: Source) -> Opened:
+    """Return the bundle's files, the manifest's identity and the parts' offsets.
+
+    Raises ``Malformed`` when the trailer, the message or its manifest cannot be read.
+    """
+    bundle = _read_bundle(source)
+    manifest = bundle.manifest
+    sections: tuple[Section, ...] = ()
+    problems: list[Problem] = []
+    observations: list[Observation] = []
+    contents = _payload(source, bundle, problems)
+    entries = list(contents.entries)
+    if manifest is None:
+        manifest = _stored_manifest(source, contents.entries)
+    else:
+        entries.append(_inner_manifest(source, bundle, manifest))
+    try:
+        sections = parse_manifest(manifest or b"")
+    except Malformed as error:
+        observations.append(Observation(rule="rauc.manifest", text=str(error), severity="high"))
+    if manifest is None and bundle.kind != "crypt":
+        problems.append(Problem(code="malformed", path="", text="there is no manifest.raucm"))
+    elif bundle.kind == "plain" and _value(sections, "bundle", "format") not in (None, "plain"):
+        text = "the manifest says it is not plain, but it is not inside the message"
+        observations.append(Observation(rule="rauc.format_mismatch", text=text, severity="high"))
+    return Opened(
+        format=NAME,
+        size=source.size,
+        regions=partition(source.buffer, (*contents.regions, *_trailer(source, bundle))),
+        entries=tuple(entries),
+        identity=_identity(sections),
+        complete=not (problems or contents.problems),
+        problems=(*problems, *contents.problems),
+        observations=(*observations, *contents.observations),
+        attributes=_attributes(source, bundle),
+    )
+
+
+def _read_bundle(source: Source) -> Bundle:
+    """Return where the parts stand, out of the trailer and the message."""
+    end = source.size - TRAILER_BYTES
+    stated = int.from_bytes(source.buffer[max(0, end) : source.size], "big")
+    if end <= 0 or not 0 < stated <= min(end, MAX_CMS_BYTES):
+        raise Malformed(max(0, end), "rauc.cms_size", f"{stated} of {source.size} bytes")
+    start = end - stated
+    message = bytes(source.buffer[start:end])
+    manifest = _message_content(message, start)
+    if manifest is None:
+        kind = "crypt" if _ENVELOPED_DATA in message[:20] else "plain"
+        return Bundle(kind, start, start, stated, None)
+    sections = parse_manifest(manifest)
+    kind = _value(sections, "bundle", "format") or "plain"
+    if kind not in _FORMATS:
+        raise Malformed(start, "rauc.bundle.format", kind[:40])
+    tree_bytes = _verity_size(sections, start) if kind != "plain" else 0
+    return Bundle(kind, start - tree_bytes, start, stated, manifest)
+
+
+def _message_content(message: bytes, start: int) -> bytes | None:
+    """Return the content inside a CMS message, None where it is detached or enveloped."""
+    try:
+        info = cms.ContentInfo.load(message, strict=True)
+        if info["content_type"].native != "signed_data":
+            return None
+        content = info["content"]["encap_content_info"]["content"]
+        native = content.native
+    except (ValueError, TypeError, KeyError) as error:
+        raise Malformed(start, "rauc.cms", str(error).splitlines()[0]) from error
+    if native is None:
+        return None
+    if not isinstance(native, bytes) or len(native) > MAX_MANIFEST_BYTES:
+        raise Malformed(start, "rauc.cms.content", "is not a manifest")
+    return native
+
+
+def _verity_size(sections: tuple[Section, ...], cms_offset: int) -> int:
+    """Return the hash tree's size in bytes; it is whole blocks and leaves a payload."""
+    text = _value(sections, "bundle", "verity-size") or ""
+    size = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    if size <= 0 or size % _BLOCK_BYTES or size >= cms_offset:
+        raise Malformed(cms_offset, "rauc.verity-size", text[:40])
+    return size
+
+
+def parse_manifest(data: bytes) -> tuple[Section, ...]:
+    """Return the sections of a manifest (GLib key file) in order.
+
+    Raises ``Malformed`` for text outside UTF-8, a line of no known form, and a section
+    or key that stands twice: readers differ in which one they believe.
+    """
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise Malformed(0, "rauc.manifest", f"{len(data)} bytes")
+    try:
+        lines = data.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise Malformed(error.start, "rauc.manifest", "is not UTF-8") from error
+    sections: dict[str, dict[str, str]] = {}
+    current: dict[str, str] | None = None
+    for number, raw in enumerate(lines, 1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("[") and line.endswith("]"):
+            if line[1:-1] in sections:
+                raise Malformed(0, "rauc.manifest", f"line {number}: section stands twice")
+            current = sections.setdefault(line[1:-1], {})
+            continue
+        key, separator, value = line.partition("=")
+        if not separator or current is None or key.strip() in current:
+            raise Malformed(0, "rauc.manifest", f"line {number}: no section, no key or a double")
+        current[key.strip()] = value.strip()
+    return tuple((name, tuple(keys.items())) for name, keys in sections.items())
+
+
+def _value(sections: tuple[Section, ...], section: str, key: str) -> str | None:
+    return dict(dict(sections).get(section, ())).get(key)
+
+
+def _identity(sections: tuple[Section, ...]) -> Identity:
+    return Identity(
+        product=_value(sections, "update", "compatible"),
+        version=_value(sections, "update", "version"),
+        build=_value(sections, "update", "build"),
+    )
+
+
+def _payload(source: Source, bundle: Bundle, problems: list[Problem]) -> squashfs.Contents:
+    """Return what the payload holds; an unreadable payload is a problem and gives nothing."""
+    nothing = squashfs.Contents((), (), (), (), 0)
+    if bundle.kind == "crypt":
+        text = "the payload is encrypted (RAUC crypt) and its key is not here"
+        problems.append(Problem(code="encrypted", path="", text=text))
+        return nothing
+    view = memoryview(source.buffer)[: bundle.payload_end]
+    try:
+        return squashfs.read_image(dataclasses.replace(source, buffer=view))
+    except Malformed as error:
+        problems.append(Problem(code="malformed", path="", text=str(error)))
+    except Unsupported as error:
+        problems.append(Problem(code="unsupported", path="", text=f"{error} is not supported"))
+    return nothing
+
+
+def _stored_manifest(source: Source, entries: tuple[Entry, ...]) -> bytes | None:
+    """Return ``manifest.raucm`` of the payload, None where it is absent or too large."""
+    for entry in entries:
+        small = entry.size is not None and entry.size <= MAX_MANIFEST_BYTES
+        if entry.name == b"manifest.raucm" and entry.sha256 is not None and small:
+            return source.store.read(entry.sha256)
+    return None
+
+
+def _inner_manifest(source: Source, bundle: Bundle, manifest: bytes) -> Entry:
+    """Return the message's manifest as an entry, so that it is searched like a file."""
+    message = bytes(source.buffer[bundle.cms_offset : source.size - TRAILER_BYTES])
+    at = message.find(manifest)
+    begin = bundle.cms_offset + at
+    whole = bool(manifest) and at >= 0  # a constructed OCTET STRING is not one run
+    try:
+        digest: str | None = source.put(manifest)[0]
+    except LimitHit:  # the payload's own problem already says so
+        digest = None
+    return Entry(
+        name=b"@manifest.raucm",
+        sha256=digest,
+        size=len(manifest),
+        extents=((begin, begin + len(manifest)),) if whole else (),
+        stored=whole,
+        generated=True,
+    )
+
+
+def _trailer(source: Source, bundle: Bundle) -> tuple[Region, ...]:
+    """Return the claims behind the payload."""
+    signature = Region(start=bundle.cms_offset, end=source.size, kind="signature", note="cms")
+    if bundle.payload_end == bundle.cms_offset:
+        return (signature,)
+    entropy = highest_entropy_milli(source.buffer, bundle.payload_end, bundle.cms_offset)
+    tree = Region(start=bundle.payload_end, end=bundle.cms_offset, kind="unexplained")
+    return (msgspec.structs.replace(tree, note="verity-tree", entropy_milli=entropy), signature)
+
+
+def _attributes(source: Source, bundle: Bundle) -> tuple[tuple[str, str], ...]:
+    tree = bundle.cms_offset - bundle.payload_end
+    del source
+    return (
+        ("bundle_format", bundle.kind),
+        ("cms_offset", str(bundle.cms_offset)),
+        ("cms_size", str(bundle.cms_size)),
+        ("payload_end", str(bundle.payload_end)),
+        ("verity_tree_size", str(tree)),
+    )
+
+
+RAUC: Final = Format(
+    name=NAME,
+    title="RAUC bundle",
+    family="update container",
+    specification="https://rauc.readthedocs.io/en/latest/reference.html#bundle-formats",
+    limitations="crypt payloads are not decrypted; casync bundles are read as their index",
+    recognise=_recognise,
+    open=open_bundle,
+)
