@@ -140,7 +140,7 @@ def xinetd(text: str, _: str, __: tuple[str, ...]) -> tuple[Unit, ...]:
 
 def udev(text: str, _: str, __: tuple[str, ...]) -> tuple[Unit, ...]:
     """Return each program that a udev rule runs, and for which event."""
-    units = []
+    units: list[Unit] = []
     for offset, line in _lines(text):
         when = " ".join(f"{key}={value}" for key, value in _UDEV_MATCH.findall(line))
         units.extend(
