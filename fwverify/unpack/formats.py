@@ -16,12 +16,18 @@ from fwverify.unpack.archives_tar import TAR
 from fwverify.unpack.archives_zip_open import ZIP
 from fwverify.unpack.detected import DETECTED
 from fwverify.unpack.executables import ELF, PE
+from fwverify.unpack.hexfiles import INTEL_HEX, SREC
 from fwverify.unpack.leaves import DER, EMPTY, PEM, PNG, SCRIPT, TEXT
+from fwverify.unpack.rauc import RAUC
 from fwverify.unpack.source import Format
+from fwverify.unpack.squashfs import SQUASHFS
 from fwverify.unpack.streams import LZMA, STREAMS
+from fwverify.unpack.zigbee import ZIGBEE_OTA
 
 CONTAINERS: Final[tuple[Format, ...]] = (
-    # file systems and vendor containers stand here: RAUC before SquashFS, Zigbee OTA
+    RAUC,
+    SQUASHFS,
+    ZIGBEE_OTA,
     ZIP,
     *STREAMS,
     CPIO,
@@ -31,7 +37,8 @@ CONTAINERS: Final[tuple[Format, ...]] = (
 )
 EXECUTABLES: Final[tuple[Format, ...]] = (ELF, PE)
 SHAPED: Final[tuple[Format, ...]] = (
-    # Intel HEX and S-records stand here: they are text too
+    INTEL_HEX,
+    SREC,
     SCRIPT,
     PEM,
 )
