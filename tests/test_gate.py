@@ -21,24 +21,22 @@ from samples.build import OUT, build
 from samples.expected import AT, CONFIG, HERE, REASON
 from samples.signing import Issuer, load_or_make_key, make_issuer
 from samples.squashfs import Entry, write_squashfs
-from samples.vehicle import MTIME, VARIANTS, _root_file_system, bundle
+from samples.toolchain import linux_program
+from samples.vehicle import MTIME, Variant, _root_file_system, bundle
 from tests.cli.program import Ran, fwverify
 
 CASE = HERE / "cases" / "vehicle.toml"
-BENIGN = OUT / "vehicle-1.1.0.raucb"
-BASELINE = OUT / "vehicle-1.0.0.raucb"
+NAME = "vehicle-1.1.0.raucb"
 REF = "samples/vehicle/1.0.0"
 EXITS = {"ALLOW": 0, "REVIEW": 3, "DENY": 4, "INCOMPLETE": 5}
 
 
 @dataclass(frozen=True)
 class Workbench:
-    """A folder of its own, a ledger with the approved baseline, the vendor's signer."""
+    """A folder of its own, and the vendor."""
 
     folder: Path
-    ledger: str
-    issuer: Issuer
-    daemon: bytes
+    signer: Signer
 
     def check(self, update: Path, *more: str | Path, **change: Any) -> Ran:
         """Run the gate as the samples do; ``change`` replaces options, None drops one."""
@@ -46,7 +44,7 @@ class Workbench:
             "case": CASE,
             "baseline": f"ledger:{REF}",
             "at": AT,
-            "ledger": self.ledger,
+            "ledger": self.signer.ledger,
         } | change
         named = [
             part
@@ -58,43 +56,61 @@ class Workbench:
 
     def signed(self, extra: dict[str, Entry], issuer: Issuer | None = None) -> Path:
         """Return the benign update with ``extra`` files in its root, validly signed."""
-        variant = next(item for item in VARIANTS if item.name == BENIGN.name)
-        root = _root_file_system(variant, self.daemon) | extra
-        image = write_squashfs(root, mtime=MTIME)
-        file = self.folder / BENIGN.name
-        file.write_bytes(bundle(image, variant.release, issuer or self.issuer))
+        file = self.folder / NAME
+        file.write_bytes(self.signer.bundle("1.1.0", extra, issuer))
         return file
+
+    def benign(self) -> Path:
+        """Return the benign update as it was built."""
+        return self.signed({})
 
     def altered(self, change: Callable[[bytes], bytes]) -> Path:
         """Return the benign update with its bytes changed and its signature kept."""
-        file = self.folder / BENIGN.name
-        file.write_bytes(change(BENIGN.read_bytes()))
+        file = self.benign()
+        file.write_bytes(change(file.read_bytes()))
         return file
 
 
+@dataclass(frozen=True)
+class Signer:
+    """The vendor: its certificates, its daemon, and the baseline in the ledger."""
+
+    issuer: Issuer
+    daemon: bytes
+    baseline: Path
+    ledger: str
+
+    def bundle(self, release: str, extra: dict[str, Entry], issuer: Issuer | None) -> bytes:
+        """Return a bundle of ``release`` with ``extra`` files in its root."""
+        root = _root_file_system(Variant(NAME, release), self.daemon) | extra
+        return bundle(write_squashfs(root, mtime=MTIME), release, issuer or self.issuer)
+
+
 @pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> str:
+def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
     build()
-    url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'ledger.sqlite'}"
-    common = ("--config", CONFIG, "baseline", "approve", BASELINE, "--case", CASE,
-              "--reason", REASON, "--at", AT, "--ledger", url)  # fmt: skip
-    assert fwverify(*common, "--ref", REF, "--by", "A", "--by", "B").code == 0
-    assert fwverify(*common, "--ref", "samples/provisional", "--by", "A").code == 0
-    return url
-
-
-@pytest.fixture
-def bench(ledger: str, tmp_path: Path) -> Workbench:
+    folder = tmp_path_factory.mktemp("vendor")
     keys = OUT / "keys"
     issuer = make_issuer(
         "Norden Vehicles",
         load_or_make_key(keys / "vehicle-root.pem"),
         load_or_make_key(keys / "vehicle-release.pem"),
     )
-    unpacked = tmp_path / "benign"
-    assert fwverify("unpack", BENIGN, "--out", unpacked).code in (0, 5)
-    (daemon,) = (unpacked / "files").rglob("telematicsd")
-    return Workbench(tmp_path, ledger, issuer, daemon.read_bytes())
+    daemon = linux_program(("telematicsd.c",), "1.1.0", ("WITH_BATTERY",), folder)
+    baseline = folder / "vehicle-1.0.0.raucb"
+    url = f"sqlite:///{folder / 'ledger.sqlite'}"
+    vendor = Signer(issuer, daemon, baseline, url)
+    baseline.write_bytes(vendor.bundle("1.0.0", {}, None))
+    common = ("--config", CONFIG, "baseline", "approve", baseline, "--case", CASE,
+              "--reason", REASON, "--at", AT, "--ledger", url)  # fmt: skip
+    assert fwverify(*common, "--ref", REF, "--by", "A", "--by", "B").code == 0
+    assert fwverify(*common, "--ref", "samples/provisional", "--by", "A").code == 0
+    return vendor
+
+
+@pytest.fixture
+def bench(signer: Signer, tmp_path: Path) -> Workbench:
+    return Workbench(tmp_path, signer)
 
 
 def reasons(ran: Ran) -> set[str]:
@@ -107,33 +123,29 @@ def judged(ran: Ran, verdict: str, rules: set[str]) -> None:
 
 
 def test_the_benign_update_is_allowed_and_says_what_held(bench: Workbench) -> None:
-    judged(bench.check(BENIGN), "ALLOW", {"allow"})
-
-
-def test_rebuilding_it_is_allowed_too(bench: Workbench) -> None:
-    judged(bench.check(bench.signed({})), "ALLOW", {"allow"})
+    judged(bench.check(bench.benign()), "ALLOW", {"allow"})
 
 
 def test_without_a_baseline(bench: Workbench) -> None:
-    judged(bench.check(BENIGN, baseline=None), "REVIEW", {"baseline.none"})
+    judged(bench.check(bench.benign(), baseline=None), "REVIEW", {"baseline.none"})
 
 
 def test_with_a_baseline_that_nobody_approved(bench: Workbench) -> None:
-    judged(bench.check(BENIGN, baseline=BASELINE), "REVIEW", {"baseline.path"})
-    one_person = bench.check(BENIGN, baseline="ledger:samples/provisional")
+    judged(bench.check(bench.benign(), baseline=bench.signer.baseline), "REVIEW", {"baseline.path"})
+    one_person = bench.check(bench.benign(), baseline="ledger:samples/provisional")
     judged(one_person, "REVIEW", {"baseline.provisional"})
 
 
 def test_an_approval_is_void_in_another_context(bench: Workbench) -> None:
     case = bench.folder / "case.toml"
     case.write_text(CASE.read_text() + '\n[context]\nconnectivity = "networked"\n')
-    judged(bench.check(BENIGN, case=case), "REVIEW", {"baseline.provisional"})
+    judged(bench.check(bench.benign(), case=case), "REVIEW", {"baseline.provisional"})
 
 
 def test_another_products_baseline_is_refused(bench: Workbench) -> None:
     case = bench.folder / "case.toml"
     case.write_text(CASE.read_text().replace("telematics-unit", "other-unit"))
-    ran = bench.check(BENIGN, case=case)
+    ran = bench.check(bench.benign(), case=case)
     assert ran.code == 2
     assert "telematics-unit" in ran.err
 
@@ -142,18 +154,18 @@ def test_what_is_given_for_one_run_is_never_allowed(bench: Workbench) -> None:
     policy = bench.folder / "policy.toml"
     policy.write_text("unexplained_max_bytes = 0\n")
     judged(
-        bench.check(BENIGN, "--policy", policy),
+        bench.check(bench.benign(), "--policy", policy),
         "REVIEW",
         {"ad_hoc.option", "policy.not_configured"},
     )
     trust = ("--trust", OUT / "trust")
-    judged(bench.check(BENIGN, *trust), "REVIEW", {"ad_hoc.option", "trust.not_configured"})
+    judged(bench.check(bench.benign(), *trust), "REVIEW", {"ad_hoc.option", "trust.not_configured"})
 
 
 def test_a_vendor_without_a_rule(bench: Workbench) -> None:
     case = bench.folder / "case.toml"
     case.write_text(CASE.read_text().replace("norden-vehicles", "nobody"))
-    ran = bench.check(BENIGN, case=case, baseline=None)
+    ran = bench.check(bench.benign(), case=case, baseline=None)
     assert ran.json["verdict"] == "DENY"
     assert {"trust.no_rule", "coverage.unsigned_executable"} <= reasons(ran)
 
@@ -165,7 +177,7 @@ def test_an_update_whose_signature_was_cut_off(bench: Workbench) -> None:
 
     ran = bench.check(bench.altered(bare))
     assert ran.json["verdict"] == "DENY"
-    assert {"trust.unsigned", "coverage.unsigned_executable"} <= reasons(ran)
+    assert {"signature.invalid", "coverage.unsigned_executable"} <= reasons(ran)
 
 
 def test_an_update_signed_by_someone_else(bench: Workbench) -> None:
@@ -178,7 +190,7 @@ def test_an_update_signed_by_someone_else(bench: Workbench) -> None:
     assert ran.json["signatures"][0]["axes"]["trusted"] == "fail"
 
 
-@pytest.mark.parametrize("place", [100, 5000, -2000, -300, -4])
+@pytest.mark.parametrize("place", [100, 2500, -1000, -300, -4])
 def test_a_byte_changed_anywhere(bench: Workbench, place: int) -> None:
     def flip(data: bytes) -> bytes:
         changed = bytearray(data)
@@ -198,13 +210,13 @@ def test_bytes_appended(bench: Workbench, tail: bytes) -> None:
     assert bench.check(bench.altered(lambda data: data + tail)).json["verdict"] == "DENY"
 
 
-@pytest.mark.parametrize("kept", [10, 96, 4096, 9000, -1, -9, -100])
+@pytest.mark.parametrize("kept", [10, 96, 2048, 4096, -1, -9, -100])
 def test_a_truncated_update(bench: Workbench, kept: int) -> None:
     assert bench.check(bench.altered(lambda data: data[:kept])).json["verdict"] == "DENY"
 
 
 def test_a_certificate_that_has_expired(bench: Workbench) -> None:
-    ran = bench.check(BENIGN, at="2150-01-01T00:00:00Z")
+    ran = bench.check(bench.benign(), at="2150-01-01T00:00:00Z")
     assert ran.json["verdict"] == "DENY"
     assert "trust.unsatisfied" in reasons(ran)
 
@@ -279,7 +291,7 @@ def test_a_planted_way_in_is_denied_with_its_path(bench: Workbench, name: str) -
     named = {
         finding["path"] for finding in ran.json["findings"] if finding["capability"] == capability
     }
-    assert f"{BENIGN.name}!/rootfs.squashfs!/{path}" in named
+    assert f"{NAME}!/rootfs.squashfs!/{path}" in named
 
 
 def test_a_stage_that_fails_is_incomplete(
@@ -295,8 +307,8 @@ def test_a_stage_that_fails_is_incomplete(
         with monkeypatch.context() as patch:
             patch.setattr(pipeline, name, broken)
             code = _run([
-                "--config", str(CONFIG), "check", str(BENIGN), "--case", str(CASE),
-                "--baseline", f"ledger:{REF}", "--ledger", bench.ledger, "--at", AT,
+                "--config", str(CONFIG), "check", str(bench.benign()), "--case", str(CASE),
+                "--baseline", f"ledger:{REF}", "--ledger", bench.signer.ledger, "--at", AT,
             ])  # fmt: skip
         assert code in (4, 5), name
 
@@ -305,8 +317,8 @@ def test_a_damaged_store_never_allows(bench: Workbench) -> None:
     config = bench.folder / "fwverify.toml"
     text = CONFIG.read_text().replace('"out/', f'"{OUT}/')
     config.write_text(text.replace(f"{OUT}/store", str(bench.folder / "store")))
-    call = ("--config", config, "check", BENIGN, "--case", CASE, "--baseline", f"ledger:{REF}",
-            "--ledger", bench.ledger, "--at", AT)  # fmt: skip
+    call = ("--config", config, "check", bench.benign(), "--case", CASE, "--baseline", f"ledger:{REF}",
+            "--ledger", bench.signer.ledger, "--at", AT)  # fmt: skip
     assert fwverify(*call).code == 0
     for blob in (bench.folder / "store" / "blobs").rglob("*"):
         if blob.is_file():

@@ -49,7 +49,7 @@ CALLS = [
     (["check", "{update}", "--case", "{empty}"], "is empty"),
     (["check", "{update}", "--case", "{absent}"], "absent"),
     (["check", "{update}", "--policy", "{toml}"], "bad.toml:2"),
-    (["check", "{update}", "--policy", "{unknown}"], "unknown.toml:2"),
+    (["check", "{update}", "--policy", "{unknown}"], "unknown.toml:1: schema"),
     (["check", "{update}", "--policy", "{empty}"], "is empty"),
     (["check", "{update}", "--rules", "{rules}"], "broken.yar"),
     (["check", "{update}", "--rules", "{absent}"], "absent"),
