@@ -15,6 +15,7 @@ which are refused.
 from __future__ import annotations
 
 import calendar
+import itertools
 import re
 import stat
 from collections import deque
@@ -39,6 +40,7 @@ _LOCATOR_BYTES: Final = 20
 _MAX32: Final = 0xFFFFFFFF
 _MAX16: Final = 0xFFFF
 _MAX_END_RECORDS: Final = 64
+_MAX_LENGTHS: Final = 16
 _MADE_BY_UNIX: Final = (3, 19)
 
 FLAG_ENCRYPTED: Final = 0x0001
@@ -133,6 +135,17 @@ def find_ends(buffer: Buffer) -> list[int]:
     matches = re.finditer(re.escape(END_MAGIC), buffer)
     fitting = (each.start() for each in matches if each.start() + END_BYTES <= len(buffer))
     return list(deque(fitting, maxlen=_MAX_END_RECORDS))[::-1]
+
+
+def zip_lengths(buffer: Buffer) -> list[int]:
+    """Return the offsets behind the first end records, comments included, in order."""
+    lengths = []
+    for match in itertools.islice(re.finditer(re.escape(END_MAGIC), buffer), _MAX_LENGTHS):
+        comment = bytes(buffer[match.start() + 20 : match.start() + END_BYTES])
+        length = match.start() + END_BYTES + int.from_bytes(comment, "little")
+        if len(comment) == 2 and length < len(buffer):
+            lengths.append(length)
+    return lengths
 
 
 def read_directory(buffer: Buffer, offset: int) -> Directory:

@@ -27,20 +27,14 @@ from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
 from fwverify.unpack import archives_zip as zipfmt
 from fwverify.unpack.archives_zip import Directory, Header
+from fwverify.unpack.decoders import DICTIONARY_BYTES, Inflate, Pieces, decode
 from fwverify.unpack.gather import MAX_LINK_BYTES, Gathered, is_link_target, is_text
 from fwverify.unpack.source import Format, LimitHit, Source
-from fwverify.unpack.streams import (
-    Inflate,
-    Pieces,
-    decode,
-    zstd_frame,
-    zstd_frame_end,
-)
+from fwverify.unpack.streams import zstd_frame, zstd_frame_end
 
 _STORED, _DEFLATE, _BZIP2, _LZMA, _ZSTD, _XZ = 0, 8, 12, 14, 93, 95
 _METHODS: Final = (_STORED, _DEFLATE, _BZIP2, _LZMA, _ZSTD, _XZ)
 _LZMA_END_MARK: Final = 0x0002
-_DICTIONARY_BYTES: Final = 512 * 1024**2
 
 
 def open_zip(source: Source) -> Opened:
@@ -310,7 +304,7 @@ def _decode(buffer: Buffer, header: Header, start: int, end: int) -> Pieces:
     if header.method == _BZIP2:
         return decode(buffer, start, end, bz2.BZ2Decompressor(), "bzip2 data")
     if header.method == _XZ:
-        decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_DICTIONARY_BYTES)
+        decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=DICTIONARY_BYTES)
         return decode(buffer, start, end, decoder, "xz data")
     if header.method == _ZSTD:
         return _zstd(buffer, start, end)
@@ -340,7 +334,7 @@ def _lzma(buffer: Buffer, header: Header, start: int, end: int) -> Pieces:
         raise Malformed(start + 2, "LZMA properties length", "is not 5")
     properties = reader.take(5, "LZMA properties")
     size = 0xFFFFFFFFFFFFFFFF if header.flags & _LZMA_END_MARK else header.size
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_DICTIONARY_BYTES)
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=DICTIONARY_BYTES)
     decoder.decompress(properties + size.to_bytes(8, "little"), 1)
     return (yield from decode(buffer, reader.offset, end, decoder, "LZMA data"))
 

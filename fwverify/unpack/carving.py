@@ -23,6 +23,7 @@ import msgspec
 
 from fwverify.model import Entry, Opened, Problem, Region
 from fwverify.reader import Malformed
+from fwverify.unpack.archives_zip import zip_lengths
 from fwverify.unpack.gather import limit_problem
 from fwverify.unpack.source import Budget, Format, LimitHit, Source
 
@@ -192,25 +193,46 @@ def _binwalk() -> Any:
 def _probe(
     source: Source, piece: memoryview, fmt: Format, strict: bool, budget: Budget
 ) -> tuple[int, str] | None:
-    """Return how long the content at the start of ``piece`` is, and its name, or None."""
+    """Return how long the content at the start of ``piece`` is, and its name, or None.
+
+    A ZIP archive is read from its end, so where several follow each other the end of
+    each is tried first: only one that is sound from its first byte counts there.
+    """
+    if fmt.name == "zip":
+        for length in zip_lengths(piece):
+            opened = _try(source, piece[:length], fmt, budget)
+            if opened is not None and _flawless(opened):
+                return length, opened.format
+    opened = _try(source, piece, fmt, budget)
+    if opened is None:
+        return None
+    if any(problem.code.startswith("limit.") for problem in opened.problems):
+        return len(piece), opened.format  # content past a bound is judged as its own blob
+    explained = [region.end for region in opened.regions if region.kind != "unexplained"]
+    if opened.regions[0].kind == "unexplained" or (strict and not _sound(opened)):
+        return None  # a magic that is not the first byte of what was read is a chance
+    return explained[-1], opened.format
+
+
+def _try(source: Source, piece: memoryview, fmt: Format, budget: Budget) -> Opened | None:
+    """Return what the opener makes of ``piece``, None if it cannot read it.
+
+    Raises ``LimitHit`` when all attempts together have used up the bound.
+    """
     if fmt.open is None:
         return None
-    probe = _Probe(piece, source.store, source.limits, "", budget)
     try:
-        opened = fmt.open(probe)
+        return fmt.open(_Probe(piece, source.store, source.limits, "", budget))
     except Malformed:
         return None
     except LimitHit:
         if budget.bytes_left < 0 or budget.files_left <= 0:
             raise
         return None
-    explained = [region.end for region in opened.regions if region.kind != "unexplained"]
-    exhausted = any(problem.code.startswith("limit.") for problem in opened.problems)
-    if exhausted:  # what grows past its bound is content: let it be judged as its own blob
-        return len(piece), opened.format
-    if not explained or (strict and not _sound(opened)):
-        return None
-    return explained[-1], opened.format
+
+
+def _flawless(opened: Opened) -> bool:
+    return opened.complete and not opened.observations and opened.regions[0].kind != "unexplained"
 
 
 def _sound(opened: Opened) -> bool:

@@ -19,199 +19,27 @@ import bz2
 import lzma
 import re
 import zlib
-from collections.abc import Callable, Generator
-from typing import IO, Final, Protocol, cast
+from collections.abc import Callable
+from typing import IO, Final, cast
 
-from fwverify.model import Entry, Opened
+from fwverify.model import Opened
 from fwverify.reader import Buffer, Malformed, Reader
-from fwverify.unpack.gather import Gathered
+from fwverify.unpack.decoders import (
+    DICTIONARY_BYTES,
+    IN_BYTES,
+    OUT_BYTES,
+    Chain,
+    Decoder,
+    Inflate,
+    Pieces,
+    decode,
+    directly,
+    open_chain,
+    open_plain,
+)
 from fwverify.unpack.source import Format, LimitHit, Source
 
-STREAM_NAME: Final = b"data"
-
-_IN_BYTES: Final = 64 * 1024
-_OUT_BYTES: Final = 1024 * 1024
-_DICTIONARY_BYTES: Final = 512 * 1024**2
-"""A decoder's memory. Larger dictionaries exist only where someone asks for them."""
-
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e\xa0-\xff]*")
-
-Pieces = Generator[bytes, None, int]
-"""Yields decoded pieces and returns the offset behind the stream's last byte."""
-
-
-class Decoder(Protocol):
-    """What bz2, lzma and lz4 offer alike: bounded output, and where the stream ended."""
-
-    @property
-    def eof(self) -> bool:
-        """Whether the end of the stream was read."""
-        ...
-
-    @property
-    def needs_input(self) -> bool:
-        """Whether no output is waiting."""
-        ...
-
-    @property
-    def unused_data(self) -> bytes | None:
-        """What was given beyond the end of the stream."""
-        ...
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Return at most ``max_length`` bytes of content."""
-        ...
-
-
-class Inflate:
-    """zlib's decoder with the interface of ``Decoder``; ``wbits`` is zlib's."""
-
-    def __init__(self, wbits: int) -> None:
-        self._inner = zlib.decompressobj(wbits)
-        self._full = False
-
-    @property
-    def eof(self) -> bool:
-        """Whether the end of the stream was read."""
-        return self._inner.eof
-
-    @property
-    def needs_input(self) -> bool:
-        """Whether no input or output is waiting inside."""
-        return not self._inner.unconsumed_tail and not self._full
-
-    @property
-    def unused_data(self) -> bytes:
-        """What was given beyond the end of the stream."""
-        return self._inner.unused_data
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Return at most ``max_length`` bytes of content. Raises ``zlib.error``."""
-        out = self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
-        self._full = len(out) == max_length
-        return out
-
-
-def decode(buffer: Buffer, start: int, end: int, decoder: Decoder, field: str) -> Pieces:
-    """Yield the content of the one stream at ``start``; return the offset behind it.
-
-    Raises ``Malformed`` naming ``field`` when the stream is damaged or reaches ``end``
-    unfinished, ``LimitHit`` when its dictionary is larger than the bound.
-    """
-    position = start
-    while not decoder.eof:
-        data = b""
-        if decoder.needs_input:
-            data = bytes(buffer[position : min(position + _IN_BYTES, end)])
-            if not data:
-                raise Malformed(position, field, "the stream ends before its end mark")
-            position += len(data)
-        piece = _step(decoder, data, position, field)
-        if piece:
-            yield piece
-        elif not data and not decoder.eof and not decoder.needs_input:
-            raise Malformed(position, field, "the decoder makes no progress")
-    return position - len(decoder.unused_data or b"")
-
-
-def _step(decoder: Decoder, data: bytes, position: int, field: str) -> bytes:
-    try:
-        return decoder.decompress(data, _OUT_BYTES)
-    except lzma.LZMAError as error:
-        if "limit" in str(error).lower():
-            raise LimitHit("memory_bytes", f"the dictionary is too large: {error}") from error
-        raise Malformed(position, field, str(error)) from error
-    except (zlib.error, OSError, EOFError, RuntimeError, ValueError) as error:
-        raise Malformed(position, field, str(error)) from error
-
-
-class Chain:
-    """Streams that follow each other, decoded as one content.
-
-    ``one`` decodes the stream at an offset; ``at`` returns where the next one starts at
-    or behind an offset, or None. Afterwards ``spans`` are the whole streams and
-    ``fault`` says why the last one broke off.
-    """
-
-    def __init__(
-        self,
-        buffer: Buffer,
-        one: Callable[[Buffer, int], Pieces],
-        at: Callable[[Buffer, int], int | None],
-    ) -> None:
-        self._buffer = buffer
-        self._one = one
-        self._at = at
-        self.spans: list[tuple[int, int]] = []
-        self.fault: Malformed | None = None
-        self.produced = 0
-
-    def pieces(self) -> Generator[bytes, None, None]:
-        """Yield the content; a damaged stream ends it without raising."""
-        position: int | None = self._at(self._buffer, 0)
-        while position is not None:
-            try:
-                end = yield from self._counted(self._one(self._buffer, position))
-            except Malformed as error:
-                self.fault = error
-                return
-            self.spans.append((position, end))
-            position = self._at(self._buffer, end)
-
-    def _counted(self, pieces: Pieces) -> Pieces:
-        try:
-            while True:
-                piece = next(pieces)
-                self.produced += len(piece)
-                yield piece
-        except StopIteration as stop:
-            end: int = stop.value
-            return end
-
-
-def open_chain(source: Source, name: str, chain: Chain) -> Gathered:
-    """Return what a chain of streams gave: one child ``data`` over all of them.
-
-    Raises ``Malformed`` when not even a first piece could be decoded.
-    """
-    found = Gathered(source, name)
-    try:
-        digest, size = source.put_stream(chain.pieces())
-    except LimitHit as error:
-        found.limit(error)
-        return found
-    if chain.fault is not None:
-        if not chain.spans and not chain.produced:
-            raise chain.fault
-        found.malformed(chain.fault)
-    whole = chain.fault is None
-    found.add(
-        Entry(
-            name=STREAM_NAME,
-            kind="stream",
-            sha256=digest,
-            size=size,
-            extents=tuple(chain.spans) if whole else (),
-            generated=True,
-        )
-    )
-    return found
-
-
-def _open_plain(source: Source, name: str, chain: Chain) -> Opened:
-    found = open_chain(source, name, chain)
-    if found.entries:
-        for start, end in chain.spans:
-            found.claim(start, end, "extracted")
-    return found.finish()
-
-
-def _directly(magic: bytes) -> Callable[[Buffer, int], int | None]:
-    def at(buffer: Buffer, offset: int) -> int | None:
-        return offset if bytes(buffer[offset : offset + len(magic)]) == magic else None
-
-    return at
-
 
 # --- gzip (RFC 1952) -----------------------------------------------------------------
 
@@ -281,7 +109,7 @@ def _gzip_member(buffer: Buffer, start: int) -> Pieces:
 
 
 def _open_gzip(source: Source) -> Opened:
-    chain = Chain(source.buffer, _gzip_member, _directly(_GZIP_MAGIC))
+    chain = Chain(source.buffer, _gzip_member, directly(_GZIP_MAGIC))
     found = open_chain(source, "gzip", chain)
     if not found.entries:
         return found.finish()
@@ -323,7 +151,7 @@ def _xz_at(buffer: Buffer, offset: int) -> int | None:
 
 
 def _xz_stream(buffer: Buffer, start: int) -> Pieces:
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_DICTIONARY_BYTES)
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=DICTIONARY_BYTES)
     return decode(buffer, start, len(buffer), decoder, "xz stream")
 
 
@@ -332,7 +160,7 @@ def _lzma_at(buffer: Buffer, offset: int) -> int | None:
 
 
 def _lzma_stream(buffer: Buffer, start: int) -> Pieces:
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_DICTIONARY_BYTES)
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=DICTIONARY_BYTES)
     return decode(buffer, start, len(buffer), decoder, "LZMA stream")
 
 
@@ -352,7 +180,7 @@ def is_lzma_alone(buffer: Buffer) -> bool:
         return False
     if size != 0xFFFFFFFFFFFFFFFF and not 0 < size < _LZMA_MAX_BYTES:
         return False
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_DICTIONARY_BYTES)
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=DICTIONARY_BYTES)
     try:
         return bool(decoder.decompress(head, _TRIAL_BYTES)) or not decoder.eof
     except lzma.LZMAError as error:
@@ -400,12 +228,12 @@ def zstd_frame(buffer: Buffer, start: int) -> Pieces:
     import zstandard
 
     end = zstd_frame_end(buffer, start)
-    decoder = zstandard.ZstdDecompressor(max_window_size=_DICTIONARY_BYTES)
+    decoder = zstandard.ZstdDecompressor(max_window_size=DICTIONARY_BYTES)
     try:
         with decoder.stream_reader(
-            cast("IO[bytes]", _Range(buffer, start, end)), read_size=_IN_BYTES
+            cast("IO[bytes]", _Range(buffer, start, end)), read_size=IN_BYTES
         ) as content:
-            while piece := content.read(_OUT_BYTES):
+            while piece := content.read(OUT_BYTES):
                 yield piece
     except zstandard.ZstdError as error:
         if "memory" in str(error):
@@ -443,7 +271,7 @@ def _skip_skippable(buffer: Buffer, offset: int) -> int:
 
 def _framed(magic: bytes) -> Callable[[Buffer, int], int | None]:
     def at(buffer: Buffer, offset: int) -> int | None:
-        return _directly(magic)(buffer, _skip_skippable(buffer, offset))
+        return directly(magic)(buffer, _skip_skippable(buffer, offset))
 
     return at
 
@@ -472,7 +300,7 @@ def _opener(
     one: Callable[[Buffer, int], Pieces],
     at: Callable[[Buffer, int], int | None],
 ) -> Callable[[Source], Opened]:
-    return lambda source: _open_plain(source, name, Chain(source.buffer, one, at))
+    return lambda source: open_plain(source, name, Chain(source.buffer, one, at))
 
 
 GZIP: Final = Format(
