@@ -106,7 +106,7 @@ def open_bundle(source: Source) -> Opened:
         complete=not (problems or contents.problems),
         problems=(*problems, *contents.problems),
         observations=(*observations, *contents.observations),
-        attributes=_attributes(source, bundle),
+        attributes=_attributes(bundle),
     )
 
 
@@ -254,9 +254,8 @@ def _trailer(source: Source, bundle: Bundle) -> tuple[Region, ...]:
     return (msgspec.structs.replace(tree, note="verity-tree", entropy_milli=entropy), signature)
 
 
-def _attributes(source: Source, bundle: Bundle) -> tuple[tuple[str, str], ...]:
+def _attributes(bundle: Bundle) -> tuple[tuple[str, str], ...]:
     tree = bundle.cms_offset - bundle.payload_end
-    del source
     return (
         ("bundle_format", bundle.kind),
         ("cms_offset", str(bundle.cms_offset)),
