@@ -35,9 +35,8 @@ _NORMALISE: Final = (
     re.compile(r"_chk(?=@|$)"),
     re.compile(r"(?:_time64|64)$"),
 )
-_SHELL: Final = re.compile(
-    rb"(?<![\w/.-])/bin/(?:ba|a|da)?sh(?=[\x00\s\"'])|/bin/busybox\x00sh\x00"
-)
+_SHELL: Final = re.compile(rb"/bin/(?:ba|a|da)?sh(?=[\x00\s\"'])")
+_PATH_BYTES: Final = re.compile(rb"[\w/.-]")
 
 EXEC: Final = frozenset(
     ["execve", "execv", "execl", "execle", "execlp", "execvp", "execvpe", "fexecve", "posix_spawn"]
@@ -229,34 +228,41 @@ def _search_paths(binary: Any) -> tuple[str, ...]:
 
 
 def _combined(imports: frozenset[str], buffer: Buffer) -> tuple[Hit, ...]:
-    hits = []
-    shell = _SHELL.search(buffer)
-    for combination in COMBINATIONS:
-        used = [sorted(group & imports) for group in combination.groups]
-        if not all(used):
-            continue
-        starts_program = EXEC in combination.groups
-        severity: Severity = "high" if starts_program and shell else "medium"
-        evidence = [f"import {name}" for names in used for name in names]
-        place = shell if starts_program else None
-        if place is not None:
-            evidence.append(f"string {place[0].split(bytes(1))[0].decode('ascii')}")
-        hits.append(
-            Hit(
-                rule=combination.rule,
-                text=combination.text,
-                capability=combination.capability,
-                threat="both",
-                severity=severity,
-                confidence="high" if severity == "high" else "medium",
-                offset=place.start() if place else None,
-                length=len(place[0]) if place else None,
-                excerpt=place[0].decode("ascii").replace("\0", " ") if place else "",
-                evidence=tuple(sorted(evidence)),
-                r155=R155_BY_ID[combination.capability],
-            )
-        )
-    return tuple(hits)
+    whole = [
+        combination
+        for combination in COMBINATIONS
+        if all(group & imports for group in combination.groups)
+    ]
+    shell = _shell(buffer) if whole else None
+    return tuple(_hit(combination, imports, shell) for combination in whole)
+
+
+def _shell(buffer: Buffer) -> tuple[int, str] | None:
+    """Return offset and text of the first whole path of a shell, or None."""
+    for match in _SHELL.finditer(buffer):
+        before = bytes(buffer[max(0, match.start() - 1) : match.start()])
+        if not _PATH_BYTES.match(before):
+            return match.start(), match[0].decode("ascii")
+    return None
+
+
+def _hit(combination: Combination, imports: frozenset[str], shell: tuple[int, str] | None) -> Hit:
+    place = shell if EXEC in combination.groups else None
+    severity: Severity = "high" if place else "medium"
+    evidence = {f"import {name}" for group in combination.groups for name in group & imports}
+    return Hit(
+        rule=combination.rule,
+        text=combination.text,
+        capability=combination.capability,
+        threat="both",
+        severity=severity,
+        confidence="high" if place else "medium",
+        offset=place[0] if place else None,
+        length=len(place[1]) if place else None,
+        excerpt=place[1] if place else "",
+        evidence=tuple(sorted(evidence | ({f"string {place[1]}"} if place else set()))),
+        r155=R155_BY_ID[combination.capability],
+    )
 
 
 def _clean(text: str) -> str:

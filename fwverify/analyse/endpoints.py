@@ -27,10 +27,11 @@ from fwverify.reader import Buffer
 
 MAX_ENDPOINTS: Final = 4096
 _MAX_VALUE_CHARACTERS: Final = 200
+_FIRST_PRINTABLE, _LAST_PRINTABLE = 0x20, 0x7E
 
 TOP_LEVELS: Final = (
-    "com net org info biz eu nl de fr uk cn ru us ir kp by ua jp kr tw hk sg io tv cc ws tk top "
-    "xyz online site cloud club icu live vip work tech dev app ltd mobi gov mil edu arpa"
+    "com net org info biz eu nl de fr uk cn ru us ir kp by ua jp kr tw hk sg io tv tk top "
+    "xyz online site cloud club icu vip dev ltd mobi gov mil edu arpa"
 )
 STANDARD_HOSTS: Final = frozenset(
     [
@@ -77,8 +78,27 @@ _NAMESPACES: Final = frozenset(
     ["java.net", "java.io", "asp.net", "system.net", "system.io", "node.js"]
 )
 
-_TEXT: Final = re.compile(rb"[\x20-\x7e]{6,}")
-_WIDE: Final = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
+_MARKS: Final = (
+    re.compile(
+        rb"\.(?:(?:" + "|".join(("onion", *TOP_LEVELS.split())).encode() + rb")(?![\w])"
+        rb"|\d{1,3}\.\d{1,3}\.\d)",
+        re.IGNORECASE,
+    ),
+    re.compile(rb":(?://|[0-9a-fA-F]{0,4}:[0-9a-fA-F:])"),
+)
+"""What every endpoint has somewhere. Each begins with a literal, which keeps the search fast."""
+
+_WIDE_MARKS: Final = (
+    re.compile(rb"\.\x00(?:[a-zA-Z]\x00){2}"),
+    re.compile(rb"\.\x00(?:\d\x00){1,3}\.\x00"),
+    re.compile(rb":\x00[/:]\x00"),
+)
+_BEFORE_BYTES: Final = 512
+_AFTER_BYTES: Final = 1024
+_TO_LINES: Final = bytes(
+    byte if _FIRST_PRINTABLE <= byte <= _LAST_PRINTABLE else 0x0A for byte in range(256)
+)
+_WIDE_RUN: Final = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
 _HOST: Final = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+"
 _URL: Final = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]{1,15})://(?P<user>[^\s/\"'<>@]{1,100}@)?"
@@ -122,18 +142,49 @@ def endpoints(
 
 
 def _texts(data: bytes) -> Iterator[tuple[int, int, str]]:
-    """Yield offset, length and text of each run of printable characters with a mark.
+    """Yield offset, length and text of the lines around each mark of an endpoint.
 
-    Only a run with a dot or a colon can name a place.
+    A line is a run of printable ASCII, cut to ``_BEFORE_BYTES`` before the mark and
+    ``_AFTER_BYTES`` behind it; a longer line is given in pieces that overlap.
     """
-    for run in _TEXT.finditer(data):
-        text = run[0]
-        if b"." in text or b"::" in text or b"://" in text:
-            yield run.start(), len(text), text.decode("ascii")
-    for run in _WIDE.finditer(data):
-        wide = run[0][::2]
-        if b"." in wide or b"::" in wide:
-            yield run.start(), len(run[0]), wide.decode("ascii")
+    for mark in _MARKS:
+        done = 0
+        for match in mark.finditer(data):
+            if match.start() < done:
+                continue
+            start, end = _line(data, match.start())
+            yield start, end - start, data[start:end].decode("ascii")
+            cut = end - match.start() == _AFTER_BYTES
+            done = end - _BEFORE_BYTES if cut else end
+    for mark in _WIDE_MARKS:
+        done = 0
+        for match in mark.finditer(data):
+            if match.start() < done:
+                continue
+            low = max(0, match.start() - 2 * _BEFORE_BYTES)
+            low += (match.start() - low) % 2
+            run = _wide_run(data, low, match.start())
+            if run is not None:
+                yield run.start(), len(run[0]), run[0][::2].decode("ascii")
+                cut = run.end() >= match.start() + 2 * _AFTER_BYTES - 2
+                done = run.end() - 2 * _BEFORE_BYTES if cut else run.end()
+
+
+def _line(data: bytes, at: int) -> tuple[int, int]:
+    """Return start and end of the printable run around ``at``, within the bounds."""
+    low = max(0, at - _BEFORE_BYTES)
+    piece = data[low : at + _AFTER_BYTES].translate(_TO_LINES)
+    start = piece.rfind(b"\n", 0, at - low) + 1
+    end = piece.find(b"\n", at - low)
+    return low + start, low + (end if end >= 0 else len(piece))
+
+
+def _wide_run(data: bytes, low: int, at: int) -> re.Match[bytes] | None:
+    """Return the UTF-16LE run that holds the mark at ``at``, or None."""
+    for run in _WIDE_RUN.finditer(data, low, min(len(data), at + 2 * _AFTER_BYTES)):
+        if run.end() > at:
+            return run if run.start() <= at and (at - run.start()) % 2 == 0 else None
+    return None
 
 
 def _in_text(text: str) -> Iterator[Found]:
