@@ -8,7 +8,8 @@ byte offsets (3.30.11); a waived result carries an accepted suppression (3.35);
 ``partialFingerprints`` hold the finding's fingerprint (3.27.17). Properties hold what
 SARIF has no word for.
 
-``executionSuccessful`` (3.20.14) is false while any stage is incomplete.
+``executionSuccessful`` (3.20.14) is false while any stage is incomplete or has
+a problem.
 
 ``baselineState`` is left out: it must stand on every result or none (3.27.24), and a gap
 has none; ``properties.inBaseline`` says it of findings.
@@ -19,11 +20,11 @@ properties.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
-from fwverify.canonical import canonical_json
 from fwverify.model import Finding, Reason, Report
 from fwverify.report import summary
 from fwverify.report.text import visible
@@ -51,19 +52,25 @@ Json = dict[str, Any]
 
 
 def sarif(report: Report) -> bytes:
-    """Return the SARIF log as canonical JSON."""
+    """Return the SARIF log as JSON with sorted keys, in UTF-8."""
     results = list(_results(report))
     rules = _rules(results)
     numbers = {rule["id"]: number for number, rule in enumerate(rules)}
     for result in results:
         result["ruleIndex"] = numbers[result["ruleId"]]
-    return canonical_json(
-        {"$schema": SCHEMA, "version": VERSION, "runs": [_run(report, rules, results)]}
-    )
+    log = {"$schema": SCHEMA, "version": VERSION, "runs": [_run(report, rules, results)]}
+    return _text(log).encode("utf-8")
+
+
+def _text(value: Json) -> str:
+    """Return one spelling of ``value``; RFC 8785 proper takes seconds for a large log."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _run(report: Report, rules: list[Json], results: list[Json]) -> Json:
-    incomplete = any(stage.status == "incomplete" for _, stage in summary.stages(report))
+    incomplete = any(
+        stage.status == "incomplete" or stage.problems for _, stage in summary.stages(report)
+    )
     return {
         "tool": {"driver": _driver(report, rules)},
         "invocations": [
@@ -171,7 +178,7 @@ def _reason(report: Report, reason: Reason, findings: tuple[Finding, ...]) -> Js
 
 def _unique(items: Iterable[Json]) -> list[Json]:
     """Return ``items`` without repetitions, which SARIF forbids in ``relatedLocations``."""
-    return list({canonical_json(item): item for item in items}.values())
+    return list({_text(item): item for item in items}.values())
 
 
 def _gap(report: Report, gap: summary.Gap) -> Json:

@@ -206,6 +206,14 @@ def test_unexamined_is_a_result_and_a_failed_run():
     assert (result["ruleId"], result["level"]) == ("stage.skipped", "warning")
 
 
+def test_a_problem_fails_the_run_even_where_the_stage_says_complete():
+    problems = INCOMPLETE.stages.unpack.problems
+    stages = replace(COMPLETE, unpack=Stage(status="complete", problems=problems))
+    run = run_of(replace(ALLOW, stages=stages))
+    assert run["invocations"][0]["executionSuccessful"] is False
+    assert [each["level"] for each in run["results"]] == ["error", "error"]
+
+
 def test_the_verdict_travels_along():
     properties = run_of(DENY)["properties"]
     assert properties["verdict"] == "DENY"
