@@ -8,7 +8,8 @@ byte offsets (3.30.11); a waived result carries an accepted suppression (3.35);
 ``partialFingerprints`` hold the finding's fingerprint (3.27.17). Properties hold what
 SARIF has no word for.
 
-``executionSuccessful`` (3.20.14) is false while any stage is incomplete.
+``executionSuccessful`` (3.20.14) is false while any stage is incomplete or has
+a problem.
 
 ``baselineState`` is left out: it must stand on every result or none (3.27.24), and a gap
 has none; ``properties.inBaseline`` says it of findings.
@@ -19,11 +20,11 @@ properties.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
-from fwverify.canonical import canonical_json
 from fwverify.model import Finding, Reason, Report
 from fwverify.report import summary
 from fwverify.report.text import visible
@@ -51,19 +52,25 @@ Json = dict[str, Any]
 
 
 def sarif(report: Report) -> bytes:
-    """Return the SARIF log as canonical JSON."""
+    """Return the SARIF log as JSON with sorted keys, in UTF-8."""
     results = list(_results(report))
     rules = _rules(results)
     numbers = {rule["id"]: number for number, rule in enumerate(rules)}
     for result in results:
         result["ruleIndex"] = numbers[result["ruleId"]]
-    return canonical_json(
-        {"$schema": SCHEMA, "version": VERSION, "runs": [_run(report, rules, results)]}
-    )
+    log = {"$schema": SCHEMA, "version": VERSION, "runs": [_run(report, rules, results)]}
+    return _text(log).encode("utf-8")
+
+
+def _text(value: Json) -> str:
+    """Return one spelling of ``value``; RFC 8785 proper takes seconds for a large log."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _run(report: Report, rules: list[Json], results: list[Json]) -> Json:
-    incomplete = any(stage.status == "incomplete" for _, stage in summary.stages(report))
+    incomplete = any(
+        stage.status == "incomplete" or stage.problems for _, stage in summary.stages(report)
+    )
     return {
         "tool": {"driver": _driver(report, rules)},
         "invocations": [
@@ -119,7 +126,7 @@ def _results(report: Report) -> Iterator[Json]:
 
 def _finding(finding: Finding) -> Json:
     result = {
-        "ruleId": visible(finding.rule),
+        "ruleId": _id(finding.rule),
         "level": _LEVELS[finding.severity],
         "message": _message(finding.text),
         "locations": [_location(finding.path, _region(finding))],
@@ -152,10 +159,10 @@ def _region(finding: Finding) -> Json | None:
 
 def _reason(report: Report, reason: Reason, findings: tuple[Finding, ...]) -> Json:
     """Return a reason at its worst finding, or at the subject where it has none."""
-    places = [_location(each.path, _region(each)) for each in findings[:_RELATED]]
+    places = _unique(_location(each.path, _region(each)) for each in findings[:_RELATED])
     first, *others = places or [_location(report.subject.name, None)]
     result = {
-        "ruleId": visible(reason.rule),
+        "ruleId": _id(reason.rule),
         "level": _VERDICT_LEVELS.get(reason.verdict, "note"),
         "message": _message(reason.text),
         "locations": [first],
@@ -169,9 +176,14 @@ def _reason(report: Report, reason: Reason, findings: tuple[Finding, ...]) -> Js
     return _suppressed(result, reason.waived_by)
 
 
+def _unique(items: Iterable[Json]) -> list[Json]:
+    """Return ``items`` without repetitions, which SARIF forbids in ``relatedLocations``."""
+    return list({_text(item): item for item in items}.values())
+
+
 def _gap(report: Report, gap: summary.Gap) -> Json:
     return {
-        "ruleId": visible(gap.code),
+        "ruleId": _id(gap.code),
         "level": _gap_level(gap),
         "message": _message(f"not examined ({gap.stage}): {gap.text}"),
         "locations": [_location(gap.path or report.subject.name, None)],
@@ -186,7 +198,7 @@ def _gap_level(gap: summary.Gap) -> str:
 def _notification(gap: summary.Gap) -> Json:
     place = {"locations": [_location(gap.path, None)]} if gap.path else {}
     return {
-        "descriptor": {"id": visible(gap.code)},
+        "descriptor": {"id": _id(gap.code)},
         "level": _gap_level(gap),
         "message": _message(f"{gap.stage}: {gap.text}"),
         **place,
@@ -224,10 +236,16 @@ def _location(path: str, region: Json | None) -> Json:
 def uri(path: str) -> str:
     """Return ``path`` as a relative URI reference (RFC 3986).
 
-    A first segment with a colon would read as a scheme; the colon is percent-encoded.
-    Lone surrogates, which no URI carries, are replaced.
+    A colon would make the first segment a scheme and a leading slash would make the path
+    absolute; both are percent-encoded. Lone surrogates, which no URI carries, are replaced.
     """
-    return quote(path.encode("utf-8", "replace"), safe=_UNRESERVED) or "%2E"
+    encoded = quote(path.encode("utf-8", "replace"), safe=_UNRESERVED) or "%2E"
+    return f"%2F{encoded[1:]}" if encoded.startswith("/") else encoded
+
+
+def _id(text: str) -> str:
+    """Return a rule's id, which must not be empty (3.49.3)."""
+    return visible(text) or "unnamed"
 
 
 def _rules(results: Iterable[Json]) -> list[Json]:

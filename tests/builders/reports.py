@@ -484,10 +484,24 @@ def hostile(text: str = NASTY, length: int = 10_000) -> Report:
     )
 
 
+def small_hostile() -> Report:
+    """A hostile report whose lists are short enough for golden files to be looked at."""
+    full = hostile(length=20)
+    unpack = replace(full.stages.unpack, problems=full.stages.unpack.problems[:2])
+    return replace(
+        full,
+        reasons=full.reasons[:2],
+        findings=full.findings[:1],
+        nodes=full.nodes[:1],
+        signatures=full.signatures[:1],
+        stages=replace(full.stages, unpack=unpack),
+    )
+
+
 EXAMPLES = {
     "allow": seal(ALLOW),
     "deny": seal(DENY),
     "incomplete": seal(INCOMPLETE),
     "review": seal(REVIEW),
-    "hostile": hostile(length=200),
+    "hostile": small_hostile(),
 }
