@@ -259,7 +259,7 @@ def test_claims_outside_the_node_or_about_nobody_cover_nothing_more(store):
 
 
 def test_many_children_over_the_same_bytes_cost_little(store):
-    children = [Leaf(f"f{number:05}", b"x", extents=((10, 90),)) for number in range(3000)]
+    children = [Leaf(f"f{number:05}", b"x", extents=((10, 90),)) for number in range(800)]
     result = drawn(store, container(*children))
     assert (10, 90, "unsigned_executable") in kinds(result)
     (segment,) = (one for _, one in result.segments if one.kind == "unsigned_executable")
