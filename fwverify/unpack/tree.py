@@ -39,7 +39,7 @@ from fwverify.model import (
 )
 from fwverify.paths import encode_name, join, number_duplicates, raw_name
 from fwverify.unpack.classes import coverage_of, submitted_coverage
-from fwverify.unpack.engine import Result, is_signature
+from fwverify.unpack.engine import Result
 
 _EXECUTE_BITS: Final = 0o111
 _WITH_CONTENT: Final = ("file", "stream")
@@ -122,12 +122,7 @@ def _finding_order(finding: Finding) -> tuple[str, int, str, str, str]:
 
 
 def _place_member(tree: _Tree, member: Member) -> Placed:
-    whole = ((0, member.size),) if member.size else ()
     entry = Entry(name=b"", sha256=member.sha256, size=member.size)
-    if is_signature(member.role, member.size):
-        regions = tuple(Region(start=0, end=end, kind="signature") for _, end in whole)
-        opened = Opened(format="signature", size=member.size, regions=regions)
-        return _placed(member.path, None, entry, None, opened)
     return _place(tree, member.path, None, entry, None, 0)
 
 
@@ -236,7 +231,7 @@ def _descend(tree: _Tree, index: int, item: _Item, waiting: deque[tuple[int, _It
     """Place the entries of one node and queue those with content."""
     sha256 = item.placed.node.sha256
     opened = _result(tree, sha256, item.depth).opened if sha256 is not None else None
-    if opened is None or item.placed.node.format == "signature":
+    if opened is None:
         return
     path = item.placed.node.path
     names = number_duplicates(encode_name(entry.name) for entry in opened.entries)

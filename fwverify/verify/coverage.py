@@ -149,8 +149,7 @@ class _Classifier:
         """Return the classes of the uncovered ``ranges`` of the node, unordered."""
         if not ranges:
             return []
-        if index in self._marks.signature_members:
-            kind: Class = "container" if self._marks.signature_members[index] else "unsigned_data"
+        if (kind := self._signature_member(index)) is not None:
             return [Segment(start, end, kind) for start, end in ranges]
         segments: list[Segment] = []
         left = ranges
@@ -172,6 +171,18 @@ class _Classifier:
         claimed = ((region.start, region.end) for region in self._tree.nodes[index].regions)
         left = without(left, claimed)
         return segments + [Segment(low, high, _WORST, (index,)) for low, high in left]
+
+    def _signature_member(self, index: int) -> Class | None:
+        """Return the class of a detached signature; None where it is to be looked into.
+
+        A name or a role makes no signature: a member that could not be verified is data
+        only while it neither runs nor holds anything.
+        """
+        counts = self._marks.signature_members.get(index)
+        if counts:
+            return "container"
+        inert = not self._tree.nodes[index].executable and not self._tree.children[index]
+        return "unsigned_data" if counts is False and inert else None
 
     def _plain(self, index: int, region: Region, ranges: Iterable[Range]) -> list[Segment]:
         kind = self._plain_kind(index, region)
