@@ -53,8 +53,9 @@ def make_finding(
 
     The fingerprint is the SHA-256 of ``[rule, capability, path, sorted evidence]``
     without offsets (CONTRACT), so that it survives a rebuild that only moves bytes.
+    Lone surrogates, which JSON cannot carry, become ``?``.
     """
-    ordered = tuple(sorted(set(evidence)))
+    ordered = tuple(sorted({plain(item) for item in evidence}))
     return msgspec.convert(
         {
             "rule": rule,
@@ -65,14 +66,19 @@ def make_finding(
             "path": path,
             "offset": offset,
             "length": length,
-            "excerpt": excerpt,
-            "text": text,
+            "excerpt": plain(excerpt),
+            "text": plain(text),
             "evidence": ordered,
             "r155": tuple(sorted(set(r155))),
             "fingerprint": digest([rule, capability, path, list(ordered)]),
         },
         Finding,
     )
+
+
+def plain(text: str) -> str:
+    """Return ``text`` with lone surrogates as ``?``."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def seal(report: Report) -> Report:

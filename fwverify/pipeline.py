@@ -20,7 +20,7 @@ import msgspec
 
 from fwverify.analyse import analyse
 from fwverify.analyse.rules import RuleSet
-from fwverify.canonical import seal
+from fwverify.canonical import plain, seal
 from fwverify.case import Case
 from fwverify.compare import compare, profile_of
 from fwverify.intake import Intake, take_in
@@ -217,7 +217,8 @@ def _stage(
 
 
 def _status(problems: Iterable[Problem]) -> Stage:
-    ordered = tuple(sorted(set(problems), key=lambda item: (item.path, item.code, item.text)))
+    clean = {msgspec.structs.replace(item, text=plain(item.text)) for item in problems}
+    ordered = tuple(sorted(clean, key=lambda item: (item.path, item.code, item.text)))
     return Stage(status="incomplete" if ordered else "complete", problems=ordered)
 
 

@@ -97,8 +97,10 @@ def _over(base: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in tree.items():
         below = base.get(key)
-        both = isinstance(below, dict) and isinstance(value, dict)
-        merged[key] = {**below, **value} if both else value
+        if isinstance(below, dict) and isinstance(value, dict):
+            merged[key] = {**below, **value}
+        else:
+            merged[key] = value
     return merged
 
 

@@ -183,7 +183,7 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
     from fwverify.pipeline import Means
     from fwverify.policy.load import select_policy
     from fwverify.store import Store
-    from fwverify.verify.trust import load_trust
+    from fwverify.verify.trust import load_trust, with_floors
     from fwverify.workers import Pool
 
     config = configuration()
@@ -193,7 +193,19 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
         if options.no_cache:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fwverify-")))
         store = Store(folder)
-        trust = load_trust(options.trust or config.trust)
+        policy = select_policy(
+            case.class_name if case else "generic",
+            config.policies,
+            options.policy,
+            tuple(capability.id for capability in CAPABILITIES),
+        )
+        floors = policy.policy.strength
+        trust = with_floors(
+            load_trust(options.trust or config.trust),
+            min_rsa_bits=floors.min_rsa_bits,
+            min_ec_bits=floors.min_ec_bits,
+            digests=floors.digests,
+        )
         yield Means(
             store=store,
             pool=stack.enter_context(
@@ -203,12 +215,7 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
             rules=load_rules((*config.rules, *options.rules)),
             trust=trust,
             rule=_rule(options, case, trust),
-            policy=select_policy(
-                case.class_name if case else "generic",
-                config.policies,
-                options.policy,
-                tuple(capability.id for capability in CAPABILITIES),
-            ),
+            policy=policy,
             config_sha256=config.sha256,
             ad_hoc=options.ad_hoc(),
             announce=announce,
@@ -312,7 +319,9 @@ def print_report(report: Report, output: str, render: Callable[[Report], str]) -
         sys.stdout.buffer.write(canonical_json(report) + b"\n")
         sys.stdout.buffer.flush()
     else:
-        click.echo(render(report))
+        from fwverify.report.text import for_encoding
+
+        click.echo(for_encoding(render(report), sys.stdout.encoding), nl=False)
 
 
 def report_error(error: Exception) -> int:

@@ -51,9 +51,17 @@ def labelled(label: str, text: str, width: int, lines: int = 1) -> Lines:
 
 
 def at_path(label: str, path: str, width: int, suffix: str = "") -> str:
-    """Return ``path`` beside ``label``; the file name stays readable, ``suffix`` is whole."""
-    room = width - INDENT - cells(suffix)
-    return f"{label:<{INDENT}}{fit_middle(visible(path), room)}{suffix}"
+    """Return ``path`` beside ``label``; the file name stays readable, ``suffix`` is whole.
+
+    A path that is too long for its column starts right behind the label, so that it can
+    be searched for and copied whole wherever the line is wide enough.
+    """
+    shown = visible(path)
+    close = max(2, len(label.rstrip()) + 1)
+    needed = cells(shown) + cells(suffix)
+    start = close if width - INDENT < needed <= width - close else INDENT
+    room = width - start - cells(suffix)
+    return f"{label.rstrip():<{start}}{fit_middle(shown, room)}{suffix}"
 
 
 def painted(lines: Iterable[str], colour: bool) -> str:

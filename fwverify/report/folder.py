@@ -13,12 +13,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from fwverify.canonical import canonical_json
+from fwverify.model import Report
 from fwverify.report.html import render as render_html
 from fwverify.report.junit import junit
 from fwverify.report.sarif import sarif
-
-from fwverify.canonical import canonical_json
-from fwverify.model import Report
 from fwverify.strict import InputFileError
 
 

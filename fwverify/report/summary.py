@@ -94,6 +94,8 @@ def _byte_gaps(report: Report) -> list[Gap]:
     if unexplained:
         told = f"{size_text(unexplained)} ({percent(unexplained, size)}) have no known meaning"
         found.append(Gap("unpack", "bytes.unexplained", "", told))
+    else:
+        found.extend(_deep_gaps(report))
     sums = [("unpack", _total(report.image.coverage))]
     if report.stages.verify.status != "skipped":
         sums.append(("verify", _total(report.signature_coverage)))
@@ -102,6 +104,16 @@ def _byte_gaps(report: Report) -> list[Gap]:
             told = f"the classes sum to {total} of {size} bytes"
             found.append(Gap(stage, "bytes.sum", "", told))
     return found
+
+
+def _deep_gaps(report: Report) -> list[Gap]:
+    """Return what is unexplained below the submitted bytes, in one gap at its first node."""
+    nodes = [node for node in report.nodes if node.coverage.unexplained]
+    if not nodes:
+        return []
+    told = f"{size_text(sum(node.coverage.unexplained for node in nodes))} have no known meaning"
+    more = f", in {len(nodes)} contents" if len(nodes) > 1 else ""
+    return [Gap("unpack", "bytes.unexplained", nodes[0].path, told + more)]
 
 
 def _total(coverage: object) -> int:

@@ -93,8 +93,7 @@ def _roots(subject: Subject) -> list[Content]:
     return [
         Content(member.sha256, member.size, _hint(member.path))
         for member in subject.members
-        if member.sha256 is not None
-        and member.role != "secret"
+        if member.sha256 is not None and member.role != "secret"
     ]
 
 

@@ -14,6 +14,7 @@ verify stage has said which of them are signatures.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -41,6 +42,7 @@ from fwverify.paths import encode_name, join, number_duplicates, raw_name
 from fwverify.unpack.classes import coverage_of, submitted_coverage
 from fwverify.unpack.engine import Result
 
+MAX_EXACT: Final = 2**53 - 1
 _EXECUTE_BITS: Final = 0o111
 _WITH_CONTENT: Final = ("file", "stream")
 _ESCAPED: Final = frozenset(b"%\\")
@@ -130,6 +132,7 @@ def _place(
     tree: _Tree, path: str, name_raw: str | None, entry: Entry, parent: int | None, depth: int
 ) -> Placed:
     """Return the node of ``entry`` and record what opening its content said."""
+    tree.findings.extend(_absurd_fields(path, entry))
     if entry.sha256 is None:
         return _placed(path, name_raw, entry, parent, None)
     result = _result(tree, entry.sha256, depth)
@@ -186,10 +189,10 @@ def _placed(
         size=None if entry.sha256 is None else entry.size,
         format=None if opened is None else opened.format,
         offset=entry.extents[0][0] if entry.extents else None,
-        mode=entry.mode,
-        uid=entry.uid,
-        gid=entry.gid,
-        mtime=entry.mtime,
+        mode=_exact(entry.mode),
+        uid=_exact(entry.uid),
+        gid=_exact(entry.gid),
+        mtime=_exact(entry.mtime),
         link=None if entry.link is None else _link_text(entry.link),
         identity=Identity() if opened is None else opened.identity,
         coverage=Coverage() if not regions else coverage_of(regions),
@@ -204,6 +207,30 @@ def _placed(
         complete=entry.kind not in _WITH_CONTENT if opened is None else opened.complete,
         attributes=() if opened is None else opened.attributes,
     )
+
+
+def _exact(value: int | None) -> int | None:
+    """Return ``value``, or None where JSON cannot carry it exactly (RFC 8785, 3.2.2.3).
+
+    A header may hold any 64-bit number; ``_absurd_fields`` says which were left out.
+    """
+    return value if value is not None and abs(value) <= MAX_EXACT else None
+
+
+def _absurd_fields(path: str, entry: Entry) -> Iterator[Finding]:
+    """Yield one finding where a header field of ``entry`` is beyond any real value."""
+    absurd = tuple(
+        f"{name}:{value}"
+        for name in ("mode", "uid", "gid", "mtime")
+        if (value := getattr(entry, name)) is not None and abs(value) > MAX_EXACT
+    )
+    if absurd:
+        yield make_finding(
+            rule="unpack.absurd_field",
+            path=path,
+            text=f"the header says {', '.join(absurd)}; the report leaves it out",
+            evidence=absurd,
+        )
 
 
 def _regions(entry: Entry, opened: Opened | None) -> tuple[Region, ...]:

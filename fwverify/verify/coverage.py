@@ -149,14 +149,16 @@ class _Classifier:
         """Return the classes of the uncovered ``ranges`` of the node, unordered."""
         if not ranges:
             return []
-        if (kind := self._signature_member(index)) is not None:
-            return [Segment(start, end, kind) for start, end in ranges]
+        member = self._signature_member(index)
+        if member is not None:
+            return [Segment(start, end, member) for start, end in ranges]
         segments: list[Segment] = []
         left = ranges
-        for kind, marked in (
+        marks: tuple[tuple[Class, Ranges], ...] = (
             ("container", self._marks.containers.get(index, ())),
             ("steering", self._marks.steering.get(index, ())),
-        ):
+        )
+        for kind, marked in marks:
             blamed = (index,) if kind == "steering" else ()
             segments += [Segment(low, high, kind, blamed) for low, high in common(left, marked)]
             left = without(left, marked)

@@ -22,7 +22,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +32,7 @@ from fwverify.verify.keys import KeyFormatError, PublicKey, read_anchors, read_k
 from fwverify.verify.known_bad import BadFile, KnownBad, is_consistent
 from fwverify.verify.profiles import Profile, load_profile
 from fwverify.verify.rules import AD_HOC_ROLE, KeyEntry, RootEntry, Rule, Threshold
-from fwverify.verify.strength import Floors
+from fwverify.verify.strength import Floors, MinBits, tightened
 from fwverify.verify.vendor import load_vendor
 
 TrustError = InputFileError
@@ -130,6 +130,28 @@ def ad_hoc_rule(keys: tuple[Path, ...], anchors: tuple[Path, ...]) -> Rule:
         ),
         ad_hoc=True,
     )
+
+
+def with_floors(
+    store: TrustStore,
+    *,
+    min_rsa_bits: int | None = None,
+    min_ec_bits: int | None = None,
+    digests: tuple[str, ...] | None = None,
+) -> TrustStore:
+    """Return ``store`` with floors at least as strict as both its own and those given."""
+    bounds: list[MinBits] = []
+    if min_rsa_bits is not None:
+        bounds.append(MinBits(kind="rsa", bits=min_rsa_bits))
+    if min_ec_bits is not None:
+        bounds.append(MinBits(kind="ec", bits=min_ec_bits))
+    extra = Floors(
+        schema=store.floors.schema,
+        digests=store.floors.digests if digests is None else digests,
+        min_bits=tuple(bounds),
+        algorithm=store.floors.algorithm,
+    )
+    return replace(store, floors=tightened(store.floors, extra))
 
 
 def _listing(folder: Path) -> tuple[tuple[str, str], ...]:
