@@ -43,6 +43,7 @@ for command in (
     stages.scan,
     stages.diff,
     baseline.baseline,
+    baseline.history,
     upkeep.rules,
     upkeep.policy,
     upkeep.formats,

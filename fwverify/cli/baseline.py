@@ -121,6 +121,37 @@ def revoke(ref: str, person: str, reason: str, at: str | None, ledger: str | Non
         _print(opened.show(ref), "text")
 
 
+@click.command()
+@_LEDGER
+@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
+def history(ledger: str | None, output: str) -> None:
+    """Print the run log: who approved what, and each verdict against the ledger.
+
+    The log is a hash chain; one that was altered is refused.
+    """
+    with common.open_ledger(ledger) as opened:
+        entries = opened.history()
+    if output == "json":
+        click.echo(f"[{','.join(entry.body for entry in entries)}]")
+        return
+    for entry in entries:
+        click.echo(f"{entry.entry:>5}  {_told(entry.body)}")
+    click.echo(f"{len(entries)} entries, the chain holds")
+
+
+def _told(body: str) -> str:
+    """Return one log entry in a line."""
+    import json
+
+    entry = json.loads(body)
+    content = entry["content"]
+    when = content.get("at") or content.get("created_at") or ""
+    who = content.get("person") or content.get("submitted_by") or content.get("verdict") or ""
+    what = content.get("ref") or content.get("baseline") or ""
+    digest = content.get("subject_sha256") or ""
+    return f"{when}  {entry['kind']:<18} {who:<16} {what} {digest[:16]}".rstrip()
+
+
 def _print(value: Any, output: str) -> None:
     from fwverify.canonical import canonical_json
 

@@ -55,6 +55,7 @@ def check(
             supersedes=supersedes,
         )
         report = inspect(question, means)
+    common.record(report, baseline, options.ledger)
     if out is not None:
         from fwverify.report.folder import write_reports
 

@@ -289,6 +289,32 @@ def open_ledger(url: str | None) -> Any:
     return Ledger(url or configuration().ledger_url)
 
 
+def record(report: Report, reference: str | None, url: str | None) -> None:
+    """Append the verdict to the run log of the ledger that the baseline came from.
+
+    A log that cannot be written is said aloud and changes no verdict: a gate may hold
+    a ledger that it can only read.
+    """
+    from fwverify.ledger import LedgerError
+    from fwverify.ledger.model import VerdictEntry
+
+    if reference is None or not reference.startswith(LEDGER_PREFIX) or report.verdict is None:
+        return
+    entry = VerdictEntry(
+        at=report.at,
+        subject_sha256=report.subject.sha256,
+        verdict=report.verdict,
+        core_sha256=report.core_sha256,
+        baseline=reference,
+        digests=report.digests,
+    )
+    try:
+        with open_ledger(url) as ledger:
+            ledger.log_verdict(entry)
+    except LedgerError as error:
+        click.echo(f"fwverify: the verdict was not recorded in the ledger: {error}", err=True)
+
+
 def announce(stage: str) -> None:
     """Name the stage that begins, on standard error where that is a terminal."""
     if sys.stderr.isatty():

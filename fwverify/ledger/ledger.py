@@ -28,6 +28,7 @@ from fwverify.ledger.model import (
     ApprovalRole,
     Entry,
     LedgerError,
+    LogEntry,
     LogHead,
     State,
     Stored,
@@ -183,6 +184,15 @@ class Ledger:
         """Check the whole run log; return its head. Raises ``LedgerError`` at a fault."""
         with self._read() as connection:
             return log.verify(connection)
+
+    def history(self) -> tuple[LogEntry, ...]:
+        """Return the whole run log, oldest first, after checking its chain.
+
+        Raises ``LedgerError`` at a fault: a log that was altered tells nothing.
+        """
+        with self._read() as connection:
+            log.verify(connection)
+            return log.entries(connection)
 
     @contextlib.contextmanager
     def _read(self) -> Iterator[Connection]:

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from fwverify.canonical import canonical_json, sha256_hex
-from fwverify.ledger.model import LedgerError, LogHead
+from fwverify.ledger.model import LedgerError, LogEntry, LogHead
 from fwverify.ledger.schema import LOG, LOG_START, VERSION
 
 
@@ -48,6 +48,12 @@ def verify(connection: Connection) -> LogHead:
     if (kept.log_entries, kept.log_head) != (count, previous):
         raise LedgerError(f"run log: {kept.log_entries} entries were written, {count} are there")
     return LogHead(entries=count, hash=previous)
+
+
+def entries(connection: Connection) -> tuple[LogEntry, ...]:
+    """Return every entry in order; check the chain with ``verify`` first."""
+    rows = connection.execute(select(LOG.c.entry, LOG.c.body, LOG.c.hash).order_by(LOG.c.entry))
+    return tuple(LogEntry(entry=row.entry, body=row.body, hash=row.hash) for row in rows)
 
 
 def _hash(previous: str, body: str) -> str:

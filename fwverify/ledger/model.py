@@ -77,6 +77,14 @@ class VerdictEntry(_Value, frozen=True, kw_only=True):
     digests: Digests
 
 
+class LogEntry(_Value, frozen=True, kw_only=True):
+    """One entry of the run log; ``body`` is canonical JSON with ``kind`` and ``content``."""
+
+    entry: int
+    body: str
+    hash: Sha256
+
+
 class LogHead(_Value, frozen=True, kw_only=True):
     """The end of the run log: how many entries, and the hash of the last.
 

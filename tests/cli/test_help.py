@@ -13,6 +13,7 @@ COMMANDS = (
     "scan",
     "diff",
     "baseline",
+    "history",
     "rules",
     "policy",
     "formats",
