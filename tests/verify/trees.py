@@ -31,7 +31,7 @@ class Leaf:
     extents: tuple[tuple[int, int], ...] = ()
     stored: bool = False
     regions: tuple[Region, ...] | None = None
-    children: list["Leaf"] = field(default_factory=list)
+    children: list[Leaf] = field(default_factory=list)
     role: str = "update"
 
 
