@@ -27,6 +27,11 @@ from tests.verify_cms.helpers import accepted, axes, material, view
 FOLDER = CORPUS / "rauc_test_bundles"
 
 
+COMPLETE_VERITY = bundles.manifest(
+    kind="verity", verity_hash="0" * 64, verity_salt="0" * 64, verity_size="4096"
+)
+
+
 def verify(content, *, trust=None, **options):
     seen = view(content, name="update.raucb", **options)
     assert rauc.RAUC_BUNDLE.applies(seen)
@@ -153,6 +158,12 @@ def test_the_message_truncated_anywhere():
         assert not accepted(verify(bundles.join(PAYLOAD, message[:size], len(message))))
 
 
+@pytest.mark.parametrize("start", [b"\x30\x03", b"\x31\x04", b"\x30\x80", b"\x30\x05", b"\0\0"])
+def test_a_place_where_no_message_lies(start):
+    with pytest.raises(Malformed):
+        rauc.split(bundles.join(PAYLOAD, start + b"\0" * 4))
+
+
 @pytest.mark.parametrize("content", [b"", b"\0", b"\0" * 8, b"\0" * 7 + b"\1", b"\xff" * 64])
 def test_no_bundle_at_all(content):
     assert axes(one(content)) == ("fail", "fail")
@@ -196,6 +207,7 @@ def test_listed_images_are_vouched_for(prefix):
         ({"manifest.raucm": b"[image.a]\nfilename=x\n"}, "sha256"),
         ({"manifest.raucm": bundles.manifest(files={"../x": b""})}, "leaves the bundle"),
         ({"manifest.raucm": bundles.manifest(kind="verity", verity_hash="0" * 64)}, "verity"),
+        ({"manifest.raucm": COMPLETE_VERITY}, "verity under a detached CMS"),
         ({"manifest.raucm": b"[bundle]\nformat=other\nverity-hash=1\n"}, "verity-hash"),
     ],
 )
