@@ -151,7 +151,7 @@ def test_a_truncated_key_never_reads(cut):
 
 
 @given(st.binary(max_size=200))
-@settings(derandomize=True, max_examples=150)
+@settings(derandomize=True, deadline=None, max_examples=150)
 def test_arbitrary_bytes_never_crash_the_readers(data):
     for read in (read_keys, read_anchors):
         for prefix in (b"", b"\x30\x82", b"\xc6", b"\x99", b"untrusted comment: x\n"):
@@ -182,7 +182,7 @@ def test_a_certificate_is_an_anchor_and_a_key_is_a_key():
     assert [one.dump() for one in anchors.crls] == [crl]
     assert read_anchors(certificate, "ca.der").certificates[0].dump() == certificate
     assert read_anchors(crl, "ca.crl").crls[0].dump() == crl
-    with pytest.raises(KeyFormatError, match="cannot be read|no certificate"):
+    with pytest.raises(KeyFormatError, match=r"cannot be read|no certificate"):
         read_anchors(certificate[:-1], "ca.der")
 
 

@@ -57,7 +57,8 @@ def test_an_exact_product_goes_before_a_pattern_and_a_tie_is_an_error(tmp_path):
     twin = RULE.replace('"meter"', '"twin"').replace('"M-*"', '"M-2*"')
     store = load_trust(with_keys(tmp_path, ED, rule=RULE + exact + twin))
     chosen = select_rule(store, "acme", "M-200")
-    assert chosen is not None and chosen.name == "acme/exact"
+    assert chosen is not None
+    assert chosen.name == "acme/exact"
     with pytest.raises(InputFileError, match=r"acme/meter and acme/twin fit M-201"):
         select_rule(store, "acme", "M-201")
 
@@ -207,13 +208,16 @@ def test_roots_for_code_and_for_time_are_kept_apart(tmp_path):
     assert rule is not None
     material = rule.material(AT)
     assert [one.dump() for one in material.code_roots] == [pki.root().der]
-    assert material.time_roots == () and material.pins == () and len(material.crls) == 1
+    assert material.time_roots == ()
+    assert material.pins == ()
+    assert len(material.crls) == 1
     timed = root_table(pki.root(), use="time", roles="") + key_table(ED)
     files["keys/release.pem"] = keys.pem(ED)
     rule = select_rule(load_trust(vendor(tmp_path, timed, files)), "acme", "M-1")
     assert rule is not None
     material = rule.material(AT)
-    assert material.code_roots == () and len(material.time_roots) == 1
+    assert material.code_roots == ()
+    assert len(material.time_roots) == 1
 
 
 @pytest.mark.parametrize(
@@ -297,7 +301,8 @@ def test_an_ad_hoc_rule_wants_one_signer(tmp_path):
     key = write(tmp_path, "k.pem", keys.pem(ED) + keys.pem(EC) + keys.pem(ED))
     anchor = write(tmp_path, "a.pem", pki.root().pem + pki.signer().pem)
     rule = ad_hoc_rule((key,), (anchor,))
-    assert rule.ad_hoc and rule.coverage == "all-executable"
+    assert rule.ad_hoc
+    assert rule.coverage == "all-executable"
     assert [(one.role, one.keys) for one in rule.thresholds] == [("signer", 1)]
     assert len(rule.keys) == 2, "the same key twice is one key"
     material = rule.material(AT)
