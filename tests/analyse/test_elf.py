@@ -79,7 +79,8 @@ def test_destroyed_section_headers_hide_nothing() -> None:
     struct.pack_into("<I", program, 32, 0xFFFFFFF0)
     struct.pack_into("<HH", program, 48, 60000, 59999)
     _, hits, troubles = elf(bytes(program))
-    assert [hit.capability for hit in hits] == ["remote.shell.reverse"] or troubles
+    assert [hit.capability for hit in hits] == ["remote.shell.reverse"]
+    assert troubles == ()
 
 
 def test_unreadable_imports_are_said() -> None:
@@ -87,8 +88,8 @@ def test_unreadable_imports_are_said() -> None:
     at = program.rindex(struct.pack("<I", 6))  # DT_SYMTAB
     program[at : at + 4] = struct.pack("<I", 0x6FFFFFF0)
     _, hits, troubles = elf(bytes(program))
-    assert hits
-    assert not troubles or "imports" in troubles[0].text
+    assert hits == ()
+    assert "imports" in troubles[0].text
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,8 @@ def test_truncation_never_ends_in_silence() -> None:
     whole = elf_program(SHELL, strings=(b"/bin/sh",))
     for size in range(4, len(whole)):
         _, hits, troubles = elf(whole[:size])
-        assert hits or troubles, size
+        assert hits == (), size
+        assert troubles, size
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)

@@ -102,7 +102,11 @@ def test_a_broken_rule_is_named_by_file_and_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [('include "/etc/hosts"\n' + COMPLETE, "include"), ("// nothing\n", "holds no rule"), ("", "")],
+    [
+        ('include "/etc/hosts"\n' + COMPLETE, "include"),
+        ("// nothing\n", "holds no rule"),
+        ("", "holds no rule"),
+    ],
 )
 def test_what_would_judge_by_nothing_is_refused(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(RuleError, match=said):

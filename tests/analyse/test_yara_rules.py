@@ -252,8 +252,10 @@ CASES: tuple[tuple[str, tuple[bytes, ...], tuple[bytes, ...]], ...] = (
     (
         "diag_uds_services",
         (
-            b"SecurityAccess RoutineControl RequestDownload TransferData "
-            b"DiagnosticSessionControl TesterPresent",
+            (
+                b"SecurityAccess RoutineControl RequestDownload TransferData "
+                b"DiagnosticSessionControl TesterPresent"
+            ),
         ),
         (b"SecurityAccess TransferData TesterPresent", b"TransferDataSet"),
     ),
