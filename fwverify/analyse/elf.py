@@ -1,9 +1,9 @@
 """Facts of an ELF file and the abilities that its imports make together.
 
-Read with lief after the header (ELF gABI, "ELF Header") was checked here: lief prints
-and guesses for a header it cannot read, and facts must not depend on memory. A file that
-starts with the ELF magic and cannot be read is a ``Trouble``, and so is one that names
-libraries while no import of it can be read: its abilities are then unknown.
+Read with lief after ``elfheader`` has read the header strictly: lief shows memory for a
+header it cannot read and fails on unknown numbers of types and tags. A
+file that starts with the ELF magic and cannot be read is a ``Trouble``, and so is one
+that names libraries while no import of it can be read: its abilities are then unknown.
 
 Names are normalised (``__isoc23_strtol``, ``open64``, ``__read_chk``, ``fstat_time64``)
 so that another C library version adds no fact. Import combinations are noisy as absolute
@@ -16,20 +16,28 @@ What it does not see: calls of a stripped static program (it has no imports; the
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from fwverify.analyse.elfheader import (
+    ET_DYN,
+    MAGIC,
+    PF_X,
+    PT_GNU_RELRO,
+    PT_GNU_STACK,
+    PT_INTERP,
+    ElfHeader,
+    read_header,
+)
 from fwverify.analyse.taxonomy import R155_BY_ID
 from fwverify.analyse.values import Hit, Trouble
 from fwverify.model import Fact, Severity
-from fwverify.reader import Buffer, Malformed, Reader
+from fwverify.reader import Buffer, Malformed
 
-MAGIC: Final = b"\x7fELF"
 MAX_ELF_BYTES: Final = 512 * 1024 * 1024
 MAX_FACTS: Final = 20_000
 
-_HEADER_BYTES: Final = {1: 52, 2: 64}
-_PROGRAM_BYTES: Final = {1: 32, 2: 56}
 _NORMALISE: Final = (
     re.compile(r"^__isoc\d\d_"),
     re.compile(r"_chk(?=@|$)"),
@@ -86,48 +94,40 @@ def elf(buffer: Buffer) -> tuple[tuple[Fact, ...], tuple[Hit, ...], tuple[Troubl
     if len(buffer) > MAX_ELF_BYTES:
         return (), (), (_trouble(f"larger than {MAX_ELF_BYTES} bytes"),)
     try:
-        _check_header(Reader(buffer))
+        header = read_header(buffer)
     except Malformed as error:
         return (), (), (_trouble(str(error)),)
     binary = _parse(bytes(buffer))
     if binary is None:
         return (), (), (_trouble("the parser gives up on it"),)
-    imports = _imports(binary)
-    facts = _facts(binary, imports)
-    troubles = []
-    libraries = tuple(str(name) for name in binary.libraries)
-    if libraries and not imports and _is_program(binary):
-        troubles.append(_trouble(f"needs {libraries[0]} but none of its imports can be read"))
-    if len(facts) > MAX_FACTS:
-        troubles.append(_trouble(f"has more than {MAX_FACTS} facts; the first are kept"))
-        facts = facts[:MAX_FACTS]
-    return facts, _combined(imports, buffer), tuple(troubles)
+    try:
+        imports = _imports(binary)
+        libraries = _libraries(binary)
+        facts = _facts(header, binary, imports, libraries) | _interpreter(header, buffer)
+    except (UnicodeDecodeError, SystemError) as error:  # how lief refuses odd names and numbers
+        return (), (), (_trouble(f"the parser gives up on it: {error}"),)
+    ordered = tuple(sorted(facts, key=lambda fact: (fact.kind, fact.text)))
+    return (
+        ordered[:MAX_FACTS],
+        _combined(imports, buffer),
+        tuple(_gaps(header, imports, libraries, len(ordered))),
+    )
+
+
+def _gaps(
+    header: ElfHeader, imports: frozenset[str], libraries: tuple[str, ...], facts: int
+) -> Iterator[Trouble]:
+    """Yield what of a readable file could not be examined."""
+    if header.is_program and libraries and not imports:
+        yield _trouble(f"needs {libraries[0]} but none of its imports can be read")
+    if header.has(PT_INTERP) and not libraries:
+        yield _trouble("has a loader but none of its libraries can be read")
+    if facts > MAX_FACTS:
+        yield _trouble(f"has more than {MAX_FACTS} facts; the first are kept")
 
 
 def _trouble(text: str) -> Trouble:
     return Trouble(code="analyse.elf", text=f"ELF: {text}")
-
-
-def _check_header(reader: Reader) -> None:
-    """Raise ``Malformed`` unless class, byte order and program headers are plausible."""
-    reader.skip(4, "e_ident")
-    width, order = reader.u8("EI_CLASS"), reader.u8("EI_DATA")
-    if width not in _HEADER_BYTES:
-        raise Malformed(4, "EI_CLASS", f"{width} is neither 1 nor 2")
-    if order not in (1, 2):
-        raise Malformed(5, "EI_DATA", f"{order} is neither 1 nor 2")
-    reader.peek(0, _HEADER_BYTES[width], "Ehdr")
-    mark = "<" if order == 1 else ">"
-    reader.seek(28 if width == 1 else 32)
-    (table,) = reader.unpack(f"{mark}{'I' if width == 1 else 'Q'}", "e_phoff")
-    reader.seek(42 if width == 1 else 54)
-    entry_bytes, count = reader.unpack(f"{mark}HH", "e_phentsize")
-    if count == 0:
-        return
-    if entry_bytes != _PROGRAM_BYTES[width]:
-        raise Malformed(reader.offset, "e_phentsize", f"{entry_bytes} bytes")
-    reader.seek(table, "e_phoff")
-    reader.count(count, entry_bytes, "e_phnum")
 
 
 def _parse(data: bytes) -> Any:
@@ -138,13 +138,6 @@ def _parse(data: bytes) -> Any:
     config.parse_notes = False
     config.parse_symbol_versions = False
     return lief.ELF.parse(data, config)
-
-
-def _is_program(binary: Any) -> bool:
-    import lief
-
-    kind = binary.header.file_type
-    return bool(kind == lief.ELF.Header.FILE_TYPE.EXEC or binary.has_interpreter)
 
 
 def normalise(name: str) -> str:
@@ -169,20 +162,24 @@ def _imports(binary: Any) -> frozenset[str]:
     return frozenset(_clean(normalise(name)) for name in names if name)
 
 
-def _facts(binary: Any, imports: frozenset[str]) -> tuple[Fact, ...]:
-    facts = {Fact(kind="needed", text=_clean(str(name))) for name in binary.libraries}
-    if binary.libraries:
+def _libraries(binary: Any) -> tuple[str, ...]:
+    return tuple(_clean(str(name)) for name in binary.libraries)
+
+
+def _facts(
+    header: ElfHeader, binary: Any, imports: frozenset[str], libraries: tuple[str, ...]
+) -> frozenset[Fact]:
+    facts = {Fact(kind="needed", text=name) for name in libraries}
+    if libraries:
         facts |= {Fact(kind="import", text=name) for name in imports}
     facts |= {
         Fact(kind="section", text=_clean(str(section.name)))
         for section in binary.sections
         if section.name
     }
-    if binary.has_interpreter:
-        facts.add(Fact(kind="interpreter", text=_clean(str(binary.interpreter))))
-    facts.add(Fact(kind="machine", text=str(binary.header.machine_type).rpartition(".")[2]))
+    facts.add(Fact(kind="machine", text=header.machine))
     facts.add(Fact(kind="linkage", text=_linkage(binary)))
-    facts |= {Fact(kind="hardening", text=text) for text in _hardening(binary, imports)}
+    facts |= {Fact(kind="hardening", text=text) for text in _hardening(header, imports)}
     facts |= {Fact(kind="rpath", text=text) for text in _search_paths(binary)}
     if (overlay := len(binary.overlay)) > 0:
         facts.add(Fact(kind="overlay", text=f"{overlay} bytes behind the last section"))
@@ -190,7 +187,17 @@ def _facts(binary: Any, imports: frozenset[str]) -> tuple[Fact, ...]:
         facts.add(Fact(kind="socket", text="listens"))
     if "connect" in imports:
         facts.add(Fact(kind="socket", text="connects"))
-    return tuple(sorted(facts, key=lambda fact: (fact.kind, fact.text)))
+    return frozenset(facts)
+
+
+def _interpreter(header: ElfHeader, buffer: Buffer) -> frozenset[Fact]:
+    """Return the loader that each PT_INTERP names."""
+    return frozenset(
+        Fact(kind="interpreter", text=_clean(raw.split(b"\0")[0].decode("latin-1")))
+        for segment in header.segments
+        if segment.kind == PT_INTERP
+        for raw in (bytes(buffer[segment.offset : segment.offset + min(segment.size, 4096)]),)
+    )
 
 
 def _linkage(binary: Any) -> str:
@@ -199,29 +206,32 @@ def _linkage(binary: Any) -> str:
     return "static" if any(True for _ in binary.symtab_symbols) else "static, stripped"
 
 
-def _hardening(binary: Any, imports: frozenset[str]) -> tuple[str, ...]:
-    import lief
-
+def _hardening(header: ElfHeader, imports: frozenset[str]) -> tuple[str, ...]:
     said = []
-    if binary.has_nx:
+    stacks = [segment for segment in header.segments if segment.kind == PT_GNU_STACK]
+    if stacks and not any(segment.flags & PF_X for segment in stacks):
         said.append("non-executable stack")
-    if binary.is_pie:
+    if header.kind == ET_DYN and header.has(PT_INTERP):
         said.append("position independent")
-    if "__stack_chk_fail" in imports or "stack_chk_fail" in imports:
+    if "__stack_chk_fail" in imports:
         said.append("stack protector")
-    if any(segment.type == lief.ELF.Segment.TYPE.GNU_RELRO for segment in binary.segments):
+    if header.has(PT_GNU_RELRO):
         said.append("relocations read-only")
     return tuple(said)
 
 
 def _search_paths(binary: Any) -> tuple[str, ...]:
+    """Return the paths of DT_RPATH and DT_RUNPATH.
+
+    Entries are told apart by class: lief fails on asking the tag of an unknown one.
+    """
     import lief
 
-    tags = (lief.ELF.DynamicEntry.TAG.RPATH, lief.ELF.DynamicEntry.TAG.RUNPATH)
+    kinds = (lief.ELF.DynamicEntryRpath, lief.ELF.DynamicEntryRunPath)
     return tuple(
         _clean(path)
         for entry in binary.dynamic_entries
-        if entry.tag in tags
+        if isinstance(entry, kinds)
         for path in entry.paths
         if path
     )

@@ -57,6 +57,8 @@ class RuleText:
 def read_rules(source: str) -> tuple[RuleText, ...]:
     """Return the rules of ``source`` in order of appearance."""
     starts = [token for token in _TOKEN.finditer(source) if token["rule"]]
+    if not starts:
+        return ()
     ends = [token.start() for token in starts[1:]] + [len(source)]
     return tuple(_rule(source, token, end) for token, end in zip(starts, ends, strict=True))
 
