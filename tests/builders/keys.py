@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import os
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -193,7 +192,3 @@ def vendor_folder(store: Path, vendor: str, files: dict[str, bytes], toml: str) 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vendor.toml").write_text(toml)
     return store
-
-
-def random_bytes(count: int) -> bytes:
-    return os.urandom(count)

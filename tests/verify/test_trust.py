@@ -12,7 +12,7 @@ from fwverify.verify.keys import KeyFormatError
 from fwverify.verify.schemes import SCHEMES
 from fwverify.verify.trust import ad_hoc_rule, load_trust, select_rule
 from tests.builders import keys, pki
-from tests.verify.stores import AT, HEAD, RULE, SHIPPED, key_table, shipped, vendor, with_keys
+from tests.verify.stores import AT, RULE, SHIPPED, key_table, shipped, vendor, with_keys
 from tests.verify.trees import write
 
 RSA, EC, ED = keys.rsa_key(), keys.ec_key(), keys.ed_key()
@@ -349,4 +349,3 @@ def test_the_readme_example_is_a_vendor_file(tmp_path):
     rule = select_rule(load_trust(folder), "acme", "M-200")
     assert rule is not None
     assert rule.keys[0].state(datetime(2026, 6, 1, tzinfo=UTC)) == "usable"
-    assert HEAD
