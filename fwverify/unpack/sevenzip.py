@@ -1,0 +1,448 @@
+"""Archives and file systems opened with 7-Zip: 7z, CAB, ext, ISO 9660, FAT.
+
+Guarantees: names, sizes and modes come from 7-Zip's listing, contents from one run of
+``7zz x -so`` whose output is cut by the listed sizes, in order; no name is passed back
+and nothing is written to disk but the store's blobs. A content whose CRC-32 is listed
+and differs is dropped. Every complaint of 7-Zip, every byte more or less than listed, a
+missing 7-Zip and any encryption are problems: the blob is INCOMPLETE.
+
+Byte classes are this project's own (``sevenzip_layout``). File systems keep their
+metadata, and everything no file holds, unexplained.
+
+Specification: that of each format; 7-Zip 25.01 or later does the decoding.
+
+Not checked: alternate streams, deleted files, resource forks, and names in code pages
+other than UTF-8, which 7-Zip may have replaced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from fwverify.model import Entry, Opened, Problem, Region
+from fwverify.paths import encode_name
+from fwverify.reader import Buffer, Malformed
+from fwverify.store import CHUNK_BYTES
+from fwverify.unpack import claims
+from fwverify.unpack.external import ToolFailed, run_tool, stream_tool
+from fwverify.unpack.sevenzip_layout import (
+    CAB_MAGIC,
+    SEVENZIP_MAGIC,
+    Blocks,
+    Layout,
+    block_digests,
+    cab_layout,
+    find_blocks,
+    locate_content,
+    sevenzip_layout,
+)
+from fwverify.unpack.sevenzip_tool import (
+    DEBIAN_PACKAGE,
+    NO_PASSWORD,
+    Item,
+    Tool,
+    locate,
+    parse_items,
+)
+from fwverify.unpack.source import Format, LimitHit, Source, partition
+
+MAX_LISTING_BYTES: Final = 256 * 1024 * 1024
+MAX_LINK_BYTES: Final = 65_536
+_FAT_BLOCK, _EXT_BLOCK, _ISO_BLOCK = 512, 1024, 2048
+_EXT_MAGIC_AT: Final = 0x438
+_ISO_MAGIC_AT: Final = 0x8001
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A format as 7-Zip calls it; ``block_bytes`` is 0 where the layout is read here."""
+
+    name: str
+    type_name: str
+    block_bytes: int
+
+
+@dataclass
+class _Notes:
+    """What is collected while one archive is read; private to a call of ``_open``."""
+
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    blocks: dict[int, Blocks] = field(default_factory=dict)
+    """By position in ``entries``."""
+
+    def problem(self, code: str, text: str, name: bytes = b"") -> None:
+        """Record why something was not read."""
+        path = encode_name(name) if name else ""
+        self.problems.append(Problem(code=code, path=path, text=text))
+
+
+def _open(source: Source, kind: Kind) -> Opened:
+    """Return what 7-Zip finds in the blob."""
+    notes = _Notes()
+    regions: tuple[Region, ...] = ()
+    tool = locate()
+    if tool is None:
+        text = f"7-Zip 25.01 or later is missing; Debian's package is {DEBIAN_PACKAGE}"
+        notes.problem("tool.missing", text)
+    else:
+        path = _blob_path(source)
+        items, headers_bytes = _list(source, tool, kind, path, notes)
+        _extract(source, tool, kind, path, items, notes)
+        regions = _regions(source, kind, items, headers_bytes, notes)
+    return Opened(
+        format=kind.name,
+        size=source.size,
+        regions=partition(source.buffer, claims.resolve(regions)),
+        entries=tuple(notes.entries),
+        complete=not notes.problems,
+        problems=tuple(notes.problems),
+    )
+
+
+def _blob_path(source: Source) -> Path:
+    """Return the file in the store that holds the blob, written there if need be."""
+    digest = hashlib.sha256()
+    for at in range(0, source.size, CHUNK_BYTES):
+        digest.update(source.buffer[at : at + CHUNK_BYTES])
+    name = digest.hexdigest()
+    if name not in source.store:
+        with source.store.writer() as writer:
+            for at in range(0, source.size, CHUNK_BYTES):
+                writer.write(bytes(source.buffer[at : at + CHUNK_BYTES]))
+            writer.commit()
+    return source.store.path(name)
+
+
+# --- listing -----------------------------------------------------------------------
+
+
+def _list(
+    source: Source, tool: Tool, kind: Kind, path: Path, notes: _Notes
+) -> tuple[tuple[Item, ...], int]:
+    """Return the items and the size of the headers, as far as 7-Zip says them."""
+    outputs = []
+    for options in ((), ("-ba",)):
+        result = run_tool(
+            (
+                tool.path,
+                "l",
+                "-slt",
+                "-sccUTF-8",
+                f"-t{kind.type_name}",
+                NO_PASSWORD,
+                *options,
+                "--",
+                str(path),
+            ),
+            deadline_seconds=source.limits.open_seconds,
+            memory_bytes=source.limits.memory_bytes,
+            output_limit_bytes=MAX_LISTING_BYTES,
+        )
+        outputs.append(result.stdout)
+        if result.failure:
+            said = (result.stderr + b"\n" + result.stdout[:4096]).replace(bytes(path), b"")
+            _complain(notes, said, result.failure)
+            break
+    head, items = outputs[0], outputs[1] if len(outputs) > 1 else b""
+    _warnings(head, notes)
+    try:
+        return parse_items(items), _headers_bytes(head)
+    except Malformed as error:
+        notes.problem("malformed", str(error))
+        return (), 0
+
+
+def _headers_bytes(head: bytes) -> int:
+    """Return ``Headers Size`` of the archive's own lines, which a comment cannot forge."""
+    own = head.partition(b"\n----------\n")[0].partition(b"\nComment =")[0]
+    for line in own.splitlines():
+        if line.startswith(b"Headers Size = ") and line[15:].isdigit():
+            return int(line[15:])
+    return 0
+
+
+def _warnings(head: bytes, notes: _Notes) -> None:
+    """Turn the warning and error lines before the first item into problems."""
+    own = head.partition(b"\n----------\n")[0]
+    lines = own.splitlines()
+    for index, line in enumerate(lines):
+        if line.strip() in (b"ERRORS:", b"WARNINGS:") and index + 1 < len(lines):
+            _complain(notes, lines[index + 1], "status")
+
+
+def _complain(notes: _Notes, text: bytes, failure: str) -> None:
+    """Record one complaint of 7-Zip; what speaks of passwords is encryption."""
+    lines = [line.strip() for line in text.decode("utf-8", "replace").splitlines()]
+    telling = [line for line in lines if len(line) > len("ERROR:  :") and "7-Zip" not in line]
+    wanted = [line for line in telling if "ERROR" in line.upper() or "CANNOT" in line.upper()]
+    shown = (wanted or telling or [failure])[0][:300]
+    if "encrypted" in text.decode("utf-8", "replace").lower():
+        notes.problem("encrypted", "the archive is encrypted and its password is not here")
+    elif failure in ("deadline", "output"):
+        notes.problem(f"limit.{failure}", f"7-Zip was stopped: {failure}")
+    else:
+        notes.problem("malformed", f"7-Zip: {shown}")
+
+
+# --- content -----------------------------------------------------------------------
+
+
+class _Pieces:
+    """Cuts a stream of pieces into contents of known sizes."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+
+    def take(self, size_bytes: int) -> Iterator[bytes]:
+        """Yield the next ``size_bytes``, or fewer where the stream ends."""
+        left = size_bytes
+        while left:
+            if not self._rest:
+                self._rest = next(self._pieces, b"")
+                if not self._rest:
+                    return
+            piece, self._rest = self._rest[:left], self._rest[left:]
+            left -= len(piece)
+            yield piece
+
+    def behind(self) -> bool:
+        """Return whether anything is left; reads on to the stream's end or next piece."""
+        return bool(self._rest) or bool(next(self._pieces, b""))
+
+
+def _extract(
+    source: Source,
+    tool: Tool,
+    kind: Kind,
+    path: Path,
+    items: tuple[Item, ...],
+    notes: _Notes,
+) -> None:
+    """Record every item; contents come from one stream, cut by the listed sizes."""
+    encrypted = [item for item in items if item.encrypted]
+    for item in encrypted:
+        notes.problem("encrypted", "encrypted, and its password is not here", item.name)
+    total = sum(item.size for item in items if item.streamed)
+    if encrypted or not items or total > source.budget.bytes_left:
+        if total > source.budget.bytes_left:
+            notes.problem("limit.bytes_out", f"{total} bytes are listed")
+        notes.entries.extend(_entry(item) for item in items)
+        return
+    command = (tool.path, "x", "-so", "-snl-", f"-t{kind.type_name}", NO_PASSWORD, "--", str(path))
+    stream = stream_tool(
+        command,
+        deadline_seconds=source.limits.open_seconds,
+        memory_bytes=source.limits.memory_bytes,
+        output_limit_bytes=total + CHUNK_BYTES,
+    )
+    pieces = _Pieces(stream)
+    done = 0
+    try:
+        for item in items:
+            notes.entries.append(_content(source, kind, item, pieces, notes))
+            done += 1
+        if pieces.behind():
+            notes.problem("malformed", "7-Zip gave more bytes than it lists")
+    except ToolFailed as error:
+        _complain(notes, error.result.stderr.replace(bytes(path), b""), error.result.failure)
+    except LimitHit as error:
+        notes.problem(f"limit.{error.name}", str(error))
+    notes.entries.extend(_entry(item) for item in items[done:])
+
+
+def _content(source: Source, kind: Kind, item: Item, pieces: _Pieces, notes: _Notes) -> Entry:
+    """Take one item's bytes off the stream; return its entry.
+
+    Raises ``LimitHit`` and ``ToolFailed``.
+    """
+    if not item.streamed:
+        return _entry(item)
+    if item.kind != "file":
+        data = b"".join(pieces.take(min(item.size, MAX_LINK_BYTES)))
+        for _ in pieces.take(item.size - len(data)):
+            notes.problem("malformed", f"a {item.kind} of {item.size} bytes", item.name)
+        return _entry(item, link=(item.link or data) if item.kind == "symlink" else None)
+    checksum = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal checksum
+        for piece in pieces.take(item.size):
+            checksum = zlib.crc32(piece, checksum)
+            yield piece
+
+    digest, size = source.put_stream(counted())
+    if size != item.size:
+        notes.problem("malformed", f"{size} of {item.size} bytes came out", item.name)
+        return _entry(item)
+    if item.crc is not None and item.crc != checksum:
+        notes.problem("malformed", "the content's CRC does not hold", item.name)
+        return _entry(item)
+    if kind.block_bytes:
+        with source.store.open(digest) as handle:
+            chunks = iter(lambda: handle.read(CHUNK_BYTES), b"")
+            notes.blocks[len(notes.entries)] = block_digests(chunks, kind.block_bytes)
+    return _entry(item, digest)
+
+
+def _entry(item: Item, digest: str | None = None, link: bytes | None = None) -> Entry:
+    return Entry(
+        name=item.name,
+        kind=item.kind,
+        sha256=digest,
+        size=item.size if item.kind == "file" else None,
+        mode=item.mode,
+        uid=item.uid,
+        gid=item.gid,
+        mtime=item.mtime,
+        link=link if link is not None else item.link,
+    )
+
+
+# --- bytes -------------------------------------------------------------------------
+
+
+def _regions(
+    source: Source, kind: Kind, items: tuple[Item, ...], headers_bytes: int, notes: _Notes
+) -> tuple[Region, ...]:
+    """Return the claims; an archive with any problem keeps its packed data unexplained."""
+    if kind.block_bytes:
+        return _file_system_regions(source, kind, notes)
+    try:
+        if kind is SEVENZIP:
+            packed = sum(item.packed for item in items)
+            layout = sevenzip_layout(source.buffer, packed, headers_bytes)
+        else:
+            layout = cab_layout(source.buffer)
+    except Malformed as error:
+        notes.problem("malformed", str(error))
+        layout = Layout(())
+    if notes.problems:
+        return tuple(region for region in layout.regions if region.kind == "parsed")
+    if layout.complaint:
+        notes.problem("malformed", layout.complaint)
+    data = [(item.start, item.end) for item in layout.regions if item.kind == "extracted"]
+    for index, entry in enumerate(notes.entries):
+        if entry.kind == "file" and entry.size:
+            extents = claims.union(data)
+            notes.entries[index] = msgspec.structs.replace(entry, extents=extents)
+    return layout.regions
+
+
+def _file_system_regions(source: Source, kind: Kind, notes: _Notes) -> tuple[Region, ...]:
+    """Return the claims over an image, and give files found whole their extents."""
+    found = find_blocks(source.buffer, notes.blocks.values(), kind.block_bytes)
+    for index, child in notes.blocks.items():
+        entry = notes.entries[index]
+        runs = locate_content(source.buffer, child, found)
+        if runs:
+            notes.entries[index] = msgspec.structs.replace(entry, extents=runs, stored=True)
+    extracted = [Region(start=at, end=end, kind="extracted") for at, end in found.extracted]
+    padding = [Region(start=at, end=end, kind="padding") for at, end in found.padding]
+    return (*extracted, *padding)
+
+
+# --- formats -----------------------------------------------------------------------
+
+SEVENZIP: Final = Kind("7z", "7z", 0)
+CAB: Final = Kind("cab", "Cab", 0)
+EXT: Final = Kind("ext", "Ext", _EXT_BLOCK)
+ISO: Final = Kind("iso9660", "Iso", _ISO_BLOCK)
+FAT: Final = Kind("fat", "FAT", _FAT_BLOCK)
+
+
+def _is_7z(buffer: Buffer, name: str) -> bool:
+    del name
+    return bytes(buffer[:6]) == SEVENZIP_MAGIC
+
+
+def _is_cab(buffer: Buffer, name: str) -> bool:
+    del name
+    return bytes(buffer[:8]) == CAB_MAGIC + bytes(4)
+
+
+def _is_ext(buffer: Buffer, name: str) -> bool:
+    """Return whether an ext superblock with plausible counts stands at 1024."""
+    del name
+    if len(buffer) < 2048 or bytes(buffer[_EXT_MAGIC_AT : _EXT_MAGIC_AT + 2]) != b"\x53\xef":
+        return False
+    field_at = 1024
+    inodes = int.from_bytes(buffer[field_at : field_at + 4], "little")
+    log_size = int.from_bytes(buffer[field_at + 24 : field_at + 28], "little")
+    state = int.from_bytes(buffer[_EXT_MAGIC_AT + 2 : _EXT_MAGIC_AT + 4], "little")
+    return inodes > 0 and log_size <= 6 and state <= 7
+
+
+def _is_iso(buffer: Buffer, name: str) -> bool:
+    del name
+    return bytes(buffer[_ISO_MAGIC_AT : _ISO_MAGIC_AT + 5]) == b"CD001"
+
+
+def _is_fat(buffer: Buffer, name: str) -> bool:
+    """Return whether a FAT boot sector with plausible geometry stands at the start."""
+    del name
+    head = bytes(buffer[:512])
+    if len(head) < 512 or head[510:] != b"\x55\xaa" or head[0] not in (0xEB, 0xE9):
+        return False
+    sector, cluster = int.from_bytes(head[11:13], "little"), head[13]
+    known = head[54:59] in (b"FAT12", b"FAT16") or head[82:87] == b"FAT32"
+    power = cluster and cluster & (cluster - 1) == 0
+    return bool(known and power and sector in (512, 1024, 2048, 4096) and head[16] in (1, 2))
+
+
+def _format(
+    kind: Kind, title: str, specification: str, recognise: Callable[[Buffer, str], bool]
+) -> Format:
+    limits = (
+        "opened with 7-Zip; metadata stays unexplained, holes and deleted files are not read"
+        if kind.block_bytes
+        else "opened with 7-Zip; encrypted and multi-volume archives are incomplete"
+    )
+    return Format(
+        name=kind.name,
+        title=title,
+        family="file system" if kind.block_bytes else "archive",
+        specification=specification,
+        limitations=limits,
+        recognise=recognise,
+        open=lambda source: _open(source, kind),
+    )
+
+
+SEVENZIP_FORMATS: Final[tuple[Format, ...]] = (
+    _format(
+        SEVENZIP, "7z archive", "https://py7zr.readthedocs.io/en/latest/archive_format.html", _is_7z
+    ),
+    _format(
+        CAB,
+        "Microsoft cabinet",
+        "https://learn.microsoft.com/en-us/previous-versions/bb417343(v=msdn.10)",
+        _is_cab,
+    ),
+    _format(
+        EXT,
+        "ext2, ext3 or ext4 file system",
+        "https://www.kernel.org/doc/html/latest/filesystems/ext4/",
+        _is_ext,
+    ),
+    _format(
+        ISO,
+        "ISO 9660 file system",
+        "https://ecma-international.org/publications-and-standards/standards/ecma-119/",
+        _is_iso,
+    ),
+    _format(
+        FAT,
+        "FAT file system",
+        "https://download.microsoft.com/download/1/6/1/161ba512-40e2-4cc9-843a-923143f3456c/fatgen103.doc",
+        _is_fat,
+    ),
+)

@@ -1,0 +1,258 @@
+"""Where the bytes of archives that 7-Zip opened stand in their file.
+
+Guarantees: nothing here rests on 7-Zip's word alone. For 7z and CAB the structure is
+read from the file itself; for file systems a block counts as extracted only when the
+same bytes stand in a child. What is not recognised so stays unexplained.
+
+Specification: 7-Zip ``7zFormat.txt`` ("SignatureHeader"); [MS-CAB] sections 2.1 to 2.4.
+All integers are little-endian.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from fwverify.model import Region
+from fwverify.reader import MAX_READ_BYTES, Buffer, Malformed, Reader
+from fwverify.unpack.claims import Range, union
+
+SEVENZIP_MAGIC: Final = b"7z\xbc\xaf\x27\x1c"
+CAB_MAGIC: Final = b"MSCF"
+_START_BYTES: Final = 32
+_MAX_NAME_BYTES: Final = 1024
+_CAB_RESERVE, _CAB_PREVIOUS, _CAB_NEXT = 4, 1, 2
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Claims over an archive and what in it no file uses (empty: nothing)."""
+
+    regions: tuple[Region, ...]
+    complaint: str = ""
+
+
+def sevenzip_layout(buffer: Buffer, packed_bytes: int, headers_bytes: int) -> Layout:
+    """Return the claims over a 7z archive.
+
+    ``packed_bytes`` and ``headers_bytes`` are what 7-Zip counted; where they do not fill
+    the space before the end header, streams stand there that no file uses, and the whole
+    space is left unexplained. Raises ``Malformed``.
+    """
+    reader = Reader(buffer)
+    reader.expect(SEVENZIP_MAGIC, "7z.signature")
+    reader.skip(2, "7z.version")
+    stated = reader.u32le("7z.start_crc")
+    if zlib.crc32(reader.peek(reader.offset, 20, "7z.start")) != stated:
+        raise Malformed(8, "7z.start_crc", "does not hold")
+    offset, size, checksum = (
+        reader.u64le("7z.next_offset"),
+        reader.u64le("7z.next_size"),
+        reader.u32le("7z.next_crc"),
+    )
+    start = _START_BYTES + offset
+    if size > MAX_READ_BYTES or start + size > len(buffer):
+        raise Malformed(12, "7z.next", f"{size} bytes at {start}")
+    if zlib.crc32(reader.peek(start, size, "7z.next")) != checksum:
+        raise Malformed(start, "7z.next_crc", "does not hold")
+    parsed = (
+        Region(start=0, end=_START_BYTES, kind="parsed"),
+        Region(start=start, end=start + size, kind="parsed"),
+    )
+    if packed_bytes + headers_bytes != start + size:
+        missing = start + size - packed_bytes - headers_bytes
+        return Layout(parsed, f"{missing} bytes before the header belong to no file")
+    return Layout((*parsed, Region(start=_START_BYTES, end=start, kind="extracted")))
+
+
+def cab_layout(buffer: Buffer) -> Layout:
+    """Return the claims over a cabinet: headers parsed, data blocks extracted.
+
+    A folder whose files do not fill its data keeps its blocks unexplained. Raises
+    ``Malformed``.
+    """
+    reader = Reader(buffer)
+    reader.expect(CAB_MAGIC, "cab.signature")
+    _, size, _, files_at, _ = reader.unpack("<5I", "cab.header")
+    _, folders, files, flags, _, _ = reader.unpack("<6H", "cab.header")
+    parsed: list[Range] = [(0, 36)]
+    per_folder, per_data = _cab_reserve(reader, flags, parsed)
+    for flag in (_CAB_PREVIOUS, _CAB_NEXT):
+        parsed.extend(_cab_text(reader) for _ in range(2 if flags & flag else 0))
+    if size > len(buffer):
+        raise Malformed(8, "cab.size", f"{size} of {len(buffer)} bytes")
+    starts: list[tuple[int, int]] = []
+    for _ in range(reader.count(folders, 8 + per_folder, "cab.folders")):
+        begin = reader.offset
+        place, blocks, _ = reader.unpack("<I2H", "cab.folder")
+        parsed.append((begin, reader.offset))
+        reader.skip(per_folder, "cab.folder.reserve")
+        starts.append((place, blocks))
+    used = _cab_files(buffer, files_at, files, folders, parsed)
+    return _cab_data(buffer, starts, per_data, used, parsed)
+
+
+def _cab_reserve(reader: Reader, flags: int, parsed: list[Range]) -> tuple[int, int]:
+    """Return the reserve sizes of folders and data; the header's own stays unclaimed."""
+    if not flags & _CAB_RESERVE:
+        return 0, 0
+    begin = reader.offset
+    header, folder, data = reader.unpack("<H2B", "cab.reserve")
+    parsed.append((begin, reader.offset))
+    reader.skip(header, "cab.reserve")
+    return folder, data
+
+
+def _cab_text(reader: Reader) -> Range:
+    """Read a NUL-terminated text; return its range."""
+    begin = reader.offset
+    window = reader.peek(begin, min(_MAX_NAME_BYTES, reader.remaining), "cab.text")
+    length = window.find(b"\0")
+    if length < 0:
+        raise Malformed(begin, "cab.text", "has no end")
+    reader.skip(length + 1, "cab.text")
+    return begin, reader.offset
+
+
+def _cab_files(
+    buffer: Buffer, files_at: int, files: int, folders: int, parsed: list[Range]
+) -> tuple[tuple[Range, ...], ...]:
+    """Return, for each folder, which ranges of its plain data files hold."""
+    reader = Reader(buffer, min(files_at, len(buffer)))
+    used: list[list[Range]] = [[] for _ in range(folders)]
+    for _ in range(reader.count(files, 17, "cab.files")):
+        begin = reader.offset
+        size, offset = reader.unpack("<2I", "cab.file")
+        folder, *_ = reader.unpack("<4H", "cab.file")
+        _cab_text(reader)
+        parsed.append((begin, reader.offset))
+        if folder < folders:  # else continued in another cabinet: 7-Zip's complaint
+            used[folder].append((offset, offset + size))
+    return tuple(union(ranges) for ranges in used)
+
+
+def _cab_data(
+    buffer: Buffer,
+    starts: list[tuple[int, int]],
+    per_data: int,
+    used: tuple[tuple[Range, ...], ...],
+    parsed: list[Range],
+) -> Layout:
+    data: list[Range] = []
+    complaint = ""
+    for index, (place, blocks) in enumerate(starts):
+        reader = Reader(buffer, min(place, len(buffer)))
+        found: list[Range] = []
+        total = 0
+        for _ in range(reader.count(blocks, 8 + per_data, "cab.data")):
+            parsed.append((reader.offset, reader.offset + 8))
+            _, packed, plain = reader.unpack("<I2H", "cab.data")
+            reader.skip(per_data, "cab.data.reserve")
+            found.append((reader.offset, reader.offset + packed))
+            reader.skip(packed, "cab.data")
+            total += plain
+        if used[index] == ((0, total),) or total == 0:
+            data.extend(found)
+        else:
+            complaint = f"folder {index} holds {total} bytes, its files use others"
+    claims = [Region(start=start, end=end, kind="parsed") for start, end in parsed]
+    claims += [Region(start=start, end=end, kind="extracted") for start, end in data]
+    return Layout(tuple(claims), complaint)
+
+
+# --- file systems ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A child's content as block digests; ``b""`` stands for a block of zeros."""
+
+    digests: tuple[bytes, ...]
+    size: int
+
+
+def block_digests(pieces: Iterable[bytes], block_bytes: int) -> Blocks:
+    """Return the digests of a content given in pieces; the last block is zero-padded."""
+    digests: list[bytes] = []
+    rest, size = b"", 0
+    for piece in pieces:
+        size += len(piece)
+        rest += piece
+        whole = len(rest) // block_bytes * block_bytes
+        digests.extend(_digest(rest[at : at + block_bytes]) for at in range(0, whole, block_bytes))
+        rest = rest[whole:]
+    if rest:
+        digests.append(_digest(rest.ljust(block_bytes, b"\0")))
+    return Blocks(tuple(digests), size)
+
+
+def _digest(block: bytes) -> bytes:
+    if block.count(0) == len(block):
+        return b""
+    return hashlib.blake2b(block, digest_size=16).digest()
+
+
+@dataclass(frozen=True)
+class Found:
+    """Aligned blocks of an image: in a child (``places`` by digest), or one repeated byte."""
+
+    places: dict[bytes, tuple[int, ...]]
+    padding: tuple[Range, ...]
+    block_bytes: int
+
+    @property
+    def extracted(self) -> tuple[Range, ...]:
+        """The blocks that stand, byte for byte, in a child."""
+        starts = (start for places in self.places.values() for start in places)
+        return union((start, start + self.block_bytes) for start in starts)
+
+
+def find_blocks(buffer: Buffer, children: Iterable[Blocks], block_bytes: int) -> Found:
+    """Return which aligned blocks of ``buffer`` are in a child or all 0x00 or 0xFF."""
+    wanted = {digest for child in children for digest in child.digests if digest}
+    places: dict[bytes, list[int]] = {}
+    padding: list[Range] = []
+    for at in range(0, len(buffer) // block_bytes * block_bytes, block_bytes):
+        block = bytes(buffer[at : at + block_bytes])
+        digest = _digest(block)
+        if digest in wanted:
+            places.setdefault(digest, []).append(at)
+        elif block.count(block[0]) == block_bytes and block[0] in (0x00, 0xFF):
+            padding.append((at, at + block_bytes))
+    return Found({key: tuple(at) for key, at in places.items()}, union(padding), block_bytes)
+
+
+def locate_content(buffer: Buffer, child: Blocks, found: Found) -> tuple[Range, ...]:
+    """Return the runs of the image that, in order, are the child's bytes; () where not.
+
+    Each block is looked for behind the one before it, then anywhere. A child with a
+    hole (zeros that are stored nowhere in line) is not located.
+    """
+    runs: list[Range] = []
+    expected, left = -1, child.size
+    for digest in child.digests:
+        places = found.places.get(digest, ())
+        at = expected
+        if digest and expected not in places:
+            at = places[0] if places else -1
+        elif not digest and not _is_zero(buffer, expected, found.block_bytes):
+            at = -1
+        if at < 0:
+            return ()
+        end = at + min(left, found.block_bytes)
+        if runs and runs[-1][1] == at:
+            runs[-1] = (runs[-1][0], end)
+        else:
+            runs.append((at, end))
+        left -= end - at
+        expected = at + found.block_bytes
+    return tuple(runs)
+
+
+def _is_zero(buffer: Buffer, at: int, block_bytes: int) -> bool:
+    if not 0 <= at <= len(buffer) - block_bytes:
+        return False
+    return bytes(buffer[at : at + block_bytes]).count(0) == block_bytes
