@@ -22,7 +22,11 @@ from typing import Any, Final, NamedTuple
 import click
 import msgspec
 
+from fwverify.case import Case
+from fwverify.config import ConfigFile
 from fwverify.model import Report
+from fwverify.policy.model import Policy
+from fwverify.verify.vendor import VendorFile
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -72,7 +76,58 @@ class Published(NamedTuple):
     keys: Mapping[str, str]
 
 
-PUBLISHED: Final[tuple[Published, ...]] = (Published("report", Report, True, _REPORT_KEYS),)
+_CASE_KEYS: Final[Mapping[str, str]] = {
+    "schema": "The name and version of this document's form.",
+    "vendor": "The vendor, as the trust store and the ledger name it.",
+    "product": "The product, as the trust store and the ledger name it.",
+    "class": "The product class; it chooses the policy.",
+    "id": "The case's own name; it stands in the report.",
+    "version": "The version that the vendor says this is.",
+    "submitter": "Who submits; never one of those who approve.",
+    "update_kind": "Planned or corrective.",
+    "declared_changes": "Paths, patterns or capability ids that the vendor declares.",
+    "members": "Roles and hardware of members of a set.",
+    "context": "The deployment that is asked about; an approval is bound to it.",
+}
+
+_CONFIG_KEYS: Final[Mapping[str, str]] = {
+    "schema": "The name and version of this document's form.",
+    "paths": "Trust store, rules, policies and cache, relative to this file.",
+    "ledger": "Where approved baselines are kept.",
+    "limits": "Bounds on the work that an update may ask for.",
+}
+
+_POLICY_KEYS: Final[Mapping[str, str]] = {
+    "schema": "The name and version of this document's form.",
+    "name": "The policy's name; it stands in the report.",
+    "class": "The product class that the policy is for.",
+    "version": "The policy's version.",
+    "signatures": "Whether an update must be signed under a trust rule.",
+    "baseline": "Whether ALLOW needs an approved baseline.",
+    "unexplained_max_bytes": "Unexplained bytes above this are INCOMPLETE.",
+    "unexplained_entropy_milli": "Blocks of this entropy (1/1000 bit per byte) are INCOMPLETE.",
+    "otherwise": "What a new finding leads to that no rule names.",
+    "rules": "What findings lead to; the toughest rule that applies counts.",
+    "strength": "Floors above those of the trust store.",
+}
+
+_VENDOR_KEYS: Final[Mapping[str, str]] = {
+    "schema": "The name and version of this document's form.",
+    "vendor": "The vendor's name: that of its folder.",
+    "title": "The vendor's name for people.",
+    "key": "Bare public keys, pinned by SPKI SHA-256.",
+    "root": "Certificates: authorities or exact pins, for code or for time.",
+    "crl": "Revocation lists.",
+    "rule": "What must hold for some products.",
+}
+
+PUBLISHED: Final[tuple[Published, ...]] = (
+    Published("report", Report, True, _REPORT_KEYS),
+    Published("case", Case, False, _CASE_KEYS),
+    Published("config", ConfigFile, False, _CONFIG_KEYS),
+    Published("policy", Policy, False, _POLICY_KEYS),
+    Published("vendor", VendorFile, False, _VENDOR_KEYS),
+)
 
 
 def schemas() -> dict[str, dict[str, Any]]:

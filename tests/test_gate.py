@@ -317,8 +317,10 @@ def test_a_damaged_store_never_allows(bench: Workbench) -> None:
     config = bench.folder / "fwverify.toml"
     text = CONFIG.read_text().replace('"out/', f'"{OUT}/')
     config.write_text(text.replace(f"{OUT}/store", str(bench.folder / "store")))
-    call = ("--config", config, "check", bench.benign(), "--case", CASE, "--baseline", f"ledger:{REF}",
-            "--ledger", bench.signer.ledger, "--at", AT)  # fmt: skip
+    call = (
+        *("--config", config, "check", bench.benign(), "--case", CASE),
+        *("--baseline", f"ledger:{REF}", "--ledger", bench.signer.ledger, "--at", AT),
+    )
     assert fwverify(*call).code == 0
     for blob in (bench.folder / "store" / "blobs").rglob("*"):
         if blob.is_file():

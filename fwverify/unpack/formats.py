@@ -19,6 +19,7 @@ from fwverify.unpack.executables import ELF, PE
 from fwverify.unpack.hexfiles import INTEL_HEX, SREC
 from fwverify.unpack.leaves import DER, EMPTY, PEM, PNG, SCRIPT, TEXT
 from fwverify.unpack.rauc import RAUC
+from fwverify.unpack.sevenzip import SEVENZIP_FORMATS
 from fwverify.unpack.source import Format
 from fwverify.unpack.squashfs import SQUASHFS
 from fwverify.unpack.streams import LZMA, STREAMS
@@ -32,7 +33,7 @@ CONTAINERS: Final[tuple[Format, ...]] = (
     *STREAMS,
     CPIO,
     AR,
-    # what 7-Zip opens stands here
+    *SEVENZIP_FORMATS,
     TAR,
 )
 EXECUTABLES: Final[tuple[Format, ...]] = (ELF, PE)
@@ -48,13 +49,17 @@ UNMARKED: Final[tuple[Format, ...]] = (
     # raw microcontroller images stand here
 )
 
+_OPENED: Final = frozenset(each.name for each in (*CONTAINERS, *EXECUTABLES, PNG, *SHAPED))
+NAMED: Final[tuple[Format, ...]] = tuple(each for each in DETECTED if each.name not in _OPENED)
+"""What is only recognised: known by name, and not opened by anything above."""
+
 FORMATS: Final[tuple[Format, ...]] = (
     EMPTY,
     *CONTAINERS,
     *EXECUTABLES,
     PNG,
     *SHAPED,
-    *DETECTED,
+    *NAMED,
     *UNMARKED,
     TEXT,
 )

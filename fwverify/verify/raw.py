@@ -89,6 +89,13 @@ def decoded(member: bytes) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(one for one in (*found, member) if one))
 
 
+def algorithm_names() -> tuple[str, ...]:
+    """Return every name that a rule's ``algorithms`` may hold."""
+    hashing = (primitives.RSA_PKCS1, primitives.RSA_PSS, primitives.ECDSA)
+    pairs = (f"{algorithm}:{digest}" for algorithm in hashing for digest in RSA_DIGESTS)
+    return (*pairs, primitives.ED25519, primitives.ED448, *primitives.ML_DSA)
+
+
 def attempts(spki: bytes, signature: bytes, algorithms: tuple[str, ...]) -> Iterator[Attempt]:
     """Yield the ways to check ``signature`` under the key, natural ones first.
 

@@ -18,6 +18,7 @@ from fwverify.model import _Value as Value
 from fwverify.strict import InputFileError, line_of, load_toml, read_bounded
 from fwverify.verify.keys import KeyFormatError, PublicKey, read_anchors, read_keys
 from fwverify.verify.profiles import SCHEME_PREFIX, TRAILER_PROFILE, Profile
+from fwverify.verify.raw import algorithm_names
 from fwverify.verify.rules import KeyEntry, RootEntry, Rule, Threshold
 from fwverify.verify.schemes import SCHEMES
 
@@ -213,6 +214,10 @@ def _rule(
         if holders < role.threshold and not any(role.role in one.roles for one in roots):
             why = f"{holders} keys have the role {role.role}, {role.threshold} must sign"
             raise _error(path, [*where, "roles"], why)
+    for number, algorithm in enumerate(table.algorithms):
+        if algorithm not in algorithm_names():
+            why = f"{algorithm} is no algorithm that is known (such as ecdsa:sha256)"
+            raise _error(path, [*where, "algorithms", number], why)
     if (table.coverage == "listed") != bool(table.listed):
         raise _error(path, [*where, "listed"], "stands with coverage = listed, and only with it")
     return Rule(

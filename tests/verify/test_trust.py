@@ -100,6 +100,12 @@ FAULTS = [
     ('coverage = "all-executable"', 'coverage = "some"', "coverage", "some"),
     ('coverage = "all-executable"', 'coverage = "listed"', "listed", "only with it"),
     ('coverage = "all-executable"', "", "rule.0", "coverage"),
+    (
+        'coverage = "all-executable"',
+        'coverage = "all-executable"\nalgorithms = ["ecdsa"]',
+        "rule.0.algorithms",
+        "ecdsa is no algorithm",
+    ),
     ('vendor = "acme"', 'vendor = "acme"\nvendor = "acme"', "", "overwrite"),
     ('vendor = "acme"', 'vendor = "other"', "vendor", "not the folder's name"),
     ("keys/release-0.pem", "../../x.pem", "file", "leaves"),
