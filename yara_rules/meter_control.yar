@@ -87,8 +87,8 @@ rule meter_push
         false_positives = "a meter that declares push"
     strings:
         $axdr = { 12 00 28 11 ?? 09 06 00 ?? 19 09 00 FF }
-        $big = { 00 28 [0-6] 00 ?? 19 09 00 FF }
-        $little = { 28 00 [0-6] 00 ?? 19 09 00 FF }
+        $big = { 00 28 [0-6] 00 ( 00 | 01 | 02 | 03 | 04 ) 19 09 00 FF }
+        $little = { 28 00 [0-6] 00 ( 00 | 01 | 02 | 03 | 04 ) 19 09 00 FF }
     condition:
         any of them
 }

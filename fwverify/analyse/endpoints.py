@@ -25,7 +25,7 @@ from fwverify.analyse.values import Trouble
 from fwverify.analyse.windows import Extracted, windows
 from fwverify.reader import Buffer
 
-MAX_ENDPOINTS: Final = 4096
+MAX_ENDPOINTS: Final = 20_000
 _MAX_VALUE_CHARACTERS: Final = 200
 _FIRST_PRINTABLE, _LAST_PRINTABLE = 0x20, 0x7E
 
@@ -118,7 +118,7 @@ _IPV4: Final = re.compile(
     r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?![\w-]|\.\w)"
 )
 _IPV6: Final = re.compile(r"(?<![\w:.])(?:[0-9a-f]{1,4}:){2,7}(?::|[0-9a-f]{1,4})[0-9a-f:]{0,30}")
-_VERSION_WORD: Final = re.compile(r"(?:version|release|ver\.?|rev\.?|v)[\s:=]*$", re.IGNORECASE)
+_VERSION_WORD: Final = re.compile(r"\b(?:version|release|ver\.?|rev\.?|v)[\s:=]*$", re.IGNORECASE)
 _LARGEST_PORT: Final = 65535
 
 Found = tuple[str, str]

@@ -50,7 +50,7 @@ _PKCS8: Final = re.compile(
     re.DOTALL,
 )
 _CERTIFICATE: Final = re.compile(
-    rb"\x30\x82[\x01-\x7f].\x30\x82..\xa0\x03\x02\x01\x02\x02", re.DOTALL
+    rb"\x30(?:\x82[\x01-\x7f].|\x81.)\x30(?:\x82..|\x81.)\xa0\x03\x02\x01\x02\x02", re.DOTALL
 )
 _HEADERS: Final = re.compile(rb"^[A-Za-z-]+:[^\n]*\n", re.MULTILINE)
 
@@ -127,13 +127,13 @@ def _pem(block: re.Match[bytes]) -> tuple[str, str] | None:
         der = base64.b64decode(re.sub(rb"\s", b"", body), validate=True)
     except binascii.Error:
         return None
-    if not der.startswith((b"\x30", b"openssh-key-v1")):
-        return None
     label = block["label"].decode()
-    if label.endswith("CERTIFICATE"):
-        return "certificate", _sha256(der)
     if b"ENCRYPTED" in block["body"] or label.startswith("ENCRYPTED"):
         return "private-encrypted", _sha256(der)
+    if not der.startswith((b"\x30", b"openssh-key-v1")):
+        return None
+    if label.endswith("CERTIFICATE"):
+        return "certificate", _sha256(der)
     return _private(block[0], der, ssh=label.startswith("OPENSSH"))
 
 

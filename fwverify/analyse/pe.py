@@ -20,12 +20,13 @@ from fwverify.analyse.elf import Combination
 from fwverify.analyse.taxonomy import R155_BY_ID
 from fwverify.analyse.values import Hit, Trouble
 from fwverify.model import Fact
-from fwverify.reader import Buffer
+from fwverify.reader import Buffer, Malformed, Reader
 
 MAX_PE_BYTES: Final = 512 * 1024 * 1024
 MAX_FACTS: Final = 20_000
 _DOS_HEADER_BYTES: Final = 64
 _NEW_HEADER_AT: Final = 0x3C
+_SECTION_BYTES: Final = 40
 _IMPORT, _EXPORT, _RESOURCE, _SECURITY = 1, 0, 2, 4
 
 COMBINATIONS: Final = (
@@ -75,8 +76,11 @@ def pe(buffer: Buffer) -> tuple[tuple[Fact, ...], tuple[Hit, ...], tuple[Trouble
     if len(buffer) > MAX_PE_BYTES:
         return (), (), (_trouble(f"larger than {MAX_PE_BYTES} bytes"),)
     try:
+        _check_header(Reader(buffer))
         image = pefile.PE(data=bytes(buffer), fast_load=True)
         image.parse_data_directories(directories=[_IMPORT, _EXPORT, _RESOURCE])
+    except Malformed as error:
+        return (), (), (_trouble(str(error)),)
     except (pefile.PEFormatError, struct.error, ValueError, IndexError, AttributeError) as error:
         return (), (), (_trouble(f"the parser gives up on it: {error}"),)
     imports = tuple(sorted(set(_imports(image))))
@@ -85,6 +89,29 @@ def pe(buffer: Buffer) -> tuple[tuple[Fact, ...], tuple[Hit, ...], tuple[Trouble
     if len(facts) > MAX_FACTS:
         troubles.append(_trouble(f"has more than {MAX_FACTS} facts; the first are kept"))
     return facts[:MAX_FACTS], _combined(imports), tuple(troubles)
+
+
+def _check_header(reader: Reader) -> None:
+    """Raise ``Malformed`` unless the headers and every section's raw data are in the file.
+
+    pefile reads a cut-off file and only warns; a program cut off hides its imports.
+    """
+    reader.seek(_NEW_HEADER_AT)
+    reader.seek(reader.u32le("e_lfanew"), "e_lfanew")
+    reader.expect(b"PE\0\0", "Signature")
+    reader.skip(2, "Machine")
+    sections = reader.u16le("NumberOfSections")
+    reader.skip(12, "PointerToSymbolTable")
+    optional_bytes = reader.u16le("SizeOfOptionalHeader")
+    reader.skip(2 + optional_bytes, "OptionalHeader")
+    reader.count(sections, _SECTION_BYTES, "NumberOfSections")
+    for _ in range(sections):
+        reader.skip(16, "Name")
+        size, at = reader.u32le("SizeOfRawData"), reader.u32le("PointerToRawData")
+        if at and at + size > reader.end:
+            why = f"a section's data ends at {at + size}, the file at {reader.end}"
+            raise Malformed(reader.offset, "SizeOfRawData", why)
+        reader.skip(16, "Characteristics")
 
 
 def _trouble(text: str) -> Trouble:
