@@ -35,6 +35,8 @@ MAX_EVIDENCE: Final = 24
 """Distinct texts kept per rule; the number beyond is named in the evidence."""
 
 _MATCH_DATA_BYTES: Final = 160
+_HEX_BYTES: Final = 40
+_SPACES: Final = b" \t\r\n"
 
 Located = tuple[int, int, str]
 
@@ -113,8 +115,15 @@ def _hit(buffer: Buffer, found: Any, extracted: Extracted) -> Hit | None:
 def _instances(found: Any) -> Iterator[Located]:
     for string in found.strings:
         for instance in string.instances:
-            text = printable(bytes(instance.matched_data)).strip(" .")
-            yield instance.offset, instance.matched_length, text or instance.matched_data.hex()
+            yield instance.offset, instance.matched_length, _text(bytes(instance.matched_data))
+
+
+def _text(data: bytes) -> str:
+    """Return matched bytes as evidence: text where they are text, else hexadecimal."""
+    text = data[::2] if len(data) > 1 and not any(data[1::2]) else data
+    if text.isascii() and text.translate(None, _SPACES).decode().isprintable():
+        return printable(text.strip(_SPACES))
+    return data[:_HEX_BYTES].hex()
 
 
 def _evidence(texts: set[str]) -> tuple[str, ...]:

@@ -272,6 +272,7 @@ CASES: tuple[tuple[str, tuple[bytes, ...], tuple[bytes, ...]], ...] = (
     (
         "meter_disconnect_control",
         (
+            bytes.fromhex("12004611010906000560030aff"),
             bytes.fromhex("120046110009060000 60030aff".replace(" ", "")),
             bytes.fromhex("4600000060030aff") + bytes(8),
             b"disconnect_control: remote_disconnect executed\0",
@@ -465,3 +466,19 @@ def test_thirteen_families_with_two_rules_or_more() -> None:
 )
 def test_ordinary_content_is_left_alone(rules: RuleSet, content: bytes) -> None:
     assert names(rules, content) == set()
+
+
+@pytest.mark.parametrize(
+    ("content", "evidence"),
+    [
+        (SH + b"a; telnetd -l /bin/sh\n", {"telnetd -l /"}),
+        (wide("AnyDesk") + wide("x.net.anydesk.com"), {"AnyDesk", ".net.anydesk.com"}),
+        (bytes.fromhex("12004611010906000560030aff"), {"12004611010906000560030aff"}),
+    ],
+    ids=["text", "utf-16", "bytes"],
+)
+def test_evidence_is_text_or_hexadecimal(
+    rules: RuleSet, content: bytes, evidence: set[str]
+) -> None:
+    hits, _ = match(content, rules.bundle(), Extracted(()), 20)
+    assert {text for hit in hits for text in hit.evidence} == evidence
