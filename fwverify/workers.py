@@ -133,12 +133,18 @@ class Pool:
             self._busy = []
 
     def _dispatch(self, index: int, task: Task, done: dict[int, Outcome]) -> None:
-        worker = self._idle.pop() if self._idle else self._start()
-        try:
-            _send(worker.process, msgspec.msgpack.encode(task))
-        except BrokenPipeError:
-            done[index] = Outcome(failure="crashed", text=_ending(worker))
-            return
+        body = msgspec.msgpack.encode(task)
+        while self._idle:  # one that died idle never saw the item: the next one gets it
+            worker = self._idle.pop()
+            if _delivered(worker, body):
+                break
+            _end(worker)
+        else:
+            worker = self._start()
+            if not _delivered(worker, body):
+                done[index] = Outcome(failure="crashed", text=_ending(worker))
+                _end(worker)
+                return
         worker.index = index
         worker.expires = time.monotonic() + task.deadline_seconds
         self._busy.append(worker)
@@ -225,6 +231,17 @@ def _send(process: subprocess.Popen[bytes], body: bytes) -> None:
     view = memoryview(_HEADER.pack(len(body)) + body)
     while view:
         view = view[pipe.write(view) :]
+
+
+def _delivered(worker: _Worker, body: bytes) -> bool:
+    """Send ``body``; return False when the worker is dead and cannot have read it whole."""
+    if worker.process.poll() is not None:
+        return False
+    try:
+        _send(worker.process, body)
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def _end(worker: _Worker) -> None:

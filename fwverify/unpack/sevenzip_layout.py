@@ -192,7 +192,7 @@ def block_digests(pieces: Iterable[bytes], block_bytes: int) -> Blocks:
 def _digest(block: bytes) -> bytes:
     if block.count(0) == len(block):
         return b""
-    return hashlib.blake2b(block, digest_size=16).digest()
+    return hashlib.blake2b(block, digest_size=20).digest()
 
 
 @dataclass(frozen=True)

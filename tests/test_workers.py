@@ -1,0 +1,176 @@
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from fwverify.selftest import prove, task
+from fwverify.workers import Outcome, Pool, Task
+
+MEMORY = 256 * 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with Pool(2, MEMORY) as pool:
+        yield pool
+
+
+def run(pool, *tasks):
+    return list(pool.map(tasks))
+
+
+def test_every_item_has_one_outcome_in_the_order_given(pool):
+    outcomes = run(pool, *(task("echo", b"%d" % index) for index in range(50)))
+    assert [outcome.result for outcome in outcomes] == [b"%d" % index for index in range(50)]
+
+
+def test_order_holds_when_the_first_item_is_the_slowest(pool):
+    outcomes = run(pool, task("hang", seconds=1.0), *(task("echo", b"x") for _ in range(5)))
+    assert outcomes[0].failure == "deadline"
+    assert [outcome.result for outcome in outcomes[1:]] == [b"x"] * 5
+
+
+@pytest.mark.parametrize(
+    ("misdeed", "failure", "text"),
+    [
+        (task("crash"), "crashed", "SIGSEGV"),
+        (task("leave", b"0"), "crashed", "ended with code 0"),
+        (task("leave", b"7"), "crashed", "ended with code 7"),
+        (task("hang", seconds=0.5), "deadline", "deadline"),
+        (task("hoard", b"%d" % (8 * MEMORY)), "memory", "memory"),
+        (task("fail", b"broken"), "raised", "ValueError: broken"),
+        (task("answer", b"%d" % (2 * MEMORY)), "memory", "memory"),
+    ],
+)
+def test_a_misdeed_costs_its_own_item_alone(pool, misdeed, failure, text):
+    before, bad, after = run(pool, task("echo", b"a"), misdeed, task("echo", b"b"))
+    assert (before.result, after.result) == (b"a", b"b")
+    assert bad.result is None
+    assert bad.failure == failure
+    assert text in bad.text
+
+
+def test_many_misdeeds_in_a_row_lose_no_neighbour(pool):
+    kinds = [task("crash"), task("leave", b"1"), task("fail", b"x"), task("hang", seconds=0.3)]
+    tasks = [item for bad in kinds * 3 for item in (bad, task("echo", b"ok"))]
+    outcomes = run(pool, *tasks)
+    assert [outcome.result for outcome in outcomes[1::2]] == [b"ok"] * 12
+    assert all(outcome.failure for outcome in outcomes[::2])
+
+
+def test_a_worker_killed_from_outside_loses_only_its_item():
+    with Pool(2, MEMORY) as pool:
+        victim = int(pool.run(task("process_id")).result)
+        killer = threading.Timer(0.5, os.kill, (victim, signal.SIGKILL))
+        killer.start()
+        hanging = [task("hang", seconds=20.0)]
+        outcomes = run(pool, *hanging, *(task("echo", b"%d" % i) for i in range(10)))
+        killer.join()
+    assert outcomes[0].failure == "crashed"
+    assert "SIGKILL" in outcomes[0].text
+    assert [outcome.result for outcome in outcomes[1:]] == [b"%d" % i for i in range(10)]
+
+
+def test_a_worker_that_died_while_idle_costs_no_item():
+    with Pool(1, MEMORY) as pool:
+        victim = int(pool.run(task("process_id")).result)
+        os.kill(victim, signal.SIGKILL)
+        time.sleep(0.3)
+        assert pool.run(task("echo", b"still here")).result == b"still here"
+
+
+def test_a_huge_answer_arrives_whole():
+    with Pool(1, 4 * MEMORY) as pool:
+        outcome = pool.run(task("answer", b"%d" % (40 * 1024 * 1024)))
+    assert outcome.result is not None
+    assert len(outcome.result) == 40 * 1024 * 1024
+
+
+def test_a_huge_argument_arrives_whole():
+    with Pool(1, 4 * MEMORY) as pool:
+        argument = b"a" * (20 * 1024 * 1024)
+        assert pool.run(task("echo", argument)).result == argument
+
+
+def test_what_a_library_prints_does_not_garble_answers(pool, capfd):
+    assert pool.run(task("print_noise", b"clean")).result == b"clean"
+
+
+def test_a_consumer_may_stop_early_and_the_pool_goes_on():
+    with Pool(2, MEMORY) as pool:
+        outcomes = pool.map([task("echo", b"1"), *(task("hang") for _ in range(4))])
+        assert next(iter(outcomes)).result == b"1"
+        outcomes.close()
+        begun = time.monotonic()
+        assert pool.run(task("echo", b"2")).result == b"2"
+        assert time.monotonic() - begun < 5
+
+
+def test_tasks_are_taken_only_as_workers_are_free():
+    taken = []
+
+    def lazily():
+        for index in range(100):
+            taken.append(index)
+            yield task("echo", b"%d" % index)
+
+    with Pool(2, MEMORY) as pool:
+        outcomes = pool.map(lazily())
+        next(iter(outcomes))
+        assert len(taken) < 10
+        outcomes.close()
+
+
+@pytest.mark.parametrize(
+    "function", ["os:system", "builtins:eval", "fwverify_other:x", "subprocess:run", "nothing"]
+)
+def test_only_functions_of_this_package_run(pool, function):
+    outcome = pool.run(Task(function=function, argument=b"", deadline_seconds=5))
+    assert outcome.failure == "raised"
+    assert "not a function of this package" in outcome.text
+
+
+def test_a_function_that_does_not_exist_is_an_outcome(pool):
+    outcome = pool.run(task("no_such_function"))
+    assert outcome.failure == "raised"
+
+
+def test_nothing_gives_nothing(pool):
+    assert run(pool) == []
+
+
+def test_a_pool_needs_a_worker():
+    with pytest.raises(ValueError, match="worker"):
+        Pool(0, MEMORY)
+
+
+def test_a_closed_pool_leaves_no_process():
+    with Pool(2, MEMORY) as pool:
+        ids = [int(o.result) for o in run(pool, *(task("process_id") for _ in range(6)))]
+    for process in set(ids):
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
+def test_a_worker_inherits_no_secret(pool, monkeypatch):
+    monkeypatch.setenv("FWVERIFY_SECRET", "hunter2")
+    with Pool(1, MEMORY) as own:
+        outcome = own.run(task("environment"))
+    assert b"FWVERIFY_SECRET" not in outcome.result
+
+
+def test_an_outcome_is_a_result_or_a_failure():
+    assert Outcome(result=b"").failure is None
+    assert Outcome(failure="crashed").result is None
+
+
+def test_the_doctors_proof_holds():
+    assert [(proof.name, proof.held) for proof in prove()] == [
+        ("crash", True),
+        ("exit", True),
+        ("hang in C code", True),
+        ("memory", True),
+        ("exception", True),
+    ]
