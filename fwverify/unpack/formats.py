@@ -19,6 +19,7 @@ from fwverify.unpack.executables import ELF, PE
 from fwverify.unpack.hexfiles import INTEL_HEX, SREC
 from fwverify.unpack.leaves import DER, EMPTY, PEM, PNG, SCRIPT, TEXT
 from fwverify.unpack.rauc import RAUC
+from fwverify.unpack.rawmcu import RAW_MCU
 from fwverify.unpack.sevenzip import SEVENZIP_FORMATS
 from fwverify.unpack.source import Format
 from fwverify.unpack.squashfs import SQUASHFS
@@ -46,7 +47,7 @@ SHAPED: Final[tuple[Format, ...]] = (
 UNMARKED: Final[tuple[Format, ...]] = (
     DER,
     LZMA,
-    # raw microcontroller images stand here
+    RAW_MCU,
 )
 
 _OPENED: Final = frozenset(each.name for each in (*CONTAINERS, *EXECUTABLES, PNG, *SHAPED))
