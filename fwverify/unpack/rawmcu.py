@@ -79,8 +79,10 @@ _FOREIGN: Final = re.compile(
 """Not MCUboot's: every boot loader and updater built with it holds its magic."""
 
 _VERSION: Final = re.compile(
-    rb"(?<=\x00)v?[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}(?:[-+][0-9A-Za-z.-]{1,40})?(?=\x00)"
+    rb"(?<![0-9A-Za-z._/:@-])v?(?P<number>[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3})"
+    rb"(?:[-+][0-9A-Za-z.-]{1,40})?(?=\x00)"
 )
+"""A text that ends in NUL. What stands before it may be the end of a literal pool."""
 
 
 def _recognise(buffer: Buffer, name: str) -> bool:
@@ -172,7 +174,7 @@ def open_image(source: Source) -> Opened:
         format=NAME,
         size=source.size,
         regions=partition(source.buffer, regions),
-        identity=Identity(version=_version(data[:end]), arch=arch),
+        identity=_identity(data[:end], arch),
         executable=True,
         attributes=_attributes(data, arch),
     )
@@ -237,10 +239,18 @@ def looks_random(data: bytes) -> bool:
     return len(set(data)) * 1000 >= expected_milli * 9 // 10
 
 
-def _version(data: bytes) -> str | None:
-    """Return the one version-like text between NULs; None where there are several."""
-    found = {match.group().decode("ascii") for match in _VERSION.finditer(data)}
-    return found.pop() if len(found) == 1 else None
+def _identity(data: bytes, arch: str) -> Identity:
+    """Return the version and build that the image's one version-like text states.
+
+    The version is its number and the build the whole text, so that ``1.7.3-unknown`` and
+    ``1.7.3-f67ec28e`` are two builds of one version. Several texts state nothing.
+    """
+    found = {match["number"]: match.group() for match in _VERSION.finditer(data)}
+    texts = {match.group() for match in _VERSION.finditer(data)}
+    if len(texts) != 1:
+        return Identity(arch=arch)
+    ((number, text),) = found.items()
+    return Identity(version=number.decode("ascii"), build=text.decode("ascii"), arch=arch)
 
 
 def _attributes(data: bytes, arch: str) -> tuple[tuple[str, str], ...]:

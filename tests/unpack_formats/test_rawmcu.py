@@ -126,19 +126,23 @@ def test_trailing_erased_flash_is_padding(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("texts", "version"),
+    ("texts", "version", "build"),
     [
-        ([b"v1.7.3-hotfix"], "v1.7.3-hotfix"),
-        ([b"2.10.4"], "2.10.4"),
-        ([b"1.0.0", b"2.0.0"], None),
-        ([b"1.0.0", b"1.0.0"], "1.0.0"),
-        ([b"192.168.0.1"], None),
-        ([b"no version"], None),
+        ([b"v1.7.3-hotfix"], "1.7.3", "v1.7.3-hotfix"),
+        ([b">v1.7.3-hotfix"], "1.7.3", "v1.7.3-hotfix"),
+        ([b"2.10.4"], "2.10.4", "2.10.4"),
+        ([b"1.0.0", b"2.0.0"], None, None),
+        ([b"1.0.0-a", b"1.0.0-b"], None, None),
+        ([b"1.0.0", b"1.0.0"], "1.0.0", "1.0.0"),
+        ([b"192.168.0.1"], None, None),
+        ([b"https://example.org/1.2.3"], None, None),
+        ([b"no version"], None, None),
     ],
 )
-def test_a_version_counts_only_when_there_is_one(texts, version, tmp_path):
+def test_a_version_counts_only_when_there_is_one(texts, version, build, tmp_path):
     data = cortex_m() + b"\0" + b"\0".join(texts) + b"\0" + code(100)
-    assert opened(data, tmp_path).identity.version == version
+    identity = opened(data, tmp_path).identity
+    assert (identity.version, identity.build) == (version, build)
 
 
 @pytest.mark.parametrize("size", [64, 128, 256, 512])
