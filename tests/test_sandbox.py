@@ -1,3 +1,5 @@
+import ctypes
+import os
 import socket
 from pathlib import Path
 
@@ -34,6 +36,18 @@ def test_each_means_is_named_and_tried(held):
     }
     always = ("no-core-dumps", "memory-bound", "no-new-privileges", "dies-with-parent")
     assert all(held[name] for name in always)
+
+
+def test_what_this_kernel_offers_is_used(held):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(444, None, ctypes.c_size_t(0), 1) > 0:
+        assert held["write-rules"]
+    process = os.fork()
+    if process == 0:
+        own = 0 if os.geteuid() == 0 else 0x1000_0000
+        os._exit(0 if libc.unshare(own | 0x4000_0000) == 0 else 1)
+    if os.waitpid(process, 0)[1] == 0:
+        assert held["no-network"]
 
 
 def worker_writes(path, writable):

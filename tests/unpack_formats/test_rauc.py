@@ -123,7 +123,7 @@ def test_bytes_between_payload_and_message_are_unexplained(tmp_path):
 
 def test_a_payload_cannot_reach_into_the_message(tmp_path):
     payload = bytearray(image({**FILES, "manifest.raucm": PLAIN}))
-    payload[40:48] = (len(payload) + 500).to_bytes(8, "little")
+    payload[40:48] = (len(payload) + 20).to_bytes(8, "little")
     result = opened(bundle(bytes(payload), message()), tmp_path)
     assert "truncated" in codes(result)
 

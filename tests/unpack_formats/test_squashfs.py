@@ -264,6 +264,29 @@ def test_other_spellings_are_detected_and_incomplete(magic, tmp_path):
     assert count(result, "parsed") == 0
 
 
+@pytest.mark.parametrize("junk", [b"\x10\x00not a zlib stream!", b"\xff\x7fabc", b"\x00\x80"])
+@pytest.mark.parametrize("table", ["inodes", "directories"])
+def test_a_metadata_block_that_cannot_be_decoded_is_incomplete(table, junk, tmp_path):
+    builder = Builder()
+    root = builder.add_folder("", {"a": b"visible"})[1]
+    good = bytes(builder.finish(root).image)
+    layout = builder.layout
+    at = layout.directories if table == "inodes" else layout.fragments - 18
+    data = bytearray(good[:at] + junk + good[at:])
+    for field in (40, 48, 72, 80):  # what stands behind the junk moves
+        (place,) = struct.unpack_from("<Q", data, field)
+        if place >= at:
+            struct.pack_into("<Q", data, field, place + len(junk))
+    for lookup in (48, 80):
+        (place,) = struct.unpack_from("<Q", data, lookup)
+        (block,) = struct.unpack_from("<Q", data, place)
+        struct.pack_into("<Q", data, place, block + len(junk))
+    result = opened(bytes(data), tmp_path)
+    assert by_name(result)[b"a"].sha256 == sha(b"visible")
+    assert not result.complete
+    assert count(result, "unexplained") >= len(junk)
+
+
 @pytest.mark.parametrize("table", [48, 80])
 def test_a_missing_table_is_a_problem(table, tmp_path):
     data = bytearray(image(TREE))
