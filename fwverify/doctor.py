@@ -24,8 +24,6 @@ MIN_PYTHON: Final = (3, 11)
 
 _PACKAGES: Final = (
     ("asn1crypto", "asn1crypto", True),
-    ("bincopy", "bincopy", True),
-    ("capstone", "capstone", True),
     ("click", "click", True),
     ("cryptography", "cryptography", True),
     ("jinja2", "Jinja2", True),

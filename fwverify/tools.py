@@ -9,8 +9,6 @@ from fwverify import __version__
 
 _PACKAGES: Final = (
     "asn1crypto",
-    "bincopy",
-    "capstone",
     "cryptography",
     "lief",
     "lz4",

@@ -137,7 +137,6 @@ def test_the_doctor_names_everything_it_looked_at():
 
 def test_the_doctor_names_the_package_of_what_is_missing(monkeypatch):
     monkeypatch.setattr(sevenzip_tool, "locate", lambda: None)
-    monkeypatch.setattr(doctor.shutil, "which", lambda *_, **__: None)
     monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda _: None)
     monkeypatch.setattr(doctor, "prove", lambda: ())
     refused = Capability(name="no-network", held=False, detail="refused")

