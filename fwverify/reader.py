@@ -20,13 +20,18 @@ MAX_READ_BYTES: Final = 64 * 1024 * 1024
 
 
 class Malformed(Exception):
-    """The input breaks its format's rules at ``offset``, in ``field``."""
+    """The input breaks its format's rules at ``offset``, in ``field``.
 
-    def __init__(self, offset: int, field: str, why: str) -> None:
+    ``past_end`` says that what it promises lies behind the end of the whole input: it
+    was cut short, or it lies about its size.
+    """
+
+    def __init__(self, offset: int, field: str, why: str, *, past_end: bool = False) -> None:
         super().__init__(f"offset {offset:#x}: {field}: {why}")
         self.offset = offset
         self.field = field
         self.why = why
+        self.past_end = past_end
 
 
 class Reader:
@@ -37,7 +42,12 @@ class Reader:
         self._buffer = buffer
         self._end = limit if end is None else end
         if not 0 <= start <= self._end <= limit:
-            raise Malformed(start, "window", f"[{start}, {self._end}) outside {limit} bytes")
+            raise Malformed(
+                start,
+                "window",
+                f"[{start}, {self._end}) outside {limit} bytes",
+                past_end=start >= 0 and self._end > limit,
+            )
         self.start = start
         self.offset = start
 
@@ -54,7 +64,8 @@ class Reader:
     def seek(self, offset: int, field: str = "seek") -> None:
         """Move the cursor to the absolute ``offset``, which may equal the end."""
         if not self.start <= offset <= self._end:
-            raise Malformed(offset, field, f"outside [{self.start}, {self._end})")
+            why = f"outside [{self.start}, {self._end})"
+            raise Malformed(offset, field, why, past_end=self._is_past_end(offset))
         self.offset = offset
 
     def skip(self, count: int, field: str) -> None:
@@ -75,7 +86,8 @@ class Reader:
             raise Malformed(offset, field, f"length {count} is absurd")
         if offset < self.start or offset + count > self._end:
             have = max(0, self._end - offset)
-            raise Malformed(offset, field, f"needs {count} bytes, {have} remain")
+            why = f"needs {count} bytes, {have} remain"
+            raise Malformed(offset, field, why, past_end=self._is_past_end(offset + count))
         return bytes(self._buffer[offset : offset + count])
 
     def unpack(self, layout: str, field: str) -> tuple[int, ...]:
@@ -114,10 +126,13 @@ class Reader:
     def count(self, value: int, item_bytes: int, field: str) -> int:
         """Return ``value`` if that many items of ``item_bytes`` can still follow."""
         if value < 0 or value * max(1, item_bytes) > self.remaining:
-            raise Malformed(
-                self.offset, field, f"{value} items of {item_bytes} bytes, {self.remaining} remain"
-            )
+            end = self.offset + value * max(1, item_bytes)
+            why = f"{value} items of {item_bytes} bytes, {self.remaining} remain"
+            raise Malformed(self.offset, field, why, past_end=self._is_past_end(end))
         return value
+
+    def _is_past_end(self, position: int) -> bool:
+        return position > len(self._buffer)
 
     def expect(self, magic: bytes, field: str) -> None:
         """Read ``magic`` or raise."""

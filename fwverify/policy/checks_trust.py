@@ -7,12 +7,14 @@ ALLOW, whether the signature's axes or a finding of the verify stage says so.
 
 ``signatures.required = false`` in the policy turns the DENY for unsigned, for no rule
 and for uncovered executable bytes into REVIEW. It does not help a signature that is
-there and bad, and it never gives ALLOW: that needs a satisfied rule.
+there and bad, and it never gives ALLOW: that needs a satisfied rule. Of an update that
+is empty or cut short nobody can say who signed it; these reasons are INCOMPLETE then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -21,14 +23,32 @@ from fwverify.policy.facts import Facts
 from fwverify.policy.judged import Judged, judged, listed, named
 from fwverify.policy.model import Policy
 
+TRUNCATED: Final = "truncated"
+
+
+def _cut_short(facts: Facts) -> bool:
+    """Return whether the update is empty, or a submitted file promises more than is there.
+
+    Who signed it cannot be judged then: INCOMPLETE, with the same reasons (CONTRACT,
+    "Exit codes": an empty or truncated update is 5).
+    """
+    submitted = {member.path for member in facts.subject.members}
+    problems = () if facts.unpacked is None else facts.unpacked.problems
+    return facts.subject.size == 0 or any(
+        problem.code == TRUNCATED and problem.path in submitted for problem in problems
+    )
+
+
+def _refusal(facts: Facts, verified: Verified, policy: Policy) -> Verdict:
+    """Return the verdict for an update that lacks a signature or a rule for one."""
+    if _relaxed(verified, policy):
+        return Verdict.REVIEW
+    return Verdict.INCOMPLETE if _cut_short(facts) else Verdict.DENY
+
 
 def _relaxed(verified: Verified, policy: Policy) -> bool:
     """Return whether the policy lets this update go unsigned: nothing signed, or no rule."""
     return not policy.signatures.required and (verified.rule is None or not verified.signatures)
-
-
-def _deny_unless_relaxed(verified: Verified, policy: Policy) -> Verdict:
-    return Verdict.REVIEW if _relaxed(verified, policy) else Verdict.DENY
 
 
 def _accepted(verified: Verified, policy: Policy) -> str:
@@ -42,7 +62,7 @@ def signed(facts: Facts, policy: Policy) -> Iterable[Judged]:
     if verified is not None and (not verified.signatures or findings):
         yield judged(
             "trust.unsigned",
-            _deny_unless_relaxed(verified, policy),
+            _refusal(facts, verified, policy),
             f"the update is not signed{_accepted(verified, policy)}",
             "vendor",
             "send a signed update",
@@ -56,7 +76,7 @@ def rule_present(facts: Facts, policy: Policy) -> Iterable[Judged]:
     if verified is not None and (verified.rule is None or findings):
         yield judged(
             "trust.no_rule",
-            _deny_unless_relaxed(verified, policy),
+            _refusal(facts, verified, policy),
             f"no rule of the trust store applies{_accepted(verified, policy)}",
             "lab",
             "name vendor and product, or add the vendor's keys to the trust store",
@@ -77,7 +97,7 @@ def rule_satisfied(facts: Facts, _policy: Policy) -> Iterable[Judged]:
         only_unverifiable = not findings and _only_unverifiable(verified)
         yield judged(
             "trust.unsatisfied",
-            Verdict.INCOMPLETE if only_unverifiable else Verdict.DENY,
+            Verdict.INCOMPLETE if only_unverifiable or _cut_short(facts) else Verdict.DENY,
             f"the trust rule {verified.rule} is not satisfied: "
             + (listed(each.reason for each in verified.signatures) or "no signature"),
             "vendor",
@@ -106,7 +126,7 @@ def signatures_valid(facts: Facts, _policy: Policy) -> Iterable[Judged]:
     if bad or findings:
         yield judged(
             "signature.invalid",
-            Verdict.DENY,
+            Verdict.INCOMPLETE if _cut_short(facts) else Verdict.DENY,
             f"a signature does not match what it signs: {listed(bad) or 'see the findings'}",
             "vendor",
             "send the unaltered update",
@@ -194,7 +214,7 @@ def executables_signed(facts: Facts, policy: Policy) -> Iterable[Judged]:
     if verified is not None and (verified.coverage.unsigned_executable or findings):
         yield judged(
             "coverage.unsigned_executable",
-            _deny_unless_relaxed(verified, policy),
+            _refusal(facts, verified, policy),
             f"{verified.coverage.unsigned_executable} executable bytes are not covered by a "
             f"trusted signature{_accepted(verified, policy)}",
             "vendor",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -102,18 +103,23 @@ def test_an_output_folder_that_cannot_be_written(update: Path, tmp_path: Path) -
     assert "taken" in ran.err
 
 
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("update.bin", b""),
+        ("update.zip", b"PK\x03\x04"),
+        ("update.gz", gzip.compress(b"content" * 99)[:-12]),
+        ("update.hex", b":020000040800F2\n:1000000000"),
+        ("update.squashfs", b"hsqs" + bytes(60)),
+        ("update.elf", b"\x7fELF\x01\x01\x01" + bytes(20)),
+    ],
+)
 def test_an_empty_or_truncated_update_is_incomplete_with_a_report(
-    content: bytes, tmp_path: Path
+    name: str, content: bytes, tmp_path: Path
 ) -> None:
-    file = tmp_path / "update.zip"
+    file = tmp_path / name
     file.write_bytes(content)
-    policy = tmp_path / "policy.toml"
-    policy.write_text(
-        'schema = "fwverify.policy/1"\nname = "lab"\nversion = "1"\nclass = "generic"\n'
-        '[signatures]\nrequired = false\nreason = "test of the lab"\n'
-    )
-    ran = fwverify("check", file, "--policy", policy, "--format", "json", "--out", tmp_path / "o")
-    assert ran.code == 5, ran.err
+    ran = fwverify("check", file, "--format", "json", "--out", tmp_path / "o")
+    assert ran.code == 5, ran.json["reasons"]
     assert ran.json["verdict"] == "INCOMPLETE"
     assert (tmp_path / "o" / "report.json").read_text() == ran.out
