@@ -8,7 +8,6 @@ import struct
 import zlib
 from dataclasses import dataclass, field, replace
 
-
 # --- ZIP -----------------------------------------------------------------------------
 
 
@@ -263,14 +262,10 @@ def elf(
         section_size, 2, 0,
     )  # fmt: skip
     if wide:
-        segment = struct.pack(
-            order + "IIQQQQQQ", 1, 5, start, 0x400000, 0, len(code), len(code), 1
-        )
+        segment = struct.pack(order + "IIQQQQQQ", 1, 5, start, 0x400000, 0, len(code), len(code), 1)
         section = struct.pack(order + "IIQQQQIIQQ", 0, 1, 6, 0, start, len(code), 0, 0, 1, 0)
     else:
-        segment = struct.pack(
-            order + "IIIIIIII", 1, start, 0x400000, 0, len(code), len(code), 5, 1
-        )
+        segment = struct.pack(order + "IIIIIIII", 1, start, 0x400000, 0, len(code), len(code), 5, 1)
         section = struct.pack(order + "10I", 0, 1, 6, 0, start, len(code), 0, 0, 1, 0)
     return head + segment + code + bytes(section_size) + section
 
@@ -283,9 +278,7 @@ def pe(code: bytes = b"\xcc" * 512, *, certificate: bytes = b"", resource: bytes
     offset = headers_size
     table = b""
     for name, body in bodies:
-        table += struct.pack(
-            "<8s4I16x", name, len(body), 0x1000, len(body), offset
-        )
+        table += struct.pack("<8s4I16x", name, len(body), 0x1000, len(body), offset)
         offset += len(body)
     certificate_start = offset if certificate else 0
     directories = [(0, 0)] * 16

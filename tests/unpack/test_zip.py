@@ -22,7 +22,7 @@ def bench() -> Bench:
 
 @pytest.mark.parametrize("method", [0, 8, 12, 14, 93, 95])
 @pytest.mark.parametrize("data", [TEXT, b"x", noise(70_000), bytes(200_000)])
-def test_every_method_gives_the_exact_content_and_mode(bench: Bench, method: int, data: bytes) -> None:
+def test_every_method_gives_content_and_mode(bench: Bench, method: int, data: bytes) -> None:
     archive = zip_archive(ZipItem(b"bin/tool", data, method=method, mode=0o104755))
     opened = bench.open(archive)
     (entry,) = opened.entries
@@ -51,7 +51,9 @@ def test_the_zip64_end_record_is_followed(bench: Bench) -> None:
 
 
 def test_owner_and_time_come_from_the_extra_fields(bench: Bench) -> None:
-    extra = struct.pack("<HHBI", 0x5455, 5, 1, 99) + struct.pack("<HHBBIBI", 0x7875, 11, 1, 4, 7, 4, 8)
+    extra = struct.pack("<HHBI", 0x5455, 5, 1, 99) + struct.pack(
+        "<HHBBIBI", 0x7875, 11, 1, 4, 7, 4, 8
+    )
     entry = bench.open(zip_archive(ZipItem(b"a", b"b", extra=extra))).entries[0]
     assert (entry.mtime, entry.uid, entry.gid) == (99, 7, 8)
 
@@ -71,9 +73,7 @@ def test_folders_links_and_devices_are_what_their_mode_says(bench: Bench) -> Non
     assert opened.complete
 
 
-@pytest.mark.parametrize(
-    ("name", "mode"), [(b"d/", 0o040755), (b"c", 0o020600), (b"l", 0o120777)]
-)
+@pytest.mark.parametrize(("name", "mode"), [(b"d/", 0o040755), (b"c", 0o020600), (b"l", 0o120777)])
 def test_content_behind_a_folder_a_device_or_an_odd_link_is_a_file(
     bench: Bench, name: bytes, mode: int
 ) -> None:
@@ -216,7 +216,7 @@ def test_an_end_record_that_lies_is_never_complete(bench: Bench, field: int) -> 
 
 def test_truncation_anywhere_is_never_complete(bench: Bench) -> None:
     archive = zip_archive(GOOD, ZipItem(b"b", noise(900), method=0))
-    for length in range(4, len(archive)):
+    for length in [*range(4, len(archive), 11), *range(len(archive) - 24, len(archive))]:
         opened = bench.open(archive[:length])
         assert not opened.complete, length
         assert "format.malformed" in codes(opened)
