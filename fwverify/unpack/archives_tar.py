@@ -157,8 +157,9 @@ def _number(block: bytes, low: int, high: int, field: str, offset: int) -> int |
     """Return an octal or base-256 number (GNU: first bit set, big-endian, signed)."""
     data = block[low:high]
     if data[0] & 0x80:
-        value = int.from_bytes(bytes((data[0] & 0x7F,)) + data[1:], "big")
-        return value - (1 << 8 * len(data)) if data[0] == 0xFF else value
+        if data[0] == 0xFF:
+            return int.from_bytes(data, "big", signed=True)
+        return int.from_bytes(bytes((data[0] & 0x7F,)) + data[1:], "big")
     match = _OCTAL.fullmatch(data)
     if match is None:
         raise Malformed(offset + low, field, f"{data!r} is no octal number")
@@ -190,6 +191,7 @@ def _read_entries(found: Gathered) -> None:
         header = read_header(found.buffer, offset)
         for start, end in header.parsed:
             found.claim(start, end)
+        _claim_zeros(found, offset, offset + BLOCK)
         if header.type in b"xgXLK":
             extended, offset = _read_extended(found, header)
             if header.type == b"g":
@@ -199,6 +201,13 @@ def _read_entries(found: Gathered) -> None:
             continue
         offset = _take(found, header, pending.over(common))
         pending = Extended()
+
+
+def _claim_zeros(found: Gathered, start: int, end: int) -> None:
+    """Claim what is still free of ``[start, end)`` as padding where it is zero."""
+    for low, high in found.claims.free(start, min(end, found.source.size)):
+        if not any(bytes(found.buffer[low:high])):
+            found.claim(low, high, "padding")
 
 
 def _end_mark(found: Gathered, offset: int) -> None:
@@ -216,6 +225,7 @@ def _read_extended(found: Gathered, header: Header) -> tuple[Extended, int]:
         raise Malformed(header.offset + 124, "size", "an extended header is absurdly long")
     data = Reader(found.buffer, start).peek(start, header.size, "extended header")
     following = start + _rounded(header.size)
+    _claim_zeros(found, start + header.size, following)
     if header.type in b"LK":
         text, _, rest = data.partition(b"\x00")
         found.claim(start, start + (len(text) + 1 if any(rest) else len(data)))
@@ -292,6 +302,7 @@ def _take(found: Gathered, header: Header, extended: Extended) -> int:
         found.observe("unpack.evasion.mismatch", text, offset=header.offset + 156)
     content = found.source.put_range(start, start + size)
     found.claim(start, start + size, "extracted")
+    _claim_zeros(found, start + size, start + _rounded(size))
     _list(found, header, extended, kind, name, content)
     return start + _rounded(size)
 

@@ -1,10 +1,8 @@
 """Finding content inside bytes that nothing explained, and inside executables.
 
 Guarantees: a proposal counts only when one of our own openers reads it at that place;
-then those bytes are a child, named ``@0x<offset>.<format>``. Proposals come from
-binwalk's signatures (``pybinwalk``, in overlapping windows) and always from an own table
-of magics, so that one hidden from the first is found by the second and machines without
-the first still carve. Inside an executable the whole file is searched, because its
+then those bytes are a child, named ``@0x<offset>.<format>``. Where to look is proposed by
+``proposals``. Inside an executable the whole file is searched, because its
 headers can call an appended archive a section; there a proposal must read completely.
 
 Proposals, attempts and the bytes tried are bounded; a bound reached is a problem
@@ -14,48 +12,21 @@ Proposals, attempts and the bytes tried are bounded; a bound reached is a proble
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from fwverify.model import Entry, Opened, Problem, Region
+from fwverify.model import Entry, Opened, Region
 from fwverify.reader import Malformed
 from fwverify.unpack.archives_zip import zip_lengths
 from fwverify.unpack.gather import limit_problem
+from fwverify.unpack.proposals import by_binwalk, by_magic
 from fwverify.unpack.source import Budget, Format, LimitHit, Source
 
-WINDOW_BYTES: Final = 8 * 1024 * 1024
-OVERLAP_BYTES: Final = 1024 * 1024
-MAX_HITS: Final = 1_000_000
 MAX_ATTEMPTS: Final = 4_096
 _SMALLEST_BYTES: Final = 16
-
-_MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
-    # magic, its distance from the start of the content
-    (b"PK\x03\x04", 0),
-    (b"\x1f\x8b\x08", 0),
-    (b"BZh", 0),
-    (b"\xfd7zXZ\x00", 0),
-    (b"\x28\xb5\x2f\xfd", 0),
-    (b"\x04\x22\x4d\x18", 0),
-    (b"070701", 0),
-    (b"070702", 0),
-    (b"070707", 0),
-    (b"!<arch>\n", 0),
-    (b"ustar", 257),
-    (b"\x7fELF", 0),
-    (b"MZ", 0),
-    (b"\x89PNG\r\n\x1a\n", 0),
-    (b"hsqs", 0),
-    (b"\x1e\xf1\xee\x0b", 0),
-    (b"7z\xbc\xaf\x27\x1c", 0),
-    (b"MSCF\x00\x00\x00\x00", 0),
-)
-_DISTANCE: Final = dict(_MAGICS)
-_ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))
 
 
 @dataclass(frozen=True)
@@ -87,15 +58,23 @@ class _Found:
 
 
 def carve(source: Source, opened: Opened, formats: tuple[Format, ...]) -> Opened:
-    """Return ``opened`` with what its unexplained bytes hold as further entries."""
-    areas = _areas(opened)
+    """Return ``opened`` with what its unexplained bytes hold as further entries.
+
+    A blob that has passed a bound is not searched: what a bomb is made of is more bombs,
+    and each level would cost as much again.
+    """
+    areas = (
+        [] if any(each.code.startswith("limit.") for each in opened.problems) else _areas(opened)
+    )
     if not areas:
         return opened
     found: list[_Found] = []
-    problems: list[Problem] = []
+    proposed, problems = by_binwalk(source.buffer, areas)
     budget = Budget(source.limits.blob_bytes(source.size), source.limits.files)
     try:
-        for item in _search(source, areas, formats, opened.executable, budget):
+        for item in _search(
+            source, areas, proposed, formats, strict=opened.executable, budget=budget
+        ):
             found.append(item)
             _bound_entries(source, opened, found)
     except LimitHit as error:
@@ -134,16 +113,19 @@ def _areas(opened: Opened) -> list[tuple[int, int]]:
 def _search(
     source: Source,
     areas: list[tuple[int, int]],
+    proposed: frozenset[int],
     formats: tuple[Format, ...],
+    *,
     strict: bool,
     budget: Budget,
 ) -> Iterator[_Found]:
+    """Yield what the openers read at the proposed places, in order, none inside another."""
     attempts = 0
     whole = memoryview(source.buffer)
     for start, end in areas:
         position = max(start, 1)  # at offset 0 the blob itself was recognised or not
-        for offset in sorted({*_by_magic(whole, start, end), *_by_binwalk(whole, start, end)}):
-            if offset < position:
+        for offset in sorted(proposed | by_magic(whole, start, end)):
+            if not position <= offset < end:
                 continue
             piece = whole[offset:end]
             fitting = [each for each in formats if each.recognise(piece, "")]
@@ -156,38 +138,6 @@ def _search(
                     yield _Found(offset, offset + length[0], length[1])
                     position = offset + length[0]
                     break
-
-
-def _by_magic(whole: memoryview, start: int, end: int) -> set[int]:
-    result: set[int] = set()
-    for count, match in enumerate(_ANY_MAGIC.finditer(whole[start:end])):
-        if count >= MAX_HITS:
-            raise LimitHit("carving", f"more than {MAX_HITS} magics")
-        offset = start + match.start() - _DISTANCE[match[0]]
-        if offset >= start:
-            result.add(offset)
-    return result
-
-
-def _by_binwalk(whole: memoryview, start: int, end: int) -> set[int]:
-    """Return the offsets that binwalk proposes, window by window; none without it."""
-    scanner = _binwalk()
-    if scanner is None:
-        return set()
-    result: set[int] = set()
-    for low in range(start, end, WINDOW_BYTES - OVERLAP_BYTES):
-        window = bytes(whole[low : min(low + WINDOW_BYTES, end)])
-        result.update(low + each.offset for each in scanner.scan_bytes(window))
-    return {offset for offset in result if start <= offset < end}
-
-
-def _binwalk() -> Any:
-    """Return binwalk's scanner, or None where its wheel does not exist (Linux arm64)."""
-    try:
-        import pybinwalk
-    except ImportError:
-        return None
-    return pybinwalk.Binwalk()
 
 
 def _probe(

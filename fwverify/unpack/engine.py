@@ -57,7 +57,8 @@ def open_all(subject: Subject, store: Store, pool: Executor, limits: Limits) -> 
     """Return the result of every distinct content reachable from ``subject``, by SHA-256.
 
     A content beyond a limit has a result whose problem names it (``limit.depth``,
-    ``limit.files``, ``limit.bytes_out``).
+    ``limit.files``, ``limit.bytes_out``). Each content is bounded while it is opened; the
+    total is looked at between contents, so it is passed by one content at most.
     """
     results: dict[str, Result] = {}
     level = _distinct(_roots(subject), results)

@@ -37,22 +37,23 @@ from fwverify.unpack.decoders import (
     open_chain,
     open_plain,
 )
+from fwverify.unpack.gather import is_text
 from fwverify.unpack.source import Format, LimitHit, Source
-
-_PRINTABLE: Final = re.compile(rb"[\x20-\x7e\xa0-\xff]*")
 
 # --- gzip (RFC 1952) -----------------------------------------------------------------
 
 _GZIP_MAGIC: Final = b"\x1f\x8b\x08"
 _FHCRC, _FEXTRA, _FNAME, _FCOMMENT, _RESERVED = 0x02, 0x04, 0x08, 0x10, 0xE0
 _MAX_TEXT_BYTES: Final = 4096
+_MAX_PARSED_TEXT_BYTES: Final = 255
+"""NAME_MAX of Linux: nothing longer is a file's name."""
 
 
 def _gzip_header(buffer: Buffer, start: int) -> tuple[int, list[tuple[int, int]], int]:
     """Return the offset of the deflate data, the ranges left unexplained, and MTIME.
 
-    Section 2.3. The extra field and a name or comment that is not printable Latin-1 are
-    left unexplained. Raises ``Malformed``.
+    Section 2.3. The extra field and a name or comment that is long or no text are left
+    unexplained. Raises ``Malformed``.
     """
     reader = Reader(buffer, start)
     reader.expect(_GZIP_MAGIC, "magic")
@@ -69,7 +70,7 @@ def _gzip_header(buffer: Buffer, start: int) -> tuple[int, list[tuple[int, int]]
     for flag, field in ((_FNAME, "FNAME"), (_FCOMMENT, "FCOMMENT")):
         if flags & flag:
             begin, text = reader.offset, _zero_terminated(reader, field)
-            if not _PRINTABLE.fullmatch(text):
+            if len(text) > _MAX_PARSED_TEXT_BYTES or not is_text(text):
                 opaque.append((begin, begin + len(text)))
     if flags & _FHCRC:
         expected = zlib.crc32(bytes(buffer[start : reader.offset])) & 0xFFFF
