@@ -73,7 +73,8 @@ def _choose_directory(found: Gathered) -> Directory | None:
         if is_text(bytes(found.buffer[start:end])):
             found.claim(start, end)
         return directory
-    found.malformed(Malformed(found.source.size, "end of central directory", "is absent"))
+    size, field = found.source.size, "end of central directory"
+    found.malformed(Malformed(size, field, "is absent", past_end=True))
     return None
 
 

@@ -96,7 +96,8 @@ def decode(buffer: Buffer, start: int, end: int, decoder: Decoder, field: str) -
         if decoder.needs_input:
             data = bytes(buffer[position : min(position + IN_BYTES, end)])
             if not data:
-                raise Malformed(position, field, "the stream ends before its end mark")
+                why = "the stream ends before its end mark"
+                raise Malformed(position, field, why, past_end=position >= len(buffer))
             position += len(data)
         piece = _step(decoder, data, position, field)
         if piece:

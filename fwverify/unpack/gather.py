@@ -100,8 +100,13 @@ def malformed_observation(format_name: str, error: Malformed) -> Observation:
 
 
 def malformed_problem(format_name: str, error: Malformed) -> Problem:
-    """Return the problem that a recognised format could not be read to its end."""
-    return Problem(code="format.malformed", path="", text=f"{format_name}: {error}")
+    """Return the problem that a recognised format could not be read to its end.
+
+    The code ``truncated`` says that the end is not there: the input was cut short, or
+    promises more than it is.
+    """
+    code = "truncated" if error.past_end else "format.malformed"
+    return Problem(code=code, path="", text=f"{format_name}: {error}")
 
 
 class Claims:

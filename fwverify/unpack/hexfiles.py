@@ -311,12 +311,12 @@ def _header_lines(scan: _Scan) -> tuple[Range, ...]:
 
 def _problems(scan: _Scan, name: str) -> list[Problem]:
     problems = [
-        Problem(code="malformed", path="", text=f"line {number}: no valid {name} record")
+        Problem(code="format.malformed", path="", text=f"line {number}: no valid {name} record")
         for number, _ in scan.bad_lines[:_MAX_REPORTED]
     ]
     if len(scan.bad_lines) > _MAX_REPORTED:
         text = f"{len(scan.bad_lines) - _MAX_REPORTED} more lines are no valid record"
-        problems.append(Problem(code="malformed", path="", text=text))
+        problems.append(Problem(code="format.malformed", path="", text=text))
     if scan.end is None:
         problems.append(Problem(code="truncated", path="", text="there is no end record"))
     return problems

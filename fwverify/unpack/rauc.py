@@ -93,7 +93,9 @@ def open_bundle(source: Source) -> Opened:
     except Malformed as error:
         observations.append(Observation(rule="rauc.manifest", text=str(error), severity="high"))
     if manifest is None and bundle.kind != "crypt":
-        problems.append(Problem(code="malformed", path="", text="there is no manifest.raucm"))
+        problems.append(
+            Problem(code="format.malformed", path="", text="there is no manifest.raucm")
+        )
     elif bundle.kind == "plain" and _value(sections, "bundle", "format") not in (None, "plain"):
         text = "the manifest says it is not plain, but it is not inside the message"
         observations.append(Observation(rule="rauc.format_mismatch", text=text, severity="high"))
@@ -209,7 +211,7 @@ def _payload(source: Source, bundle: Bundle, problems: list[Problem]) -> squashf
     try:
         return squashfs.read_image(dataclasses.replace(source, buffer=view))
     except Malformed as error:
-        problems.append(Problem(code="malformed", path="", text=str(error)))
+        problems.append(Problem(code="format.malformed", path="", text=str(error)))
     except Unsupported as error:
         problems.append(Problem(code="unsupported", path="", text=f"{error} is not supported"))
     return nothing

@@ -156,7 +156,7 @@ def _list(
     try:
         return parse_items(items), _headers_bytes(head)
     except Malformed as error:
-        notes.problem("malformed", str(error))
+        notes.problem("format.malformed", str(error))
         return (), 0
 
 
@@ -181,7 +181,8 @@ def _warnings(head: bytes, notes: _Notes) -> None:
 def _complain(notes: _Notes, text: bytes, failure: str) -> None:
     """Record one complaint of 7-Zip; what speaks of passwords is encryption."""
     lines = [line.strip() for line in text.decode("utf-8", "replace").splitlines()]
-    telling = [line for line in lines if len(line) > len("ERROR:  :") and "7-Zip" not in line]
+    banner = ("7-Zip", "locale=")
+    telling = [line for line in lines if len(line) > 9 and not any(x in line for x in banner)]
     wanted = [line for line in telling if "ERROR" in line.upper() or "CANNOT" in line.upper()]
     shown = (wanted or telling or [failure])[0][:300]
     if "encrypted" in text.decode("utf-8", "replace").lower():
@@ -189,7 +190,8 @@ def _complain(notes: _Notes, text: bytes, failure: str) -> None:
     elif failure in ("deadline", "output"):
         notes.problem(f"limit.{failure}", f"7-Zip was stopped: {failure}")
     else:
-        notes.problem("malformed", f"7-Zip: {shown}")
+        code = "truncated" if "Unexpected end" in shown else "format.malformed"
+        notes.problem(code, f"7-Zip: {shown}")
 
 
 # --- content -----------------------------------------------------------------------
@@ -251,7 +253,7 @@ def _extract(
             notes.entries.append(_content(source, kind, item, pieces, notes))
             done += 1
         if pieces.behind():
-            notes.problem("malformed", "7-Zip gave more bytes than it lists")
+            notes.problem("format.malformed", "7-Zip gave more bytes than it lists")
     except ToolFailed as error:
         _complain(notes, error.result.stderr.replace(bytes(path), b""), error.result.failure)
     except LimitHit as error:
@@ -269,7 +271,7 @@ def _content(source: Source, kind: Kind, item: Item, pieces: _Pieces, notes: _No
     if item.kind != "file":
         data = b"".join(pieces.take(min(item.size, MAX_LINK_BYTES)))
         for _ in pieces.take(item.size - len(data)):
-            notes.problem("malformed", f"a {item.kind} of {item.size} bytes", item.name)
+            notes.problem("format.malformed", f"a {item.kind} of {item.size} bytes", item.name)
         return _entry(item, link=(item.link or data) if item.kind == "symlink" else None)
     checksum = 0
 
@@ -281,10 +283,10 @@ def _content(source: Source, kind: Kind, item: Item, pieces: _Pieces, notes: _No
 
     digest, size = source.put_stream(counted())
     if size != item.size:
-        notes.problem("malformed", f"{size} of {item.size} bytes came out", item.name)
+        notes.problem("format.malformed", f"{size} of {item.size} bytes came out", item.name)
         return _entry(item)
     if item.crc is not None and item.crc != checksum:
-        notes.problem("malformed", "the content's CRC does not hold", item.name)
+        notes.problem("format.malformed", "the content's CRC does not hold", item.name)
         return _entry(item)
     if kind.block_bytes:
         with source.store.open(digest) as handle:
@@ -323,12 +325,12 @@ def _regions(
         else:
             layout = cab_layout(source.buffer)
     except Malformed as error:
-        notes.problem("malformed", str(error))
+        notes.problem("truncated" if error.past_end else "format.malformed", str(error))
         layout = Layout(())
     if notes.problems:
         return tuple(region for region in layout.regions if region.kind == "parsed")
     if layout.complaint:
-        notes.problem("malformed", layout.complaint)
+        notes.problem("format.malformed", layout.complaint)
     data = [(item.start, item.end) for item in layout.regions if item.kind == "extracted"]
     for index, entry in enumerate(notes.entries):
         if entry.kind == "file" and entry.size:

@@ -83,7 +83,7 @@ def cab_layout(buffer: Buffer) -> Layout:
     for flag in (_CAB_PREVIOUS, _CAB_NEXT):
         parsed.extend(_cab_text(reader) for _ in range(2 if flags & flag else 0))
     if size > len(buffer):
-        raise Malformed(8, "cab.size", f"{size} of {len(buffer)} bytes")
+        raise Malformed(8, "cab.size", f"{size} of {len(buffer)} bytes", past_end=True)
     starts: list[tuple[int, int]] = []
     for _ in range(reader.count(folders, 8 + per_folder, "cab.folders")):
         begin = reader.offset

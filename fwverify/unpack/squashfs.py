@@ -121,7 +121,7 @@ def _bounded(problems: list[Problem]) -> tuple[Problem, ...]:
     if len(problems) <= _MAX_REPORTED:
         return tuple(problems)
     more = f"and {len(problems) - _MAX_REPORTED} more problems"
-    return (*problems[:_MAX_REPORTED], Problem(code="malformed", path="", text=more))
+    return (*problems[:_MAX_REPORTED], Problem(code="format.malformed", path="", text=more))
 
 
 # --- the tree ----------------------------------------------------------------------
@@ -145,7 +145,7 @@ def _walk(source: Source, tables: Tables, notes: Notes) -> None:
         try:
             inode = _inode_at(tables, listed.inode_start, listed.inode_offset)
         except Malformed as error:
-            notes.problem("malformed", name, str(error))
+            notes.problem("format.malformed", name, str(error))
             continue
         notes.inodes.append((inode.place, inode.end))
         _judge_name(tables, listed, inode, name, notes)
@@ -154,10 +154,10 @@ def _walk(source: Source, tables: Tables, notes: Notes) -> None:
             continue
         if inode.place in seen:
             notes.observe("squashfs.loop", "a directory is reached twice", 0, name)
-            notes.problem("malformed", name, "the directory is reached twice: not descended")
+            notes.problem("format.malformed", name, "the directory is reached twice: not descended")
             continue
         if len(name) > MAX_PATH_BYTES:
-            notes.problem("malformed", name, f"a path longer than {MAX_PATH_BYTES} bytes")
+            notes.problem("format.malformed", name, f"a path longer than {MAX_PATH_BYTES} bytes")
             continue
         seen.add(inode.place)
         children = _listing(tables, inode, name, notes)
@@ -178,7 +178,7 @@ def _listing(tables: Tables, inode: Inode, name: bytes, notes: Notes) -> tuple[L
         place = table.locate(inode.start, inode.offset, "squashfs.directory")
         listed = read_listing(table, place, inode.listing_bytes)
     except Malformed as error:
-        notes.problem("malformed", name, str(error))
+        notes.problem("format.malformed", name, str(error))
         return ()
     notes.listings.append((place, place + inode.listing_bytes))
     names = [entry.name for entry in listed]
@@ -207,7 +207,7 @@ def _record(source: Source, tables: Tables, inode: Inode, name: bytes, notes: No
         try:
             digest, size, extents, stored = store_file(source, tables, inode, notes)
         except Malformed as error:
-            notes.problem("malformed", name, str(error))
+            notes.problem("format.malformed", name, str(error))
         except Unsupported as error:
             notes.problem("unsupported", name, f"{error} is not supported")
         except LimitHit as error:
@@ -236,7 +236,7 @@ def _record(source: Source, tables: Tables, inode: Inode, name: bytes, notes: No
 def _id(tables: Tables, index: int, name: bytes, notes: Notes) -> int | None:
     if index < len(tables.ids):
         return tables.ids[index]
-    notes.problem("malformed", name, f"owner index {index} of {len(tables.ids)}")
+    notes.problem("format.malformed", name, f"owner index {index} of {len(tables.ids)}")
     return None
 
 
@@ -245,7 +245,7 @@ def _judge_xattrs(tables: Tables, inode: Inode, name: bytes, notes: Notes) -> No
     if inode.xattr == NO_XATTR:
         return
     if tables.xattr_values is None or inode.xattr >= len(tables.xattrs):
-        notes.problem("malformed", name, f"extended attributes {inode.xattr} are not there")
+        notes.problem("format.malformed", name, f"extended attributes {inode.xattr} are not there")
         return
     reference, count = tables.xattrs[inode.xattr]
     values = tables.xattr_values
@@ -253,7 +253,7 @@ def _judge_xattrs(tables: Tables, inode: Inode, name: bytes, notes: Notes) -> No
         place = values.locate(reference >> 16, reference & 0xFFFF, "squashfs.xattr")
         pairs = read_xattrs(values, place, count)
     except Malformed as error:
-        notes.problem("malformed", name, str(error))
+        notes.problem("format.malformed", name, str(error))
         return
     for key, value in pairs:
         if key == b"security.capability":
@@ -281,7 +281,7 @@ def _orphans(source: Source, tables: Tables, notes: Notes) -> None:
             try:
                 inode = read_inode(table, place, tables.superblock.block_size)
             except Malformed as error:
-                notes.problem("malformed", b"", f"inode table: {error}")
+                notes.problem("format.malformed", b"", f"inode table: {error}")
                 break
             name = b"@inode-%d" % inode.number
             offset = table.block_at(place)
@@ -299,7 +299,7 @@ def _unread_listings(tables: Tables, notes: Notes) -> None:
     for start, end in claims.subtract(((0, len(table.data)),), notes.listings):
         text = f"{end - start} bytes of the directory table belong to no directory"
         notes.observe("squashfs.unread_listing", text, table.block_at(start), b"")
-        notes.problem("malformed", b"", f"offset {table.block_at(start):#x}: {text}")
+        notes.problem("format.malformed", b"", f"offset {table.block_at(start):#x}: {text}")
 
 
 def _fragment_rests(source: Source, tables: Tables, notes: Notes) -> None:
@@ -310,7 +310,7 @@ def _fragment_rests(source: Source, tables: Tables, notes: Notes) -> None:
         try:
             _fragment_rest(source, tables, index, notes)
         except Malformed as error:
-            notes.problem("malformed", b"", f"fragment {index}: {error}")
+            notes.problem("format.malformed", b"", f"fragment {index}: {error}")
         except Unsupported as error:
             notes.problem("unsupported", b"", f"fragment {index}: {error} is not supported")
         except LimitHit as error:

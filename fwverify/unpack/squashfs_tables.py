@@ -84,7 +84,7 @@ def read_tables(buffer: Buffer, superblock: Superblock) -> Tables:
 
 def _faulty(table: Metadata) -> Iterator[Problem]:
     for fault in table.faults:
-        yield Problem(code="malformed", path="", text=str(fault))
+        yield Problem(code="format.malformed", path="", text=str(fault))
 
 
 def _pairs(items: bytes) -> tuple[tuple[int, int], ...]:
@@ -121,7 +121,7 @@ def _lookup(
     try:
         items, ranges = read_table(buffer, start, count, _ITEM_BYTES[name], superblock)
     except (Malformed, Unsupported) as error:
-        problems.append(Problem(code="malformed", path="", text=f"{name} table: {error}"))
+        problems.append(Problem(code="format.malformed", path="", text=f"{name} table: {error}"))
         return b""
     used.extend(ranges)
     return items
@@ -158,7 +158,7 @@ def _read_xattr_tables(
         first = min((low for low, _ in ranges[1:]), default=start)
         values = read_metadata(buffer, values_at, first, superblock.compressor)
     except (Malformed, Unsupported) as error:
-        problems.append(Problem(code="malformed", path="", text=f"xattr table: {error}"))
+        problems.append(Problem(code="format.malformed", path="", text=f"xattr table: {error}"))
         return b"", None
     used.append((start, reader.offset))
     used.extend((*ranges, *values.used))

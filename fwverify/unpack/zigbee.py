@@ -144,7 +144,7 @@ def open_file(source: Source) -> Opened:
     try:
         _read_elements(source, Reader(source.buffer, header.end, max(end, header.end)), notes)
     except Malformed as error:
-        notes.problem("malformed", str(error))
+        notes.problem("format.malformed", str(error))
     except LimitHit as error:
         notes.problem(f"limit.{error.name}", str(error))
     if not any(entry.name.startswith(b"tag-0x0000.") for entry in notes.entries):

@@ -158,3 +158,12 @@ def _sum(coverage: object) -> int:
 def node(unpacked: Unpacked, path: str) -> Placed:
     (found,) = [placed for placed in unpacked.nodes if placed.node.path == path]
     return found
+
+
+BROKEN = frozenset({"format.malformed", "truncated"})
+"""What an opener says of a format that breaks its rules, or ends before its end."""
+
+
+def is_broken(opened) -> bool:
+    """Return whether the problems say that, and nothing else."""
+    return bool(codes(opened)) and codes(opened) <= BROKEN

@@ -17,7 +17,7 @@ from tests.builders.archives import (
     cpio_archive,
     tar_archive,
 )
-from tests.unpack.helpers import Bench, codes, kinds, node, noise, rules, sha, unpack_all
+from tests.unpack.helpers import Bench, is_broken, kinds, node, noise, rules, sha, unpack_all
 
 GOOD = CpioItem(b"bin/busybox", noise(301), mode=0o104755, uid=3, gid=4)
 MAGICS = [b"070701", b"070702", b"070707"]
@@ -76,7 +76,7 @@ def test_content_of_what_has_none_is_a_file(bench: Bench, mode: int) -> None:
 
 def test_the_checksum_of_crc_archives_is_compared(bench: Bench) -> None:
     opened = bench.open(cpio_archive(CpioItem(b"a", b"x", checksum=5), magic=b"070702"))
-    assert codes(opened) == {"format.malformed"}
+    assert is_broken(opened)
     assert bench.content(opened, b"a") == b"x"
 
 
@@ -101,7 +101,7 @@ def test_a_header_field_that_is_no_number_is_malformed(bench: Bench, at: int) ->
     archive = bytearray(cpio_archive(GOOD, GOOD))
     archive[archive.index(b"070701", 6) + at] = ord("g")
     opened = bench.open(bytes(archive))
-    assert codes(opened) == {"format.malformed"}
+    assert is_broken(opened)
     assert opened.entries[0].sha256 == sha(GOOD.data)
 
 
@@ -165,7 +165,7 @@ def test_a_debian_package_is_opened_to_its_files() -> None:
     ],
 )
 def test_damaged_ar_is_incomplete(bench: Bench, damage) -> None:
-    assert codes(bench.open(damage(deb()))) == {"format.malformed"}
+    assert is_broken(bench.open(damage(deb())))
 
 
 def test_an_ar_without_members_is_just_its_magic(bench: Bench) -> None:

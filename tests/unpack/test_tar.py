@@ -17,7 +17,7 @@ from tests.builders.archives import (
     tar_header,
     tar_sign,
 )
-from tests.unpack.helpers import Bench, codes, kinds, noise, rules, sha
+from tests.unpack.helpers import Bench, codes, is_broken, kinds, noise, rules, sha
 
 GOOD = TarItem(b"etc/init.d/rcS", b"#!/bin/sh\n", mode=0o4755, uid=12, gid=34)
 
@@ -138,7 +138,7 @@ def test_what_cannot_be_read_is_incomplete_and_the_rest_stays(
 @pytest.mark.parametrize("end", [b"", bytes(512), noise(1024)])
 def test_an_archive_without_its_end_mark_is_incomplete(bench: Bench, end: bytes) -> None:
     opened = bench.open(tar_archive(GOOD, end=end))
-    assert codes(opened) == {"format.malformed"}
+    assert is_broken(opened)
 
 
 @pytest.mark.parametrize("type_", [b"1", b"2", b"3", b"5"])
