@@ -97,7 +97,12 @@ def _apart(
 ) -> tuple[frozenset[int], list[Problem]]:
     """Scan in a forked process; what it wrote until it ended or ``seconds`` passed."""
     reading, writing = os.pipe()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError as error:
+        os.close(reading)
+        os.close(writing)
+        return frozenset(), [_trouble(f"binwalk could not be started: {error.strerror}")]
     if child == 0:
         _scan_and_exit(scanner, buffer, areas, writing)
     os.close(writing)
@@ -112,8 +117,12 @@ def _apart(
     offsets = frozenset(value for (value,) in struct.iter_unpack("<Q", body[: len(body) & ~7]))
     if finished:
         return offsets, []
-    text = "binwalk crashed or did not end on this content; only the own table was used"
-    return offsets, [Problem(code="tool.binwalk", path="", text=text)]
+    return offsets, [_trouble("binwalk crashed or did not end on this content")]
+
+
+def _trouble(what: str) -> Problem:
+    text = f"{what}; places were proposed by the own table alone"
+    return Problem(code="tool.binwalk", path="", text=text)
 
 
 def _scan_and_exit(

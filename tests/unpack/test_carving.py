@@ -169,6 +169,19 @@ def test_a_scanner_that_hangs_or_dies_is_a_problem_and_the_table_goes_on(
     assert opened.entries[0].sha256 == sha(HIDDEN["zip"])
 
 
+def test_a_machine_that_allows_no_process_is_a_problem(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(proposals, "_scanner", _Loops)
+    monkeypatch.setattr(proposals.os, "fork", refuse)
+    opened = bench.open(noise(50) + HIDDEN["zip"])
+    assert codes(opened) == {"tool.binwalk"}
+    assert opened.entries[0].sha256 == sha(HIDDEN["zip"])
+
+
 def test_a_truncated_bzip2_stream_does_not_hang_the_scan(bench: Bench) -> None:
     started = time.monotonic()
     opened = bench.open(noise(20) + bz2.compress(noise(3000))[:-40])

@@ -25,7 +25,7 @@ def real(path: str) -> Unpacked:
     bench = Bench()
     data = (CORPUS / path).read_bytes()
     subject = subject_of(bench.store, (Path(path).name, data))
-    with Pool(2, 2 << 30) as pool:
+    with Pool(2, 2 << 30, (str(bench.store.root),)) as pool:
         unpacked = unpack(subject, bench.store, pool, Limits())
     check_tree(unpacked, subject)
     return unpacked
@@ -42,7 +42,7 @@ def test_every_file_is_accounted_for_without_a_crash() -> None:
     bench = Bench()
     files = tuple((path, (CORPUS / path).read_bytes()) for path in _listed())
     subject = subject_of(bench.store, *files)
-    with Pool(2, 2 << 30) as pool:
+    with Pool(2, 2 << 30, (str(bench.store.root),)) as pool:
         unpacked = unpack(subject, bench.store, pool, Limits())
     check_tree(unpacked, subject)
     assert len(files) > 80

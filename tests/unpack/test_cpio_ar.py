@@ -168,6 +168,13 @@ def test_damaged_ar_is_incomplete(bench: Bench, damage) -> None:
     assert is_broken(bench.open(damage(deb())))
 
 
+@pytest.mark.parametrize("size", [b"9999999999", b"-1        ", b"0x10      ", b" " * 10])
+def test_a_member_size_that_lies_is_named(bench: Bench, size: bytes) -> None:
+    data = deb()
+    opened = bench.open(data[:56] + size + data[66:])
+    assert [each.evidence for each in opened.observations] == [("format:ar", "field:ar_size")]
+
+
 def test_an_ar_without_members_is_just_its_magic(bench: Bench) -> None:
     assert bench.open(b"!<arch>\n").complete
 

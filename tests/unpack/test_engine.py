@@ -120,8 +120,7 @@ def test_content_that_contains_itself_ends() -> None:
     ]
 
 
-def test_a_real_quine_ends() -> None:
-    """The gzip quine of Russ Cox decompresses to itself (research.swtch.com/zip)."""
+def test_content_that_stands_twice_is_opened_once() -> None:
     first = tar_archive(TarItem(b"a", b"x"))
     unpacked = unpack_all(("a", tar_archive(TarItem(b"b", first))), ("c", first))
     assert unpacked.problems == ()
@@ -211,7 +210,7 @@ def test_a_missing_blob_is_a_failure_and_not_silence() -> None:
     bench = Bench()
     member = Member(path="gone", sha256=sha(b"gone"), size=4)
     subject = Subject(kind="file", name="gone", sha256=sha(b"gone"), size=4, members=(member,))
-    with Pool(1, 1 << 30) as pool:
+    with Pool(1, 1 << 30, (str(bench.store.root),)) as pool:
         unpacked = unpack(subject, bench.store, pool, Limits())
     check_tree(unpacked, subject)
     assert codes(unpacked) == {"open.raised"}
@@ -229,7 +228,7 @@ def test_detected_formats_are_incomplete_by_name() -> None:
 # --- members -------------------------------------------------------------------------
 
 
-def test_signatures_are_leaves_and_secrets_are_not_read() -> None:
+def test_signature_members_are_opened_and_secrets_are_not_read() -> None:
     bench = Bench()
     signature = bench.store.put(b"signature bytes")
     update = bench.store.put(TOOL)
@@ -243,16 +242,16 @@ def test_signatures_are_leaves_and_secrets_are_not_read() -> None:
     unpacked = unpack(subject, bench.store, pool, Limits())
     check_tree(unpacked, subject)
     assert [placed.node.path for placed in unpacked.nodes] == ["fw", "fw.sig"]
-    assert node(unpacked, "fw.sig").node.coverage.signature == 15
-    assert pool.opened == 1
+    assert node(unpacked, "fw.sig").node.format == "text"
+    assert pool.opened == 2
 
 
-def test_a_signature_too_large_to_be_one_is_opened() -> None:
+def test_a_name_makes_no_signature() -> None:
     bench = Bench()
-    data = noise(engine.MAX_SIGNATURE_BYTES + 1)
-    subject = subject_of(bench.store, ("fw.sig", data), ("fw", TOOL), role="signature")
+    hidden = zip_archive(ZipItem(b"tool", TOOL))
+    subject = subject_of(bench.store, ("fw.sig", hidden), ("fw", TOOL), role="signature")
     unpacked = unpack(subject, bench.store, Inline(), Limits())
-    assert node(unpacked, "fw.sig").node.coverage.unexplained == len(data)
+    assert node(unpacked, "fw.sig!/tool").node.sha256 == node(unpacked, "fw").node.sha256
 
 
 # --- cache and determinism -----------------------------------------------------------
@@ -333,7 +332,7 @@ def test_machine_trouble_is_not_cached() -> None:
 def test_real_workers_give_what_this_process_gives(jobs: int) -> None:
     bench = Bench()
     subject = subject_of(bench.store, ("fw", sample()), ("other", wrapped(TOOL, 5)))
-    with Pool(jobs, 1 << 30) as pool:
+    with Pool(jobs, 1 << 30, (str(bench.store.root),)) as pool:
         apart = unpack(subject, bench.store, pool, Limits())
     inline = Bench()
     again = subject_of(inline.store, ("fw", sample()), ("other", wrapped(TOOL, 5)))

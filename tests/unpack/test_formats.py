@@ -7,7 +7,7 @@ import inspect
 import pytest
 
 from fwverify.unpack.detected import DETECTED
-from fwverify.unpack.formats import CARVED, FORMATS
+from fwverify.unpack.formats import CARVED, FORMATS, NAMED
 from tests.unpack.helpers import Bench, codes, kinds, noise
 
 SAMPLES: dict[str, bytes] = {
@@ -59,7 +59,7 @@ def test_names_are_unique_and_every_row_is_documented() -> None:
 
 def test_what_is_opened_comes_before_what_is_only_known() -> None:
     names = [each.name for each in FORMATS]
-    first_detected = names.index(DETECTED[0].name)
+    first_detected = names.index(NAMED[0].name)
     for each in CARVED:
         assert each.open is not None
         assert names.index(each.name) < first_detected

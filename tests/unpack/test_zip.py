@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.builders.archives import ZipItem, zip_archive, zip_end, zip_local
-from tests.unpack.helpers import BROKEN, Bench, codes, kinds, noise, rules, sha
+from tests.builders.archives import ZipItem, deflate, zip_archive, zip_central, zip_end, zip_local
+from tests.unpack.helpers import Bench, codes, kinds, noise, rules, sha, BROKEN
 
 TEXT = b"a line of text\n" * 40
 GOOD = ZipItem(b"etc/passwd", TEXT, mode=0o100600)
@@ -189,8 +189,6 @@ def test_content_that_cannot_be_had_is_incomplete(bench: Bench, item: ZipItem, c
 
 
 def test_slack_behind_a_compressed_stream_is_unexplained(bench: Bench) -> None:
-    from tests.builders.archives import deflate
-
     opened = bench.open(zip_archive(ZipItem(b"a", TEXT, packed=deflate(TEXT) + noise(500))))
     assert kinds(opened)["unexplained"] == 500
     assert codes(opened) & BROKEN
@@ -198,11 +196,19 @@ def test_slack_behind_a_compressed_stream_is_unexplained(bench: Bench) -> None:
 
 def test_overlapping_contents_are_reported(bench: Bench) -> None:
     first = zip_local(ZipItem(b"a", TEXT))
-    from tests.builders.archives import zip_central
-
     central = zip_central(ZipItem(b"a", TEXT), 0) * 2
     opened = bench.open(first + central + zip_end(2, len(central), len(first)))
     assert {"unpack.evasion.overlap", "unpack.evasion.duplicate"} <= rules(opened)
+
+
+def test_content_that_spans_another_entry_is_reported(bench: Bench) -> None:
+    inner = ZipItem(b"inner", TEXT, method=0)
+    outer = ZipItem(b"outer", zip_local(inner), method=0)
+    body = zip_local(outer)
+    central = zip_central(inner, body.index(zip_local(inner))) + zip_central(outer, 0)
+    opened = bench.open(body + central + zip_end(2, len(central), len(body)))
+    assert rules(opened) == {"unpack.evasion.overlap"}
+    assert [entry.sha256 for entry in opened.entries] == [sha(TEXT), sha(zip_local(inner))]
 
 
 @pytest.mark.parametrize("field", [4, 6, 8, 10, 12, 16])
