@@ -53,7 +53,8 @@ def open_zip(source: Source) -> Opened:
     if directory is not None:
         _report_other_ends(found, directory)
     elif not found.entries:
-        raise Malformed(0, "central directory", "there is none, and no local entry either")
+        why = "there is none, and no local entry either"
+        raise Malformed(0, "central directory", why, past_end=True)
     return found.finish()
 
 

@@ -6,7 +6,6 @@ import inspect
 
 import pytest
 
-from fwverify.unpack.detected import DETECTED
 from fwverify.unpack.formats import CARVED, FORMATS, NAMED
 from tests.unpack.helpers import Bench, codes, kinds, noise
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders.archives import ZipItem, deflate, zip_archive, zip_central, zip_end, zip_local
-from tests.unpack.helpers import Bench, codes, kinds, noise, rules, sha, BROKEN
+from tests.unpack.helpers import BROKEN, Bench, codes, kinds, noise, rules, sha
 
 TEXT = b"a line of text\n" * 40
 GOOD = ZipItem(b"etc/passwd", TEXT, mode=0o100600)
