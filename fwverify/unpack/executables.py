@@ -21,6 +21,7 @@ from typing import Final
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.gather import Gathered
+from fwverify.unpack.leaves import MAX_SIGNATURE_BYTES, der_length, is_detached_signature
 from fwverify.unpack.source import Format, Source
 
 _MAX_TABLE_ENTRIES: Final = 65_536
@@ -247,21 +248,50 @@ def _pe_symbols(found: Gathered, start: int, count: int) -> None:
     found.claim(start, reader.offset)
 
 
+_PKCS_SIGNED_DATA: Final = 2
+_CERTIFICATE_HEADER_BYTES: Final = 8
+
+
 def _pe_certificates(found: Gathered, start: int, size: int) -> None:
-    """Claim the attribute certificate table: entries of dwLength, 8 bytes aligned."""
+    """Read the attribute certificate table: entries of dwLength, 8 bytes aligned.
+
+    Only an entry that is one SignedData, of a signature's size, has the class
+    ``signature``; whatever else lies there is unexplained and searched.
+    """
     if not size:
         return
     reader = Reader(found.buffer)
     reader.seek(start, "certificate table")
     end = start + size
-    while reader.offset + 8 <= end:
+    while reader.offset + _CERTIFICATE_HEADER_BYTES <= end:
         at, length = reader.offset, reader.u32le("dwLength")
-        if length < 8 or at + length > end:
+        reader.u16le("wRevision")
+        kind = reader.u16le("wCertificateType")
+        if length < _CERTIFICATE_HEADER_BYTES or at + length > end:
             raise Malformed(at, "dwLength", f"{length} bytes in {end - at}")
-        reader.seek(min(at + length + -length % 8, end), "certificate")
-        if not found.claim(at, at + length, "signature"):
+        following = min(at + length + -length % 8, end)
+        reader.seek(following, "certificate")
+        if not bytes(found.buffer[at + length : following]).strip(b"\0"):
+            found.claim(at + length, following, "padding")
+        if kind == _PKCS_SIGNED_DATA and _is_signature(found, at, at + length):
+            if not found.claim(at, at + length, "signature"):
+                raise Malformed(at, "certificate table", "lies over other parts of the file")
+        elif not found.claim(at, at + _CERTIFICATE_HEADER_BYTES):
             raise Malformed(at, "certificate table", "lies over other parts of the file")
     found.attribute("certificate_table", f"{start}-{end}")
+
+
+def _is_signature(found: Gathered, start: int, end: int) -> bool:
+    """Return whether the entry holds one SignedData and at most seven zero bytes behind it."""
+    if end - start > MAX_SIGNATURE_BYTES:
+        return False
+    data = bytes(found.buffer[start + _CERTIFICATE_HEADER_BYTES : end])
+    message = data[: der_length(data)]
+    return (
+        not data[len(message) :].strip(b"\0")
+        and len(data) - len(message) < 8
+        and (is_detached_signature(message, detached=False))
+    )
 
 
 _VERSION_KEY: Final = "VS_VERSION_INFO\x00".encode("utf-16-le")

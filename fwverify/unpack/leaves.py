@@ -22,6 +22,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
+from fwverify import der
 from fwverify.model import Opened, Region
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
@@ -122,9 +123,17 @@ def _open_pem(source: Source) -> Opened:
 # --- DER -----------------------------------------------------------------------------
 
 _MAX_DER_BYTES: Final = 16 * 1024 * 1024
-_MAX_SHORT_BYTES: Final = 64 * 1024
+_MAX_SHORT_BYTES: Final = 16 * 1024
 _LONG_KINDS: Final = ("x509-crl", "cms")
 """A certificate or key is short; in a longer one something else may hide."""
+
+_DER_FAULTS: Final = (
+    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError,
+)  # fmt: skip
+"""What asn1crypto raises for input that is not what it was asked for."""
+
+MAX_SIGNATURE_BYTES: Final = 64 * 1024
+"""Code signatures with chain and time stamps take some 20 KiB."""
 
 
 def _der_end(buffer: Buffer) -> int | None:
@@ -158,12 +167,18 @@ def _der_kind(data: bytes) -> str | None:
         try:
             value = kind.load(data, strict=True)
             value.native  # noqa: B018  (parses lazily: this reads all of it)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
+        except _DER_FAULTS:
             continue
         except RecursionError:
             return None
         return name
     return None
+
+
+def der_length(data: bytes) -> int:
+    """Return the length of the DER SEQUENCE at the start of ``data``, 0 where there is none."""
+    end = _der_end(data)
+    return end if end is not None and end <= len(data) else 0
 
 
 def _is_der(buffer: Buffer, _: str) -> bool:
@@ -177,7 +192,9 @@ def _is_der(buffer: Buffer, _: str) -> bool:
 def _open_der(source: Source) -> Opened:
     """Return the structure; bytes behind it stay unexplained.
 
-    A CMS message is a signature only when it is SignedData without content of its own.
+    A CMS message is understood only when it is SignedData without content of its own.
+    It is no signature before the verify stage has verified it. A long list or message
+    could carry anything in its extensions and attributes and stays unexplained.
     """
     end = _der_end(source.buffer) or 0
     data = bytes(source.buffer[:end])
@@ -185,22 +202,31 @@ def _open_der(source: Source) -> Opened:
     if kind is None:
         raise Malformed(0, "DER", "is no structure that is known")
     found = Gathered(source, kind)
-    if kind != "cms":
-        found.claim(0, end)
-    elif _is_detached(data):
-        found.claim(0, end, "signature")
-    else:
+    if kind == "cms" and not is_detached_signature(data):
         found.trouble("unsupported", "a CMS message with content cannot be opened yet")
+    elif end <= (MAX_SIGNATURE_BYTES if kind == "cms" else _MAX_SHORT_BYTES):
+        found.claim(0, end)
     return found.finish()
 
 
-def _is_detached(data: bytes) -> bool:
-    from asn1crypto import cms
+def is_detached_signature(data: bytes, *, detached: bool = True) -> bool:
+    """Return whether ``data`` is exactly one DER SignedData with a signer.
 
-    info = cms.ContentInfo.load(data)
-    if info["content_type"].native != "signed_data":
+    ``detached`` asks that it has no content of its own. Shape only: what it signs, and
+    whether it holds, is the verify stage's question.
+    """
+    from asn1crypto import cms, core
+
+    try:
+        der.walk(data)
+        info = cms.ContentInfo.load(data, strict=True)
+        if info["content_type"].native != "signed_data" or not len(info["content"]["signer_infos"]):
+            return False
+        # the content's own type may be unknown here (Authenticode): only whether it is there
+        content = info["content"]["encap_content_info"]
+        return not detached or isinstance(content["content"], core.Void)
+    except (Malformed, *_DER_FAULTS):
         return False
-    return info["content"]["encap_content_info"]["content"].native is None
 
 
 # --- PNG -----------------------------------------------------------------------------

@@ -33,9 +33,10 @@ from typing import Any, Final
 from asn1crypto import crl as asn1_crl
 from asn1crypto import x509 as asn1_x509
 
+from fwverify import der
 from fwverify.model import Axis
 from fwverify.reader import Malformed
-from fwverify.verify import der, primitives
+from fwverify.verify import primitives
 from fwverify.verify.cms_algorithms import Unknown, signature_algorithm
 from fwverify.verify.revocation import Link, Times, check_revocation, verified_by
 

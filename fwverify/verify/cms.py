@@ -2,7 +2,7 @@
 
 Guarantees (RFC 5652, "Cryptographic Message Syntax"):
 
-1. The message is DER of bounded shape (``fwverify.verify.der``) and nothing follows it.
+1. The message is DER of bounded shape (``fwverify.der``) and nothing follows it.
 2. Every signer is looked at; none is skipped because another one holds.
 3. A signer names exactly one certificate of the message or of the caller (5.3).
 4. Its digest algorithm stands in ``digestAlgorithms`` (5.1), agrees with its signature
@@ -30,8 +30,9 @@ from asn1crypto import cms as asn1_cms
 from asn1crypto import core as asn1_core
 from asn1crypto import x509 as asn1_x509
 
+from fwverify import der
 from fwverify.reader import Buffer, Malformed
-from fwverify.verify import der, primitives
+from fwverify.verify import primitives
 from fwverify.verify.cms_algorithms import (
     Algorithm,
     Unknown,

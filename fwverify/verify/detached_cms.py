@@ -18,8 +18,9 @@ from typing import Final
 
 from asn1crypto import pem as asn1_pem
 
+from fwverify import der
 from fwverify.reader import Buffer, Malformed
-from fwverify.verify import cms, der
+from fwverify.verify import cms
 from fwverify.verify.cms_signer import Frame, judge, refused
 from fwverify.verify.scheme import Material, Scheme, Signed, View
 

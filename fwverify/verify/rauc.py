@@ -28,10 +28,10 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from fwverify import paths
+from fwverify import der, paths
 from fwverify.model import Axis, Vouch
 from fwverify.reader import Buffer, Malformed
-from fwverify.verify import cms, der, dmverity
+from fwverify.verify import cms, dmverity
 from fwverify.verify.cms_signer import Frame, judge, refused
 from fwverify.verify.scheme import Material, Scheme, Signed, View
 

@@ -28,9 +28,10 @@ from typing import Any, Final
 from asn1crypto import tsp as asn1_tsp
 from asn1crypto import x509 as asn1_x509
 
+from fwverify import der
 from fwverify.model import Axis
 from fwverify.reader import Malformed
-from fwverify.verify import cms, der, primitives
+from fwverify.verify import cms, primitives
 from fwverify.verify.chain import STAMPING, Anchors, check_chain
 from fwverify.verify.cms_algorithms import DIGEST_OIDS, Unknown, digest_name
 from fwverify.verify.revocation import Times

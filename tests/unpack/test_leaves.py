@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import gzip
 import struct
 
 import pytest
@@ -28,6 +29,16 @@ from tests.unpack.helpers import Bench, codes, is_broken, kinds, noise, rules
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
+
+
+def signed_data() -> bytes:
+    """Return a detached CMS SignedData."""
+    _, key, built = certificate()
+    builder = pkcs7.PKCS7SignatureBuilder().set_data(noise(500))
+    return builder.add_signer(built, key, hashes.SHA256()).sign(
+        serialization.Encoding.DER,
+        [pkcs7.PKCS7Options.DetachedSignature, pkcs7.PKCS7Options.Binary],
+    )
 
 
 def certificate() -> tuple[bytes, ec.EllipticCurvePrivateKey, x509.Certificate]:
@@ -153,7 +164,7 @@ def test_a_long_certificate_hides_nothing(bench: Bench) -> None:
     assert kinds(bench.open(der)) == {"unexplained": len(der)}
 
 
-def test_a_cms_message_is_a_signature_only_without_content(bench: Bench) -> None:
+def test_a_cms_message_is_understood_only_without_content(bench: Bench) -> None:
     _, key, built = certificate()
     signer = pkcs7.PKCS7SignatureBuilder().set_data(noise(500)).add_signer(
         built, key, hashes.SHA256()
@@ -163,7 +174,8 @@ def test_a_cms_message_is_a_signature_only_without_content(bench: Bench) -> None
         [pkcs7.PKCS7Options.DetachedSignature, pkcs7.PKCS7Options.Binary],
     )
     attached = signer.sign(serialization.Encoding.DER, [pkcs7.PKCS7Options.Binary])
-    assert kinds(bench.open(detached)) == {"signature": len(detached)}
+    # parsed, and no signature: nobody has verified it
+    assert kinds(bench.open(detached)) == {"parsed": len(detached)}
     opened = bench.open(attached)
     assert kinds(opened) == {"unexplained": len(attached)}
     assert codes(opened) == {"unsupported"}
@@ -234,20 +246,37 @@ def test_elf_fields_that_lie_are_incomplete(bench: Bench, offset: int, value: by
 
 def test_pe_is_parsed_signed_and_named(bench: Bench) -> None:
     resource = version_resource(CompanyName="Acme", ProductVersion="1.2", FileVersion="1.2.3.4")
-    table = win_certificate(noise(101)) + win_certificate(noise(64, 2))
+    first, second = signed_data(), signed_data()
+    table = win_certificate(first) + win_certificate(second)
     opened = bench.open(pe(resource=resource, certificate=table))
     identity = opened.identity
     assert (opened.format, opened.executable, opened.complete) == ("pe", True, True)
     assert (identity.arch, identity.vendor, identity.version, identity.build) == (
         "x86_64", "Acme", "1.2", "1.2.3.4",
     )  # fmt: skip
-    assert kinds(opened)["signature"] == 8 + 101 + 8 + 64
+    assert kinds(opened)["signature"] == 8 + len(first) + 8 + len(second)
     assert "unexplained" not in kinds(opened)
+
+
+@pytest.mark.parametrize(
+    "hidden", [noise(101), noise(64 * 1024), b"#!/bin/sh\ntelnetd\n", gzip.compress(noise(900))]
+)
+def test_what_is_no_signature_hides_in_no_certificate_table(bench: Bench, hidden: bytes) -> None:
+    opened = bench.open(pe(certificate=win_certificate(hidden)))
+    assert "signature" not in kinds(opened)
+    left = kinds(opened).get("unexplained", 0) + kinds(opened).get("extracted", 0)
+    assert left >= len(hidden)
+
+
+def test_bytes_behind_a_signature_in_its_entry_are_unexplained(bench: Bench) -> None:
+    signature = signed_data()
+    opened = bench.open(pe(certificate=win_certificate(signature + b"payload")))
+    assert kinds(opened)["unexplained"] >= len(signature) + 7
 
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_a_pe_overlay_is_unexplained(bench: Bench, signed: bool) -> None:
-    data = pe(certificate=win_certificate(noise(56)) if signed else b"")
+    data = pe(certificate=win_certificate(signed_data()) if signed else b"")
     opened = bench.open(data + noise(200, 5))
     assert kinds(opened)["unexplained"] == 200
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fwverify import der
 from fwverify.reader import Malformed
-from fwverify.verify import der
 from tests.builders import pki
 
 GOOD = pki.seq(pki.integer(5), pki.seq(pki.octets(b"x" * 300)), pki.set_of(pki.NULL))

@@ -7,7 +7,7 @@ from asn1crypto import pem as asn1_pem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fwverify.verify import der
+from fwverify import der
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
 from tests.builders import pki
 from tests.verify_cms.helpers import CONTENT, accepted, axes, material, view

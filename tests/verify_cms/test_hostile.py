@@ -12,8 +12,9 @@ from asn1crypto import crl as asn1_crl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fwverify import der
 from fwverify.reader import Malformed
-from fwverify.verify import cms, der
+from fwverify.verify import cms
 from fwverify.verify.chain import Anchors, check_chain
 from fwverify.verify.revocation import Times
 from tests.builders import pki
