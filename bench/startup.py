@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from samples.build import HERE, OUT, build
-from samples.expected import Expected, approve_command, check_command, expected
+from samples.expected import Expected, approve_command, check_command, expected, write_config
 
 RUNS: Final = 9
 RESULT: Final = Path(__file__).resolve().parent / "out" / "startup.json"
@@ -46,11 +46,11 @@ def main() -> int:
     row = next(row for row in expected() if row.sample == _SAMPLE)
     with tempfile.TemporaryDirectory(prefix="fwverify-bench-") as work:
         folder = Path(work)
-        ledger = f"sqlite:///{folder / 'ledger.sqlite'}"
-        if _run(approve_command(row, ledger)):
+        config = write_config(folder)
+        if _run(approve_command(row, config)):
             print("bench: the baseline could not be approved", file=sys.stderr)
             return 1
-        lines = _measure(row, check_command(row, folder / "reports", ledger))
+        lines = _measure(row, check_command(row, folder / "reports", config))
     if lines is None:
         print(f"bench: {row.sample} was not judged {row.verdict}", file=sys.stderr)
         return 1

@@ -59,9 +59,19 @@ class Case(Value, frozen=True, kw_only=True, rename={"class_name": "class"}):
     context: Context | None = None
 
     @property
-    def context_sha256(self) -> str | None:
-        """The digest of the deployment context, or None where none is given."""
-        return None if self.context is None else digest(self.context)
+    def label(self) -> str:
+        """How the report calls the case: its id, and for what it was asked."""
+        asked = f"{self.vendor}/{self.product} ({self.class_name})"
+        return f"{self.id}: {asked}" if self.id else asked
+
+    @property
+    def context_sha256(self) -> str:
+        """The digest of the product class and the deployment context.
+
+        An approval is bound to both: the class chooses the policy, and the case, which
+        names it, is the submitter's.
+        """
+        return digest([self.class_name, self.context])
 
 
 def load_case(path: Path) -> Case:

@@ -34,8 +34,16 @@ def for_check(report: Report) -> int:
 
 
 def for_unpack(report: Report) -> int:
-    """Return 5 where anything is unexamined, in any node, else 0."""
-    unexplained = any(node.coverage.unexplained for node in report.nodes)
+    """Return 5 where anything is unexamined, in any node, else 0.
+
+    Signatures beside a single file are no part of it.
+    """
+    beside = {
+        member.path
+        for member in report.subject.members
+        if member.role == "signature" and report.subject.kind == "file"
+    }
+    unexplained = any(node.coverage.unexplained for node in report.nodes if node.path not in beside)
     return INCOMPLETE if unexplained or not _complete(report, "intake", "unpack") else OK
 
 

@@ -6,7 +6,11 @@ named ``limit.<name>`` and therefore INCOMPLETE, never a silent stop.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Positive = Annotated[int, Meta(ge=1)]
 
 
 class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -16,15 +20,15 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     above ``ratio_free_bytes`` which are always allowed.
     """
 
-    depth: int = 24
-    files: int = 200_000
-    bytes_out: int = 16 * 1024**3
-    ratio: int = 1_000
-    ratio_free_bytes: int = 64 * 1024**2
-    open_seconds: int = 300
-    scan_seconds: int = 120
-    memory_bytes: int = 2 * 1024**3
-    total_seconds: int = 3_600
+    depth: Positive = 24
+    files: Positive = 200_000
+    bytes_out: Positive = 16 * 1024**3
+    ratio: Positive = 1_000
+    ratio_free_bytes: Positive = 64 * 1024**2
+    open_seconds: Positive = 300
+    scan_seconds: Positive = 120
+    memory_bytes: Positive = 2 * 1024**3
+    total_seconds: Positive = 3_600
 
     def blob_bytes(self, size_bytes: int) -> int:
         """Return how many bytes may come out of a blob of ``size_bytes``."""

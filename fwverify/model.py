@@ -609,6 +609,7 @@ class Digests(_Value, frozen=True, kw_only=True):
     trust: Sha256 | None = None
     rules: Sha256 | None = None
     context: Sha256 | None = None
+    case: Sha256 | None = None
 
 
 class Report(_Value, frozen=True, kw_only=True):

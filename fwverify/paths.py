@@ -20,18 +20,14 @@ _FIRST_PRINTABLE, _LAST_PRINTABLE = 0x20, 0x7E
 def encode_name(name: bytes) -> str:
     """Return the grammar's text for the raw name ``name``.
 
-    An empty name, or one that is only ``/`` or ``./``, becomes ``%2E``.
+    Empty and ``.`` segments are dropped wherever they stand: ``etc//passwd`` and
+    ``etc/./passwd`` are the file that a device opens as ``etc/passwd``. A name without
+    any other segment becomes ``%2E``.
     """
-    trimmed = name
-    while trimmed.startswith((b"/", b"./")):
-        trimmed = trimmed.lstrip(b"/") if trimmed.startswith(b"/") else trimmed[2:]
-    trimmed = trimmed.rstrip(b"/")
-    if trimmed in (b"", b"."):
+    segments = [segment for segment in name.split(b"/") if segment not in (b"", b".")]
+    if not segments:
         return "%2E"
-    segments = (
-        "%2E%2E" if segment == b".." else _escape(segment) for segment in trimmed.split(b"/")
-    )
-    return "/".join(segments)
+    return "/".join("%2E%2E" if segment == b".." else _escape(segment) for segment in segments)
 
 
 def _escape(segment: bytes) -> str:

@@ -20,7 +20,7 @@ import msgspec
 
 from fwverify.analyse import analyse
 from fwverify.analyse.rules import RuleSet
-from fwverify.canonical import plain, seal
+from fwverify.canonical import digest, plain, seal
 from fwverify.case import Case
 from fwverify.compare import compare, profile_of
 from fwverify.intake import Intake, take_in
@@ -228,7 +228,7 @@ def _all_findings(outputs: _Outputs, store: Store) -> tuple[Finding, ...]:
     known = compared.known if compared else frozenset()
     merged = {
         *outputs.unpacked.findings,
-        *unexplained_findings(outputs.unpacked, store),
+        *unexplained_findings(outputs.unpacked, outputs.intake.subject, store),
         *outputs.verified.findings,
         *outputs.analysed.findings,
         *(compared.findings if compared else ()),
@@ -299,7 +299,7 @@ def _report(
         baseline=means.known.baseline if means.known and compared else None,
         delta=compared.delta if compared else None,
         supersedes=question.supersedes,
-        case=case.id if case else None,
+        case=case.label if case else None,
         policy=policy.label if policy and decision else None,
         digests=Digests(
             config=means.config_sha256,
@@ -307,6 +307,7 @@ def _report(
             trust=means.trust.sha256,
             rules=means.rules.sha256,
             context=case.context_sha256 if case else None,
+            case=digest(case) if case else None,
         ),
         tools=tool_versions(),
         notice=_NOTICE.format(policy=policy_sha256 or "none"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -67,27 +68,33 @@ def _row(fields: dict[str, str]) -> Expected:
     return Expected(exit=int(fields["exit"]), **texts)
 
 
-def approve_command(row: Expected, ledger: str = "") -> tuple[str, ...]:
+def approve_command(row: Expected, config: Path = CONFIG) -> tuple[str, ...]:
     """Return the arguments that put the row's baseline into the ledger, approved by two.
 
-    ``ledger`` is an SQLAlchemy URL, where it is not to be the configured one.
+    ``config`` is the configuration, where it is not to be the samples' own.
     """
     people = tuple(part for person in APPROVERS for part in ("--by", person))
     return (
-        *("--config", str(CONFIG), "baseline", "approve", str(row.baseline_file)),
+        *("--config", str(config), "baseline", "approve", str(row.baseline_file)),
         *("--ref", row.ref, "--case", str(row.case_file), *people),
-        *("--reason", REASON, "--at", AT, *_ledger(ledger)),
+        *("--reason", REASON, "--at", AT),
     )
 
 
-def check_command(row: Expected, out: Path, ledger: str = "") -> tuple[str, ...]:
+def check_command(row: Expected, out: Path, config: Path = CONFIG) -> tuple[str, ...]:
     """Return the arguments that judge the row's sample and write the reports to ``out``."""
     return (
-        *("--config", str(CONFIG), "check", str(row.update), "--case", str(row.case_file)),
+        *("--config", str(config), "check", str(row.update), "--case", str(row.case_file)),
         *("--baseline", f"ledger:{row.ref}", "--at", AT, "--out", str(out)),
-        *_ledger(ledger),
     )
 
 
-def _ledger(url: str) -> tuple[str, ...]:
-    return ("--ledger", url) if url else ()
+def write_config(folder: Path) -> Path:
+    """Write the samples' configuration with a ledger of its own into ``folder``.
+
+    A ledger on the command line would be ad hoc, and its result at best a REVIEW.
+    """
+    file = folder / "fwverify.toml"
+    text = CONFIG.read_text().replace('"out/', f'"{OUT}/')
+    file.write_text(re.sub(r"sqlite:///\S+sqlite", f"sqlite:///{folder}/ledger.sqlite", text))
+    return file

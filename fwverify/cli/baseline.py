@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fwverify.cli import common
 
+if TYPE_CHECKING:
+    from fwverify.case import Case
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _LEDGER = click.option("--ledger", metavar="URL", help="Ledger (default: the configured one).")
 
 
@@ -32,7 +36,8 @@ def baseline() -> None:
 @click.option("--reason", required=True, metavar="TEXT", help="Why it may be approved.")
 @common.trust_options
 @_LEDGER
-@common.run_options
+@_JSON
+@common.work_options
 def approve(
     updates: tuple[Path, ...],
     ref: str,
@@ -40,7 +45,7 @@ def approve(
     reason: str,
     signatures: tuple[Path, ...],
     at: str | None,
-    output: str,
+    as_json: bool,
     ledger: str | None,
     **rest: Any,
 ) -> None:
@@ -52,18 +57,18 @@ def approve(
     from fwverify.ledger import LedgerError
     from fwverify.pipeline import Question, profile
 
-    rest.pop("exit_zero")
     options = common.Options(ledger=ledger, **rest)
     when = common.moment(at)
     case = common.read_case(options)
     kept = None
     if updates:
+        _refuse_nameless(case, options, people)
         with common.means(options, case) as means:
             question = Question(updates=updates, at=when, case=case, signatures=signatures)
             kept = profile(question, means)
         if not kept.complete:
             raise LedgerError(f"{ref}: not everything in the update could be examined")
-    with common.open_ledger(ledger) as opened:
+    with common.open_ledger(ledger, create=bool(updates)) as opened:
         if kept is not None:
             opened.propose(
                 ref,
@@ -77,22 +82,39 @@ def approve(
             )
         for person in people:
             opened.approve(ref, by=person, reason=reason, at=when)
-        _print(opened.show(ref), output)
+        _print(opened.show(ref), as_json)
+
+
+def _refuse_nameless(case: Case | None, options: common.Options, people: tuple[str, ...]) -> None:
+    """Refuse, before anything is recorded, what the ledger would refuse halfway."""
+    from fwverify.ledger.model import person_key
+    from fwverify.strict import InputFileError
+
+    if case is None or not case.submitter:
+        if options.case is None:
+            raise click.UsageError("a baseline needs --case with vendor, product and submitter")
+        why = "is missing; four eyes need to know who submitted the update"
+        raise InputFileError(options.case, None, "submitter", why)
+    for person in people:
+        if person_key(person) == person_key(case.submitter):
+            raise click.UsageError(f"{person} submitted the update and cannot approve it")
 
 
 @baseline.command("list")
 @_LEDGER
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
-def list_(ledger: str | None, output: str) -> None:
+@_JSON
+def list_(ledger: str | None, as_json: bool) -> None:
     """List the baselines, their state and who approved them."""
     with common.open_ledger(ledger) as opened:
         records = opened.list()
-    if output == "json":
-        _print(records, output)
+    if as_json:
+        _print(records, as_json)
         return
     for record in records:
-        people = ", ".join(approval.person for approval in record.approvals) or "nobody yet"
-        click.echo(f"{record.state:<12} {record.ref}  {record.subject_sha256[:16]}  {people}")
+        people = ", ".join(f"{each.person} ({each.role})" for each in record.approvals)
+        click.echo(
+            f"{record.state:<12} {record.ref}  {record.subject_sha256[:16]}  {people or 'nobody yet'}"
+        )
     if not records:
         click.echo("no baselines")
 
@@ -100,11 +122,11 @@ def list_(ledger: str | None, output: str) -> None:
 @baseline.command()
 @click.argument("ref")
 @_LEDGER
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
-def show(ref: str, ledger: str | None, output: str) -> None:
+@_JSON
+def show(ref: str, ledger: str | None, as_json: bool) -> None:
     """Show one baseline with its approvals."""
     with common.open_ledger(ledger) as opened:
-        _print(opened.show(ref), output)
+        _print(opened.show(ref), as_json)
 
 
 @baseline.command()
@@ -118,21 +140,21 @@ def revoke(ref: str, person: str, reason: str, at: str | None, ledger: str | Non
     when = common.moment(at)
     with common.open_ledger(ledger) as opened:
         opened.revoke(ref, by=person, reason=reason, at=when)
-        _print(opened.show(ref), "text")
+        _print(opened.show(ref), as_json=False)
 
 
 @click.command()
 @_LEDGER
-@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
-def history(ledger: str | None, output: str) -> None:
+@_JSON
+def history(ledger: str | None, as_json: bool) -> None:
     """Print the run log: who approved what, and each verdict against the ledger.
 
     The log is a hash chain; one that was altered is refused.
     """
     with common.open_ledger(ledger) as opened:
         entries = opened.history()
-    if output == "json":
-        click.echo(f"[{','.join(entry.body for entry in entries)}]")
+    if as_json:
+        _print(entries, as_json)
         return
     for entry in entries:
         click.echo(f"{entry.entry:>5}  {_told(entry.body)}")
@@ -152,13 +174,14 @@ def _told(body: str) -> str:
     return f"{when}  {entry['kind']:<18} {who:<16} {what} {digest[:16]}".rstrip()
 
 
-def _print(value: Any, output: str) -> None:
+def _print(value: Any, as_json: bool) -> None:
     from fwverify.canonical import canonical_json
 
-    if output == "json":
+    if as_json:
         click.echo(canonical_json(value).decode())
         return
     click.echo(f"{value.ref}: {value.state}")
     click.echo(f"  update   sha256 {value.subject_sha256}")
     for approval in value.approvals:
-        click.echo(f"  approved {approval.at} by {approval.person}: {approval.reason}")
+        act = {"approver": "approved", "revoker": "revoked "}[approval.role]
+        click.echo(f"  {act} {approval.at} by {approval.person}: {approval.reason}")

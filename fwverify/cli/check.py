@@ -55,10 +55,10 @@ def check(
             supersedes=supersedes,
         )
         report = inspect(question, means)
-    common.record(report, baseline, options.ledger)
     if out is not None:
         from fwverify.report.folder import write_reports
 
         write_reports(report, out)
+    common.record(report, baseline, options.ledger)
     common.print_report(report, output, lambda shown: render(shown, out=str(out) if out else None))
     common.finish(exit_codes.for_check(report), exit_zero)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fwverify.config import Config
     from fwverify.model import Report
     from fwverify.pipeline import Known, Means
+    from fwverify.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -51,6 +52,7 @@ class Options:
         given = {
             "--anchor": self.anchors,
             "--key": self.keys,
+            "--ledger": self.ledger,
             "--policy": self.policy,
             "--rules": self.rules,
             "--trust": self.trust,
@@ -105,7 +107,7 @@ def subject_options(command: Command) -> Command:
 
 
 def run_options(command: Command) -> Command:
-    """Add the options that every analysing command has."""
+    """Add the options of every command that prints a report."""
     for option in (
         click.option(
             "--format",
@@ -114,12 +116,25 @@ def run_options(command: Command) -> Command:
             default="text",
             help="What to print on standard output.",
         ),
-        click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Worker processes."),
-        click.option("--no-cache", is_flag=True, help="Read and keep no cached results."),
         click.option("--exit-zero", is_flag=True, help="Exit 0 instead of 3, 4 or 5."),
     ):
         command = option(command)
+    return work_options(command)
+
+
+def work_options(command: Command) -> Command:
+    """Add the options that say how the work is done."""
+    for option in (
+        click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Worker processes."),
+        click.option("--no-cache", is_flag=True, help="Read and keep no cached results."),
+    ):
+        command = option(command)
     return command
+
+
+def at_option(command: Command) -> Command:
+    """Add ``--at`` to a command that has no trust options."""
+    return click.option("--at", metavar="RFC3339", help="The time that the report states.")(command)
 
 
 def moment(text: str | None) -> datetime:
@@ -182,7 +197,6 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
     from fwverify.analyse.taxonomy import CAPABILITIES
     from fwverify.pipeline import Means
     from fwverify.policy.load import select_policy
-    from fwverify.store import Store
     from fwverify.verify.trust import load_trust, with_floors
     from fwverify.workers import Pool
 
@@ -192,7 +206,7 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
         folder = config.store
         if options.no_cache:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fwverify-")))
-        store = Store(folder)
+        store = _store(folder)
         policy = select_policy(
             case.class_name if case else "generic",
             config.policies,
@@ -221,6 +235,18 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
             announce=announce,
             trace=trace,
         )
+
+
+def _store(folder: Path) -> Store:
+    """Return the store in ``folder``; raises ``InputFileError`` where it cannot be written."""
+    from fwverify.store import Store
+    from fwverify.strict import InputFileError
+
+    try:
+        return Store(folder)
+    except OSError as error:
+        why = f"{error.strerror} (the cache; set paths.store, or use --no-cache)"
+        raise InputFileError(folder, None, "", why) from error
 
 
 def _rule(options: Options, case: Case | None, trust: Any) -> Any:
@@ -282,11 +308,11 @@ def _approved(ref: str, url: str | None, case: Case | None) -> Known:
     return Known(msgspec.structs.replace(stored.baseline, approved=approved), stored.profile)
 
 
-def open_ledger(url: str | None) -> Any:
+def open_ledger(url: str | None, *, create: bool = False) -> Any:
     """Return the ledger of ``--ledger`` or of the configuration."""
     from fwverify.ledger import Ledger
 
-    return Ledger(url or configuration().ledger_url)
+    return Ledger(url or configuration().ledger_url, create=create)
 
 
 def record(report: Report, reference: str | None, url: str | None) -> None:

@@ -14,8 +14,11 @@ from fwverify.cli import common
 @click.command()
 @click.argument("updates", nargs=-1, required=True, type=common.FILE, metavar="UPDATE...")
 @click.option("--out", required=True, type=common.FILE, metavar="DIR", help="Where the files go.")
+@common.at_option
 @common.run_options
-def unpack(updates: tuple[Path, ...], out: Path, output: str, exit_zero: bool, **rest: Any) -> None:
+def unpack(
+    updates: tuple[Path, ...], out: Path, at: str | None, output: str, exit_zero: bool, **rest: Any
+) -> None:
     """Unpack to the last byte and write what came out."""
     from fwverify.pipeline import Question, inspect
     from fwverify.report.terminal import render_unpack
@@ -23,7 +26,7 @@ def unpack(updates: tuple[Path, ...], out: Path, output: str, exit_zero: bool, *
 
     options = common.Options(**rest)
     with common.means(options, None) as means:
-        question = Question(updates=updates, at=common.moment(None))
+        question = Question(updates=updates, at=common.moment(at))
         report = inspect(question, means, frozenset({"unpack"}))
         write_tree(report.nodes, means.store, out)
     common.print_report(report, output, render_unpack)
@@ -61,15 +64,18 @@ def verify(
 @click.option(
     "--rules", type=common.FILE, multiple=True, metavar="DIR", help="More rules (ad hoc)."
 )
+@common.at_option
 @common.run_options
-def scan(paths: tuple[Path, ...], output: str, exit_zero: bool, **rest: Any) -> None:
+def scan(
+    paths: tuple[Path, ...], at: str | None, output: str, exit_zero: bool, **rest: Any
+) -> None:
     """Look for hidden remote access, exfiltration and sabotage."""
     from fwverify.pipeline import Question, inspect
     from fwverify.report.terminal import render_scan
 
     options = common.Options(**rest)
     with common.means(options, None) as means:
-        question = Question(updates=paths, at=common.moment(None))
+        question = Question(updates=paths, at=common.moment(at))
         report = inspect(question, means, frozenset({"unpack", "analyse"}))
     common.print_report(report, output, render_scan)
     common.finish(exit_codes.for_scan(report), exit_zero)
@@ -81,14 +87,15 @@ def scan(paths: tuple[Path, ...], output: str, exit_zero: bool, **rest: Any) -> 
 @click.option(
     "--rules", type=common.FILE, multiple=True, metavar="DIR", help="More rules (ad hoc)."
 )
+@common.at_option
 @common.run_options
-def diff(old: Path, new: Path, output: str, exit_zero: bool, **rest: Any) -> None:
+def diff(old: Path, new: Path, at: str | None, output: str, exit_zero: bool, **rest: Any) -> None:
     """Show what NEW can do that OLD could not."""
     from fwverify.pipeline import Question, inspect
     from fwverify.report.terminal import render_diff
 
     options = common.Options(**rest)
-    when = common.moment(None)
+    when = common.moment(at)
     with common.means(options, None) as bare:
         means = common.with_baseline(bare, str(old), options, None, when)
         question = Question(updates=(new,), at=when)

@@ -32,13 +32,15 @@ def list_rules(folders: tuple[Path, ...]) -> None:
 @click.argument("folders", nargs=-1, type=common.FILE, metavar="[DIR...]")
 def lint_rules(folders: tuple[Path, ...]) -> None:
     """Check rules for complete metadata, unique names and slow patterns."""
+    from fwverify.analyse.rules import describe_rules
     from fwverify.analyse.rules import lint_rules as lint
 
     problems = lint(folders or common.configuration().rules)
     for problem in problems:
         click.echo(f"{problem.file}:{problem.line}: {problem.rule}: {problem.text}")
     if not problems:
-        click.echo("every rule is complete")
+        count = len(describe_rules(folders or common.configuration().rules))
+        click.echo(f"{count} rules, every one complete")
     common.finish(exit_codes.DENY if problems else exit_codes.OK, exit_zero=False)
 
 
@@ -56,6 +58,8 @@ def lint_policy(files: tuple[Path, ...]) -> None:
 
     failed = False
     for file in files:
+        if not file.is_file():
+            raise click.UsageError(f"{file}: no such file")
         try:
             loaded = load_policy(file)
         except InputFileError as error:

@@ -10,6 +10,7 @@ from fwverify.compare import abilities, changes
 from fwverify.compare.declared import hold_against
 from fwverify.compare.pairing import Pairing, pair_nodes, pair_roots
 from fwverify.compare.profile import order
+from fwverify.compare.runnable import runnable_findings
 from fwverify.model import Changed, Compared, Delta, Fact, Finding, Moved, Problem, Profile
 
 
@@ -87,6 +88,11 @@ def _findings(
         yield from changes.findings_of(pair)
     for node in pairing.added:
         yield from changes.added_findings(node)
+    yield from runnable_findings(
+        pairing,
+        {each.path: each.facts for each in old.facts},
+        {each.path: each.facts for each in new.facts},
+    )
 
 
 def _problems(new: Profile, old: Profile) -> Iterator[Problem]:

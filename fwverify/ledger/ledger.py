@@ -56,8 +56,8 @@ APPROVERS_NEEDED: Final = 2
 class Ledger:
     """The ledger at ``url`` (``sqlite:///FILE``), made when absent. A context manager."""
 
-    def __init__(self, url: str) -> None:
-        self._engine = open_engine(url)
+    def __init__(self, url: str, *, create: bool = True) -> None:
+        self._engine = open_engine(url, create=create)
 
     def __enter__(self) -> Self:
         return self
@@ -145,6 +145,7 @@ class Ledger:
             row = _found(connection, ref)
             entry = _entry(connection, row)
             _refuse_revoked(entry)
+            _hold_against_log(connection, entry)
             body = connection.execute(
                 select(BASELINES.c.profile).where(BASELINES.c.ref == entry.ref)
             ).scalar_one()
@@ -294,6 +295,26 @@ def _approvals(connection: Connection, baseline_id: int, ref: str) -> tuple[Appr
         Approval(ref=ref, person=row.person, role=_role(row.role), at=row.at, reason=row.reason)
         for row in rows
     )
+
+
+def _hold_against_log(connection: Connection, entry: Entry) -> None:
+    """Refuse a baseline whose proposal and approvals are not those of the run log.
+
+    Raises ``LedgerError``, for a broken chain too.
+    """
+    log.verify(connection)
+    acts: list[Approval] = []
+    proposed = False
+    for each in log.entries(connection):
+        kind, content = log.read(each)
+        if content.get("ref") != entry.ref:
+            continue
+        if kind == "baseline.proposed":
+            proposed = msgspec.convert(content, Entry) == _recorded(entry)
+        elif kind in ("baseline.approver", "baseline.revoker"):
+            acts.append(msgspec.convert(content, Approval))
+    if not proposed or tuple(acts) != entry.approvals:
+        raise LedgerError(f"the approvals of {entry.ref} are not those that the run log tells")
 
 
 def _role(text: str) -> ApprovalRole:

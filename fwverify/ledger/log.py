@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, insert, select, update
 
 from fwverify.canonical import canonical_json, sha256_hex
@@ -54,6 +55,12 @@ def entries(connection: Connection) -> tuple[LogEntry, ...]:
     """Return every entry in order; check the chain with ``verify`` first."""
     rows = connection.execute(select(LOG.c.entry, LOG.c.body, LOG.c.hash).order_by(LOG.c.entry))
     return tuple(LogEntry(entry=row.entry, body=row.body, hash=row.hash) for row in rows)
+
+
+def read(entry: LogEntry) -> tuple[str, dict[str, Any]]:
+    """Return the kind and the content of ``entry``."""
+    body = msgspec.json.decode(entry.body.encode())
+    return str(body["kind"]), dict(body["content"])
 
 
 def _hash(previous: str, body: str) -> str:

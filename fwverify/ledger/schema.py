@@ -112,14 +112,17 @@ _TRIGGERS: Final = tuple(
 )
 
 
-def open_engine(url: str) -> Engine:
-    """Return an engine on the ledger at ``url``, which is made when there is none.
+def open_engine(url: str, *, create: bool = True) -> Engine:
+    """Return an engine on the ledger at ``url``; with ``create`` it is made where absent.
 
     Raises ``LedgerError`` for a bad URL, a database that cannot be opened, one that
     holds something else, or one of another schema version.
     """
     parsed = _parsed(url)
     shown = parsed.render_as_string(hide_password=True)
+    file = parsed.database if parsed.get_backend_name() == "sqlite" else None
+    if not create and file and not Path(file).is_file():
+        raise LedgerError(f"there is no ledger at {shown}; approving a baseline makes one")
     try:
         engine = _engine(parsed)
         with contextlib.ExitStack() as on_failure:

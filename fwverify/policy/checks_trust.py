@@ -23,19 +23,21 @@ from fwverify.policy.facts import Facts
 from fwverify.policy.judged import Judged, judged, listed, named
 from fwverify.policy.model import Policy
 
-TRUNCATED: Final = "truncated"
+_NOT_READ: Final = ("truncated", "open.", "limit.", "tool.")
 
 
 def _cut_short(facts: Facts) -> bool:
-    """Return whether the update is empty, or a submitted file promises more than is there.
+    """Return whether the update is empty, cut short, or could not be read by this machine.
 
     Who signed it cannot be judged then: INCOMPLETE, with the same reasons (CONTRACT,
     "Exit codes": an empty or truncated update is 5).
     """
     submitted = {member.path for member in facts.subject.members}
-    problems = () if facts.unpacked is None else facts.unpacked.problems
-    return facts.subject.size == 0 or any(
-        problem.code == TRUNCATED and problem.path in submitted for problem in problems
+    if facts.unpacked is None or not facts.unpacked.nodes or facts.subject.size == 0:
+        return True
+    return any(
+        problem.path in submitted and problem.code.startswith(_NOT_READ)
+        for problem in facts.unpacked.problems
     )
 
 
@@ -63,7 +65,7 @@ def signed(facts: Facts, policy: Policy) -> Iterable[Judged]:
         yield judged(
             "trust.unsigned",
             _refusal(facts, verified, policy),
-            f"the update is not signed{_accepted(verified, policy)}",
+            f"no signature was found that this version can verify{_accepted(verified, policy)}",
             "vendor",
             "send a signed update",
             findings,
@@ -79,7 +81,7 @@ def rule_present(facts: Facts, policy: Policy) -> Iterable[Judged]:
             _refusal(facts, verified, policy),
             f"no rule of the trust store applies{_accepted(verified, policy)}",
             "lab",
-            "name vendor and product, or add the vendor's keys to the trust store",
+            "name vendor and product (in the case) as the configured trust store names them",
             findings,
         )
 

@@ -101,8 +101,9 @@ def _verdict(results: list[Judged], overlay: Overlay) -> Verdict:
     return worst((Verdict.ALLOW, *own))
 
 
-def _order(reason: Reason) -> tuple[int, str, str]:
-    return -reason.verdict.rank, reason.rule, reason.text
+def _order(reason: Reason) -> tuple[int, bool, str, str]:
+    """Return the sort key: worst first; that no trust rule applies explains all the rest."""
+    return -reason.verdict.rank, reason.rule != "trust.no_rule", reason.rule, reason.text
 
 
 def _allow(facts: Facts) -> Judged:

@@ -91,7 +91,8 @@ def load_class(
             return _of_class(load_policy(path, capabilities), name)
     if name not in BUILTIN:
         known = ", ".join(BUILTIN)
-        raise PolicyError(f"{name}.toml", None, "class", f"no such class; built in are {known}")
+        why = f"{name} is no class that is configured; built in are {known}"
+        raise PolicyError("case or --class", None, "class", why)
     source = resources.files("fwverify.policy") / "builtin" / f"{name}.toml"
     return _of_class(parse_policy(source.read_bytes(), f"builtin:{name}", capabilities), name)
 

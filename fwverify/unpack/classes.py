@@ -89,11 +89,19 @@ def submitted_coverage(nodes: Iterable[Placed], subject: Subject) -> Coverage:
     return coverage_of(roots)
 
 
-def unexplained_findings(unpacked: Unpacked, store: Store) -> tuple[Finding, ...]:
-    """Return one finding per run of bytes that nothing explained, in node order."""
+def unexplained_findings(unpacked: Unpacked, subject: Subject, store: Store) -> tuple[Finding, ...]:
+    """Return one finding per run of bytes that nothing explained, in node order.
+
+    A signature that lies beside a single file is no part of the update: whether it holds
+    is the verify stage's to say, and its bytes need no other explanation.
+    """
+    beside = {member.path for member in subject.members} - {
+        member.path for member in submitted(subject)
+    }
     return tuple(
         _finding(placed, region, store)
         for placed in unpacked.nodes
+        if placed.node.path not in beside
         for region in placed.regions
         if region.kind == "unexplained"
     )

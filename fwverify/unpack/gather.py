@@ -51,6 +51,7 @@ _NAME_FAULTS: Final = (
     (re.compile(rb"(?:^|[/\\])\.\.(?:[/\\]|$)"), "a parent folder (..)"),
     (re.compile(rb"^[A-Za-z]:[/\\]"), "a drive letter"),
     (re.compile(rb"^[/\\]"), "an absolute path"),
+    (re.compile(rb"(?<=.)//|/\./|/\.$"), "an empty or . segment"),
     (re.compile(rb"\\"), "a backslash"),
     (re.compile(rb"\x00"), "a NUL byte"),
     (re.compile(rb"[\x01-\x1f\x7f]"), "a control byte"),

@@ -17,13 +17,16 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import contextlib
+import hashlib
+import itertools
 import re
 import zlib
 from collections.abc import Iterator
 from typing import Final
 
 from fwverify import der
-from fwverify.model import Opened, Region
+from fwverify.model import Observation, Opened, Region
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
 from fwverify.unpack.gather import Gathered
@@ -69,7 +72,49 @@ def _whole(source: Source, name: str, *, executable: bool = False) -> Opened:
         size=source.size,
         regions=(region,) if source.size else (),
         executable=executable,
+        observations=tuple(_encoded_runs(source.buffer)),
     )
+
+
+_ENCODED_RUN: Final = re.compile(rb"[A-Za-z0-9+/=_\s-]{2048,}")
+_NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]")
+_MAX_SEARCHED_BYTES: Final = 64 * 1024 * 1024
+_MAX_RUNS: Final = 1_000
+_LONGEST_WORD: Final = 40
+"""Text has spaces or line ends between words; a longer run of letters is no word."""
+
+
+def _encoded_runs(buffer: Buffer) -> Iterator[Observation]:
+    """Yield an observation per long run of base64 or hexadecimal that holds dense bytes.
+
+    Text is read as text; what is written in letters inside it is not opened here, so it
+    is said.
+    """
+    data = bytes(buffer[:_MAX_SEARCHED_BYTES])
+    for run in itertools.islice(_ENCODED_RUN.finditer(data), _MAX_RUNS):
+        letters = b"".join(word for word in run.group().split() if len(word) > _LONGEST_WORD)
+        decoded = _letters_decoded(letters)
+        if len(decoded) < 1024 or highest_entropy_milli(decoded, 0, len(decoded)) < _DENSE_MILLI:
+            continue
+        yield Observation(
+            rule="unpack.encoded_text",
+            text=f"letters that encode {len(decoded)} bytes which look packed or encrypted",
+            capability="evade.packed",
+            confidence="medium",
+            offset=run.start(),
+            length=len(run.group()),
+            evidence=(f"sha256:{hashlib.sha256(decoded).hexdigest()}", f"bytes:{len(decoded)}"),
+        )
+
+
+def _letters_decoded(letters: bytes) -> bytes:
+    """Return what ``letters`` encode: hexadecimal where all are digits, else base64."""
+    if not letters:
+        return b""
+    with contextlib.suppress(binascii.Error, ValueError):  # no hexadecimal: base64 is tried
+        return bytes.fromhex(letters.decode("ascii"))
+    plain = _NOT_BASE64.sub(b"", letters.translate(bytes.maketrans(b"-_", b"+/")))
+    return base64.b64decode(plain[: len(plain) // 4 * 4])
 
 
 def _open_script(source: Source) -> Opened:
@@ -97,8 +142,10 @@ def _text_end(buffer: Buffer) -> int:
 # --- PEM (RFC 7468) ------------------------------------------------------------------
 
 _PEM_BLOCK: Final = re.compile(
-    rb"-----BEGIN ([A-Z0-9 ]{1,64})-----\r?\n(.*?)-----END \1-----", re.DOTALL
+    rb"-----BEGIN ([A-Z0-9 ]{1,64})-----\r?\n((?>(?:[^-]|-(?!----))*))-----END \1-----"
 )
+"""The body ends at the next five dashes, so that many beginnings cost no more than one."""
+
 _MAX_PEM_BYTES: Final = 16 * 1024 * 1024
 
 

@@ -99,6 +99,10 @@ def open_bundle(source: Source) -> Opened:
     elif bundle.kind == "plain" and _value(sections, "bundle", "format") not in (None, "plain"):
         text = "the manifest says it is not plain, but it is not inside the message"
         observations.append(Observation(rule="rauc.format_mismatch", text=text, severity="high"))
+    if sections and bundle.kind != "crypt":
+        missing, odd = _held_against(sections, contents.entries)
+        problems.extend(missing)
+        observations.extend(odd)
     return Opened(
         format=NAME,
         size=source.size,
@@ -110,6 +114,52 @@ def open_bundle(source: Source) -> Opened:
         observations=(*observations, *contents.observations),
         attributes=_attributes(bundle),
     )
+
+
+def _held_against(
+    sections: tuple[Section, ...], entries: tuple[Entry, ...]
+) -> tuple[tuple[Problem, ...], tuple[Observation, ...]]:
+    """Return what the manifest names and the bundle lacks, and what it has beyond it.
+
+    A handler or hook is a program that the installer runs (RAUC reference, "Manifest").
+    """
+    present = {entry.name.decode("utf-8", "replace") for entry in entries if entry.kind == "file"}
+    images = {
+        value
+        for name, pairs in sections
+        if name.startswith("image.")
+        for key, value in pairs
+        if key == "filename"
+    }
+    programs = {
+        value
+        for name, pairs in sections
+        if name in ("handler", "hooks")
+        for key, value in pairs
+        if key == "filename"
+    }
+    problems = tuple(
+        Problem(code="rauc.missing", path="", text=f"the manifest names {name!a}, which is absent")
+        for name in sorted((images | programs) - present)
+    )
+    run = tuple(
+        Observation(
+            rule="rauc.program",
+            text=f"the installer runs {name!a} from the bundle",
+            capability="update.flash",
+            evidence=(f"name:{name}",),
+        )
+        for name in sorted(programs)
+    )
+    extra = tuple(
+        Observation(
+            rule="rauc.unlisted",
+            text=f"the bundle holds {name!a}, which its manifest does not name",
+            evidence=(f"name:{name}",),
+        )
+        for name in sorted(present - images - programs - {"manifest.raucm"})
+    )
+    return problems, (*run, *extra)
 
 
 def _read_bundle(source: Source) -> Bundle:

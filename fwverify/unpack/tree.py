@@ -133,6 +133,9 @@ def _place(
 ) -> Placed:
     """Return the node of ``entry`` and record what opening its content said."""
     tree.findings.extend(_absurd_fields(path, entry))
+    if entry.kind == "hardlink" and entry.sha256 is None:
+        text = "a hard link to nothing in its container: what it opens is not known"
+        tree.problems.append(Problem(code="unpack.hardlink", path=path, text=text))
     if entry.sha256 is None:
         return _placed(path, name_raw, entry, parent, None)
     result = _result(tree, entry.sha256, depth)
@@ -262,7 +265,7 @@ def _descend(tree: _Tree, index: int, item: _Item, waiting: deque[tuple[int, _It
         return
     path = item.placed.node.path
     names = number_duplicates(encode_name(entry.name) for entry in opened.entries)
-    for entry, name in zip(opened.entries, names, strict=True):
+    for entry, name in zip(_with_hard_links(opened.entries), names, strict=True):
         if len(tree.placed) >= tree.limits.files:
             text = f"the tree grows past {tree.limits.files} nodes"
             tree.problems.append(Problem(code="limit.files", path=path, text=text))
@@ -279,6 +282,31 @@ def _descend(tree: _Tree, index: int, item: _Item, waiting: deque[tuple[int, _It
             tree.findings.append(_recursion(full, entry.sha256))
             continue
         waiting.append((at, _Item(placed, item.depth + 1, item.line | {entry.sha256})))
+
+
+def _with_hard_links(entries: tuple[Entry, ...]) -> Iterator[Entry]:
+    """Yield the entries, a hard link with the content of what it names.
+
+    A device that unpacks the container has that content under both names, so it is
+    judged under both. The name means what stood there last; one that comes later in the
+    container counts where none came before.
+    """
+    content = {encode_name(each.name): each for each in reversed(entries) if each.sha256}
+    for entry in entries:
+        linked = entry
+        if entry.kind == "hardlink" and entry.sha256 is None and entry.link is not None:
+            target = content.get(encode_name(entry.link))
+            if target is not None:
+                linked = msgspec.structs.replace(
+                    entry,
+                    sha256=target.sha256,
+                    size=target.size,
+                    extents=target.extents,
+                    stored=target.stored,
+                )
+        if linked.sha256 is not None:
+            content[encode_name(entry.name)] = linked
+        yield linked
 
 
 def _recursion(path: str, sha256: str) -> Finding:

@@ -45,7 +45,7 @@ def test_two_people_make_an_approved_baseline(files: Path) -> None:
     assert "provisional" in approve(files, "a. first", update=False).out
     assert "approved" in approve(files, "B. Second", update=False).out
     assert ledger(files, "baseline", "list").out.startswith("approved")
-    shown = ledger(files, "baseline", "show", "acme/gateway/1", "--format", "json").json
+    shown = ledger(files, "baseline", "show", "acme/gateway/1", "--json").json
     assert [each["person"] for each in shown["approvals"]] == ["A. First", "B. Second"]
 
 
@@ -60,7 +60,7 @@ def test_what_could_not_be_examined_is_no_baseline(files: Path) -> None:
     ran = approve(files, "A", "B")
     assert ran.code == 2
     assert "examined" in ran.err
-    assert ledger(files, "baseline", "list").out == "no baselines\n"
+    assert "there is no ledger" in ledger(files, "baseline", "list").err
 
 
 def test_a_revoked_baseline_is_never_used(files: Path) -> None:
@@ -79,7 +79,9 @@ def test_the_run_log_tells_approvals_and_verdicts(files: Path) -> None:
     check = ledger(files, "check", files / "update.txt", "--case", files / "case.toml",
                    "--baseline", "ledger:acme/gateway/1", *AT)  # fmt: skip
     assert check.code == 4
-    entries = json.loads(ledger(files, "history", "--format", "json").out)
+    entries = [
+        json.loads(each["body"]) for each in json.loads(ledger(files, "history", "--json").out)
+    ]
     assert [each["kind"] for each in entries] == [
         "baseline.proposed",
         "baseline.approver",
@@ -88,6 +90,37 @@ def test_the_run_log_tells_approvals_and_verdicts(files: Path) -> None:
     ]
     assert entries[-1]["content"]["verdict"] == "DENY"
     assert "4 entries, the chain holds" in ledger(files, "history").out
+
+
+def test_an_approval_that_the_log_does_not_tell_is_refused(files: Path) -> None:
+    approve(files, "A")
+    with sqlite3.connect(files / "ledger.sqlite") as database:
+        for (name,) in database.execute(
+            "select name from sqlite_master where type='trigger'"
+        ).fetchall():
+            database.execute(f"drop trigger {name}")
+        database.execute(
+            "insert into approvals (baseline_id, person, person_key, role, at, reason) "
+            "select baseline_id, 'B', 'b', role, at, reason from approvals"
+        )
+        database.execute("update baselines set state = 'approved'")
+    check = ledger(files, "check", files / "update.txt", "--case", files / "case.toml",
+                   "--baseline", "ledger:acme/gateway/1", *AT)  # fmt: skip
+    assert check.code == 2
+    assert "run log" in check.err
+
+
+def test_a_case_without_a_submitter_approves_nothing(files: Path) -> None:
+    (files / "case.toml").write_text(CASE.replace('submitter = "Intake Desk"\n', ""))
+    ran = approve(files, "A", "B")
+    assert ran.code == 2
+    assert "case.toml: submitter: is missing" in ran.err
+    assert not (files / "ledger.sqlite").exists()
+
+
+def test_a_submitter_among_the_approvers_records_nothing(files: Path) -> None:
+    assert approve(files, "Intake Desk", "B").code == 2
+    assert not (files / "ledger.sqlite").exists()
 
 
 def test_an_altered_log_is_refused(files: Path) -> None:

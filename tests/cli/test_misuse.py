@@ -56,7 +56,7 @@ CALLS = [
     (["check", "{update}", "--rules", "{absent}"], "absent"),
     (["check", "{update}", "--trust", "{absent}"], "absent"),
     (["check", "{update}", "--baseline", "{absent}"], "no such file"),
-    (["check", "{update}", "--baseline", "ledger:no/such/ref"], "no/such/ref"),
+    (["check", "{update}", "--baseline", "ledger:no/such/ref"], "there is no ledger"),
     (["check", "{update}", "--class", "no-such-class"], "no-such-class"),
     (["check", "{update}", "--at", "yesterday"], "RFC 3339"),
     (["check", "{update}", "--at", "2026-01-01T00:00:00"], "RFC 3339"),
@@ -70,7 +70,7 @@ CALLS = [
     (["diff", "{absent}", "{update}"], "no such file"),
     (["scan", "{absent}"], "No such file"),
     (["verify", "{absent}"], "No such file"),
-    (["baseline", "show", "no/such/ref"], "no/such/ref"),
+    (["baseline", "show", "no/such/ref"], "there is no ledger"),
     (["no-such-command"], "no-such-command"),
 ]
 

@@ -256,7 +256,9 @@ def test_an_added_or_moved_file_may_not_bring_a_setuid_bit_unseen():
     )
     compared = compare(new, old)
     assert rules_of(compared) == [
+        ("compare.executable_added", f"{ROOT}!/b"),
         ("compare.setuid", f"{ROOT}!/b"),
+        ("compare.executable_added", f"{ROOT}!/c"),
         ("compare.setuid", f"{ROOT}!/c"),
     ]
     assert [each.path for each in compared.delta.changed] == [f"{ROOT}!/b"]

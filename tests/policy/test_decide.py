@@ -148,7 +148,7 @@ ROWS = [
         ),
         NO_SIGNATURE_NEEDED,
         REVIEW,
-        ["coverage.unsigned_executable", "trust.no_rule", "trust.unsigned"],
+        ["trust.no_rule", "coverage.unsigned_executable", "trust.unsigned"],
     ),
     (
         "rule not satisfied",

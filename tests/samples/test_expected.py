@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from samples.build import build
-from samples.expected import Expected, approve_command, check_command, expected
+from samples.expected import Expected, approve_command, check_command, expected, write_config
 from tests.cli.program import fwverify
 
 ROWS = expected()
@@ -17,24 +17,24 @@ FIRST_SCREEN_LINES = 24
 
 
 @pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> str:
+def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build()
-    url = f"sqlite:///{tmp_path_factory.mktemp('ledger') / 'ledger.sqlite'}"
+    config = write_config(tmp_path_factory.mktemp("ledger"))
     for row in {row.ref: row for row in ROWS}.values():
-        done = fwverify(*approve_command(row, url))
+        done = fwverify(*approve_command(row, config))
         assert done.code == 0, done
         assert "approved" in done.out
-    return url
+    return config
 
 
-def judged(row: Expected, ledger: str, folder: Path) -> tuple[dict[str, Any], str]:
+def judged(row: Expected, ledger: Path, folder: Path) -> tuple[dict[str, Any], str]:
     done = fwverify(*check_command(row, folder, ledger))
     assert done.code == row.exit, f"{done.out}\n{done.err}"
     return json.loads((folder / "report.json").read_bytes()), done.out
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.sample)
-def test_each_sample_is_judged_as_the_table_says(row: Expected, ledger: str, tmp_path: Path):
+def test_each_sample_is_judged_as_the_table_says(row: Expected, ledger: Path, tmp_path: Path):
     report, screen = judged(row, ledger, tmp_path)
     assert report["verdict"] == row.verdict
     assert report["baseline"]["approved"] is True
@@ -54,7 +54,7 @@ def test_each_sample_is_judged_as_the_table_says(row: Expected, ledger: str, tmp
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.node], ids=lambda row: row.sample)
-def test_a_trojaned_twin_has_a_valid_signature(row: Expected, ledger: str, tmp_path: Path):
+def test_a_trojaned_twin_has_a_valid_signature(row: Expected, ledger: Path, tmp_path: Path):
     report, _ = judged(row, ledger, tmp_path)
     assert any(
         (found["axes"]["authentic"], found["axes"]["trusted"]) == ("pass", "pass")
@@ -63,7 +63,7 @@ def test_a_trojaned_twin_has_a_valid_signature(row: Expected, ledger: str, tmp_p
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.node], ids=lambda row: row.sample)
-def test_no_benign_sample_passes_without_its_baseline(row: Expected, ledger: str, tmp_path: Path):
+def test_no_benign_sample_passes_without_its_baseline(row: Expected, ledger: Path, tmp_path: Path):
     arguments = list(check_command(row, tmp_path, ledger))
     at = arguments.index("--baseline")
     del arguments[at : at + 2]
@@ -71,7 +71,7 @@ def test_no_benign_sample_passes_without_its_baseline(row: Expected, ledger: str
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if not row.node], ids=lambda row: row.sample)
-def test_no_benign_sample_passes_with_a_byte_changed(row: Expected, ledger: str, tmp_path: Path):
+def test_no_benign_sample_passes_with_a_byte_changed(row: Expected, ledger: Path, tmp_path: Path):
     changed = tmp_path / row.sample
     content = bytearray(row.update.read_bytes())
     content[len(content) // 2] ^= 0x01
