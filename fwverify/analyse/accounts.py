@@ -28,6 +28,12 @@ _PASSWD: Final = re.compile(r"(?:^|/)etc/passwd-?$")
 _SHADOW: Final = re.compile(r"(?:^|/)etc/shadow-?$")
 _KEYS: Final = re.compile(r"(?:^|/)(?:\.ssh/authorized_keys2?|etc/dropbear/authorized_keys)$")
 _SUDOERS: Final = re.compile(r"(?:^|/)etc/sudoers(?:$|\.d/[^/]+$)")
+_FAMILIES: Final = (
+    ("passwd", _PASSWD),
+    ("shadow", _SHADOW),
+    ("authorized_keys", _KEYS),
+    ("sudoers", _SUDOERS),
+)
 _SSH_KEY: Final = re.compile(
     r"\b(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d+|sk-[\w@.-]+)\s+([A-Za-z0-9+/]{16,}={0,2})"
 )
@@ -48,9 +54,14 @@ class _Found:
     troubles: list[Trouble] = field(default_factory=list)
 
 
+def families(path: str) -> tuple[str, ...]:
+    """Return which account file ``path`` (inside its file system) is; empty for none."""
+    return tuple(name for name, pattern in _FAMILIES if pattern.search(path))
+
+
 def applies(path: str) -> bool:
     """Return whether ``path`` (inside its file system) is that of an account file."""
-    return any(pattern.search(path) for pattern in (_PASSWD, _SHADOW, _KEYS, _SUDOERS))
+    return bool(families(path))
 
 
 def examine(content: bytes, request: PathRequest) -> PathResult:

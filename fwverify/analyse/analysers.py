@@ -29,11 +29,16 @@ class ContentAnalyser:
 
 @dataclass(frozen=True)
 class PathAnalyser:
-    """An analyser of configuration files; ``applies`` looks at the path alone."""
+    """An analyser of configuration files; ``applies`` looks at the path alone.
+
+    ``families`` names what the path makes of the file: two paths of one family are read
+    alike.
+    """
 
     name: str
     title: str
     limitations: str
+    families: Callable[[str], tuple[str, ...]]
     applies: Callable[[str], bool]
     examine: Callable[[bytes, PathRequest], PathResult]
 
@@ -100,6 +105,7 @@ PATHS: Final[tuple[PathAnalyser, ...]] = (
         "accounts",
         "passwd, shadow, authorized_keys and sudoers",
         "accounts of a directory service or made at run time are not seen",
+        accounts.families,
         accounts.applies,
         accounts.examine,
     ),
@@ -107,6 +113,7 @@ PATHS: Final[tuple[PathAnalyser, ...]] = (
         "services",
         "init scripts, inittab, rc.local, systemd, cron, inetd and udev",
         "what a started program starts in turn is not followed",
+        services.families,
         services.applies,
         services.examine,
     ),

@@ -50,9 +50,14 @@ _DORMANT: Final = re.compile(r"not linked|not enabled|disabled")
 _MILDER: Final[dict[Severity, Severity]] = {"high": "medium", "medium": "low"}
 
 
+def families(path: str) -> tuple[str, ...]:
+    """Return the parser that reads ``path``, and what it reads it as; empty for none."""
+    return tuple(parse.__name__ for pattern, parse in FAMILIES if pattern.search(path))[:1]
+
+
 def applies(path: str) -> bool:
     """Return whether ``path`` (inside its file system) is that of a service file."""
-    return any(pattern.search(path) for pattern, _ in FAMILIES)
+    return bool(families(path))
 
 
 def examine(content: bytes, request: PathRequest) -> PathResult:
