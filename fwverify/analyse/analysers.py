@@ -73,6 +73,13 @@ def _keys(buffer: Buffer, extracted: Extracted) -> BlobResult:
     return BlobResult(keys=found, hits=hits, troubles=troubles)
 
 
+def _shell(buffer: Buffer, _: Extracted) -> BlobResult:
+    from fwverify.analyse.shell import shell
+
+    hits, troubles = shell(buffer)
+    return BlobResult(hits=hits, troubles=troubles)
+
+
 CONTENT: Final[tuple[ContentAnalyser, ...]] = (
     ContentAnalyser(
         "elf",
@@ -97,6 +104,12 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
         "private keys and certificates",
         "raw key material without a format around it is not seen",
         _keys,
+    ),
+    ContentAnalyser(
+        "shell",
+        "shell scripts that run decoded, downloaded or composed text, or open a door",
+        "scripts without a first line that names a shell are read by their place only",
+        _shell,
     ),
 )
 

@@ -15,8 +15,11 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from fwverify.analyse import systemd, units
 from fwverify.analyse.scripts import Launch, launches
+from fwverify.analyse.shell import disguised
 from fwverify.analyse.taxonomy import R155_BY_ID
 from fwverify.analyse.units import MAX_UNITS, Unit
 from fwverify.analyse.values import Hit, PathRequest, PathResult, Trouble, printable
@@ -78,7 +81,7 @@ def examine(content: bytes, request: PathRequest) -> PathResult:
     kept = found[:MAX_UNITS]
     return PathResult(
         services=tuple(_service(unit, request.path) for unit in kept),
-        hits=tuple(hit for unit in kept for hit in _hits(unit)),
+        hits=tuple({hit: None for unit in kept for hit in (*_hits(unit), *_disguised(unit))}),
         troubles=troubles,
     )
 
@@ -96,6 +99,14 @@ def _service(unit: Unit, path: str) -> Service:
 
 def _hits(unit: Unit) -> tuple[Hit, ...]:
     return tuple(_hit(unit, launch) for launch in launches(unit.commands))
+
+
+def _disguised(unit: Unit) -> tuple[Hit, ...]:
+    """Return what the commands run without it being readable, at its place in the file."""
+    return tuple(
+        msgspec.structs.replace(hit, offset=unit.offset + (hit.offset or 0))
+        for hit in disguised(unit.commands)
+    )
 
 
 def _hit(unit: Unit, launch: Launch) -> Hit:
