@@ -43,19 +43,19 @@ class PathAnalyser:
     examine: Callable[[bytes, PathRequest], PathResult]
 
 
-def _elf(buffer: Buffer, _: Extracted) -> BlobResult:
+def _elf(buffer: Buffer, extracted: Extracted) -> BlobResult:
     from fwverify.analyse.elf import elf
 
-    facts, hits, troubles = elf(buffer)
+    facts, hits, troubles = elf(buffer, extracted)
     return BlobResult(facts=facts, hits=hits, troubles=troubles)
 
 
-def _pe(buffer: Buffer, _: Extracted) -> BlobResult:
+def _pe(buffer: Buffer, extracted: Extracted) -> BlobResult:
     if bytes(buffer[:2]) != b"MZ":  # spare every other content the import of the parser
         return BlobResult()
     from fwverify.analyse.pe import pe
 
-    facts, hits, troubles = pe(buffer)
+    facts, hits, troubles = pe(buffer, extracted)
     return BlobResult(facts=facts, hits=hits, troubles=troubles)
 
 
