@@ -28,10 +28,23 @@ _PASSWD: Final = re.compile(r"(?:^|/)etc/passwd-?$")
 _SHADOW: Final = re.compile(r"(?:^|/)etc/shadow-?$")
 _KEYS: Final = re.compile(r"(?:^|/)(?:\.ssh/authorized_keys2?|etc/dropbear/authorized_keys)$")
 _SUDOERS: Final = re.compile(r"(?:^|/)etc/sudoers(?:$|\.d/[^/]+$)")
+_FAMILIES: Final = (
+    ("passwd", _PASSWD),
+    ("shadow", _SHADOW),
+    ("authorized_keys", _KEYS),
+    ("sudoers", _SUDOERS),
+)
 _SSH_KEY: Final = re.compile(
     r"\b(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d+|sk-[\w@.-]+)\s+([A-Za-z0-9+/]{16,}={0,2})"
 )
-_NO_LOGIN: Final = re.compile(r"/(?:nologin|false|sync|true|shutdown|halt)$")
+_NO_LOGIN: Final = re.compile(
+    r"/(?:usr/)?s?bin/(?:nologin|false|sync|true|shutdown|halt)", re.ASCII
+)
+"""Matched whole: a space behind the name, or another folder, is another program."""
+
+_ID_VALUES: Final = 1 << 32
+"""User and group ids have 32 bits: 4294967296 is root where the excess is cut off."""
+
 _PASSWD_FIELDS: Final = 7
 _SHADOW_FIELDS: Final = 2
 
@@ -48,9 +61,14 @@ class _Found:
     troubles: list[Trouble] = field(default_factory=list)
 
 
+def families(path: str) -> tuple[str, ...]:
+    """Return which account file ``path`` (inside its file system) is; empty for none."""
+    return tuple(name for name, pattern in _FAMILIES if pattern.search(path))
+
+
 def applies(path: str) -> bool:
     """Return whether ``path`` (inside its file system) is that of an account file."""
-    return any(pattern.search(path) for pattern in (_PASSWD, _SHADOW, _KEYS, _SUDOERS))
+    return bool(families(path))
 
 
 def examine(content: bytes, request: PathRequest) -> PathResult:
@@ -92,12 +110,17 @@ def _passwd(line: str, offset: int, path: str, found: _Found) -> None:
     if line.startswith(("+", "-")):
         found.troubles.append(_malformed(line, "asks a directory service"))
         return
-    if len(fields) != _PASSWD_FIELDS or not re.fullmatch(r"\d{1,10}", fields[2]):
+    numeric = all(re.fullmatch(r"[0-9]{1,20}", text) for text in fields[2:4])
+    if len(fields) != _PASSWD_FIELDS or not numeric:
         found.troubles.append(_malformed(line, "is no line of passwd"))
         return
-    name, uid = _name(fields[0]), int(fields[2])
+    name, written, group = _name(fields[0]), int(fields[2]), int(fields[3]) % _ID_VALUES
+    uid = written % _ID_VALUES
+    if max(written, int(fields[3])) >= _ID_VALUES:
+        said = "has a user or group id of more than 32 bits; C libraries differ in it"
+        found.troubles.append(_malformed(line, said))
     stored, shell = fields[1], fields[6]
-    state: State = "no-login" if _NO_LOGIN.search(shell) else _state(stored)
+    state: State = "no-login" if _NO_LOGIN.fullmatch(shell) else _state(stored)
     found.accounts.append(Account(name=name, uid=uid, state=state, path=path))
     if uid == 0 and name != "root":
         found.hits.append(
@@ -110,6 +133,10 @@ def _passwd(line: str, offset: int, path: str, found: _Found) -> None:
                 f"uid0 {name}",
             )
         )
+    elif group == 0 and name != "root":
+        text = f"{name} is in the group of root"
+        evidence = f"gid0 {name}"
+        found.hits.append(_hit("cred.gid0", text, "medium", offset, line, evidence))
     if stored not in ("x", "*", "!"):
         _judge_stored(name, stored, offset, found, usable=state != "no-login")
 
@@ -173,7 +200,7 @@ def _sudoers(line: str, offset: int, found: _Found) -> None:
 
 
 def _hit(rule: str, text: str, severity: Severity, offset: int, line: str, evidence: str) -> Hit:
-    capability = None if rule == "cred.sudo" else rule
+    capability = None if rule in ("cred.sudo", "cred.gid0") else rule
     return Hit(
         rule=rule,
         text=text,

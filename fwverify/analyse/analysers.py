@@ -29,28 +29,33 @@ class ContentAnalyser:
 
 @dataclass(frozen=True)
 class PathAnalyser:
-    """An analyser of configuration files; ``applies`` looks at the path alone."""
+    """An analyser of configuration files; ``applies`` looks at the path alone.
+
+    ``families`` names what the path makes of the file: two paths of one family are read
+    alike.
+    """
 
     name: str
     title: str
     limitations: str
+    families: Callable[[str], tuple[str, ...]]
     applies: Callable[[str], bool]
     examine: Callable[[bytes, PathRequest], PathResult]
 
 
-def _elf(buffer: Buffer, _: Extracted) -> BlobResult:
+def _elf(buffer: Buffer, extracted: Extracted) -> BlobResult:
     from fwverify.analyse.elf import elf
 
-    facts, hits, troubles = elf(buffer)
+    facts, hits, troubles = elf(buffer, extracted)
     return BlobResult(facts=facts, hits=hits, troubles=troubles)
 
 
-def _pe(buffer: Buffer, _: Extracted) -> BlobResult:
+def _pe(buffer: Buffer, extracted: Extracted) -> BlobResult:
     if bytes(buffer[:2]) != b"MZ":  # spare every other content the import of the parser
         return BlobResult()
     from fwverify.analyse.pe import pe
 
-    facts, hits, troubles = pe(buffer)
+    facts, hits, troubles = pe(buffer, extracted)
     return BlobResult(facts=facts, hits=hits, troubles=troubles)
 
 
@@ -66,6 +71,13 @@ def _keys(buffer: Buffer, extracted: Extracted) -> BlobResult:
 
     found, hits, troubles = keys(buffer, extracted)
     return BlobResult(keys=found, hits=hits, troubles=troubles)
+
+
+def _shell(buffer: Buffer, _: Extracted) -> BlobResult:
+    from fwverify.analyse.shell import shell
+
+    hits, troubles = shell(buffer)
+    return BlobResult(hits=hits, troubles=troubles)
 
 
 CONTENT: Final[tuple[ContentAnalyser, ...]] = (
@@ -93,6 +105,12 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
         "raw key material without a format around it is not seen",
         _keys,
     ),
+    ContentAnalyser(
+        "shell",
+        "shell scripts that run decoded, downloaded or composed text, or open a door",
+        "scripts without a first line that names a shell are read by their place only",
+        _shell,
+    ),
 )
 
 PATHS: Final[tuple[PathAnalyser, ...]] = (
@@ -100,6 +118,7 @@ PATHS: Final[tuple[PathAnalyser, ...]] = (
         "accounts",
         "passwd, shadow, authorized_keys and sudoers",
         "accounts of a directory service or made at run time are not seen",
+        accounts.families,
         accounts.applies,
         accounts.examine,
     ),
@@ -107,6 +126,7 @@ PATHS: Final[tuple[PathAnalyser, ...]] = (
         "services",
         "init scripts, inittab, rc.local, systemd, cron, inetd and udev",
         "what a started program starts in turn is not followed",
+        services.families,
         services.applies,
         services.examine,
     ),

@@ -30,14 +30,17 @@ from fwverify.analyse.elfheader import (
     ElfHeader,
     read_header,
 )
+from fwverify.analyse.opaque import elf_sections, opaque
 from fwverify.analyse.taxonomy import R155_BY_ID
-from fwverify.analyse.values import Hit, Trouble
+from fwverify.analyse.values import Hit, Range, Trouble
+from fwverify.analyse.windows import Extracted
 from fwverify.model import Fact, Severity
 from fwverify.reader import Buffer, Malformed
 
 MAX_ELF_BYTES: Final = 512 * 1024 * 1024
 MAX_FACTS: Final = 20_000
 
+_NOTHING_EXTRACTED: Final = Extracted(())
 _NORMALISE: Final = (
     re.compile(r"^__isoc\d\d_"),
     re.compile(r"_chk(?=@|$)"),
@@ -87,7 +90,9 @@ COMBINATIONS: Final = (
 )
 
 
-def elf(buffer: Buffer) -> tuple[tuple[Fact, ...], tuple[Hit, ...], tuple[Trouble, ...]]:
+def elf(
+    buffer: Buffer, extracted: Extracted = _NOTHING_EXTRACTED
+) -> tuple[tuple[Fact, ...], tuple[Hit, ...], tuple[Trouble, ...]]:
     """Return the facts and findings of an ELF file; nothing for another content."""
     if bytes(buffer[:4]) != MAGIC:
         return (), (), ()
@@ -109,9 +114,23 @@ def elf(buffer: Buffer) -> tuple[tuple[Fact, ...], tuple[Hit, ...], tuple[Troubl
     ordered = tuple(sorted(facts, key=lambda fact: (fact.kind, fact.text)))
     return (
         ordered[:MAX_FACTS],
-        _combined(imports, buffer),
+        _combined(imports, buffer)
+        + opaque("elf.opaque", buffer, _parts(header, buffer), extracted),
         tuple(_gaps(header, imports, libraries, len(ordered))),
     )
+
+
+def _parts(header: ElfHeader, buffer: Buffer) -> tuple[tuple[str, Range], ...]:
+    """Return name and range of each section and segment, or of the file as a whole."""
+    size = len(buffer)
+    segments = tuple(
+        (f"segment of type {part.kind:#x}", (part.offset, min(part.offset + part.size, size)))
+        for part in header.segments
+    )
+    try:
+        return segments + tuple(elf_sections(buffer, header.bits, little=header.little))
+    except Malformed:  # a loader does not need the sections
+        return (*segments, ("file", (0, size)))
 
 
 def _gaps(

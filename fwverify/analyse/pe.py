@@ -17,13 +17,17 @@ from typing import Any, Final
 import pefile
 
 from fwverify.analyse.elf import Combination
+from fwverify.analyse.opaque import opaque
 from fwverify.analyse.taxonomy import R155_BY_ID
-from fwverify.analyse.values import Hit, Trouble
+from fwverify.analyse.values import Hit, Range, Trouble
+from fwverify.analyse.windows import Extracted
 from fwverify.model import Fact
 from fwverify.reader import Buffer, Malformed, Reader
 
 MAX_PE_BYTES: Final = 512 * 1024 * 1024
 MAX_FACTS: Final = 20_000
+MAX_CERTIFICATE_BYTES: Final = 32 * 1024
+_NOTHING_EXTRACTED: Final = Extracted(())
 _DOS_HEADER_BYTES: Final = 64
 _NEW_HEADER_AT: Final = 0x3C
 _SECTION_BYTES: Final = 40
@@ -69,7 +73,9 @@ def is_pe(buffer: Buffer) -> bool:
     return bytes(buffer[at : at + 4]) == b"PE\0\0"
 
 
-def pe(buffer: Buffer) -> tuple[tuple[Fact, ...], tuple[Hit, ...], tuple[Trouble, ...]]:
+def pe(
+    buffer: Buffer, extracted: Extracted = _NOTHING_EXTRACTED
+) -> tuple[tuple[Fact, ...], tuple[Hit, ...], tuple[Trouble, ...]]:
     """Return the facts and findings of a PE file; nothing for another content."""
     if not is_pe(buffer):
         return (), (), ()
@@ -88,7 +94,24 @@ def pe(buffer: Buffer) -> tuple[tuple[Fact, ...], tuple[Hit, ...], tuple[Trouble
     troubles = list(_troubles(image, imports))
     if len(facts) > MAX_FACTS:
         troubles.append(_trouble(f"has more than {MAX_FACTS} facts; the first are kept"))
-    return facts[:MAX_FACTS], _combined(imports), tuple(troubles)
+    hits = _combined(imports) + opaque("pe.opaque", buffer, _parts(image, len(buffer)), extracted)
+    return facts[:MAX_FACTS], hits, tuple(troubles)
+
+
+def _parts(image: Any, size: int) -> tuple[tuple[str, Range], ...]:
+    """Return name and range of each section, and of a certificate table out of measure.
+
+    A signature with its certificates is a few KiB of noise and new in every version.
+    """
+    parts = []
+    for section in image.sections:
+        start = int(section.get_PointerToRawData_adj())
+        end = min(start + int(section.SizeOfRawData), size)
+        parts.append((f"section {_clean(section.Name)}", (start, max(start, end))))
+    start, length = _directory(image, _SECURITY)
+    if length > MAX_CERTIFICATE_BYTES:
+        parts.append(("certificate table", (start, max(start, min(start + length, size)))))
+    return tuple(parts)
 
 
 def _check_header(reader: Reader) -> None:

@@ -5,8 +5,11 @@ lines are skipped, ``NAME=value`` without expansion is put in where ``$NAME`` st
 only a word in command position counts, so that ``killall telnetd`` or a message that
 names a program is no start of it. ``start-stop-daemon`` that stops is none either.
 
-What it does not follow: functions, sourced files, text made at run time, ``eval``. Such
-text is still seen by the rules, which look at every content whatever it is called.
+Each line is looked at as it stands and as the shell takes it (``shell.plain_lines``),
+so that quotes inside a word or a continued line hide nothing.
+
+What it does not follow: functions, sourced files, text made at run time, ``eval``. That
+such text is run is what ``shell.disguised`` says.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from fwverify.analyse.shell import plain_lines
 from fwverify.model import Severity, Threat
 
 MAX_LINE_CHARACTERS: Final = 4096
@@ -95,7 +99,7 @@ REMOTES: Final[tuple[Remote, ...]] = (
         "both",
         "an SSH connection that carries a port back",
         ("ssh", "autossh", "dbclient"),
-        needs=r"(?:^|\s)-[a-zA-Z]*R",
+        needs=r"(?:^|\s)-[a-zA-Z]*R|(?i:\bRemoteForward\b)",
     ),
     Remote(
         "service.reverse_tunnel",
@@ -151,6 +155,7 @@ _BY_NAME: Final = {name: remote for remote in REMOTES for name in remote.names}
 _NAMES: Final = "|".join(re.escape(name) for name in sorted(_BY_NAME, key=lambda n: (-len(n), n)))
 _LAUNCH: Final = re.compile(
     r"(?:^|[;&|(`{]"
+    r"|\b(?:env|nice|ionice|timeout|chrt)\s(?:-?[\w.=]{1,20}\s+){0,4}"
     r"|\b(?:then|do|else|exec|nohup|setsid|sudo|busybox|toybox|su\s+-c|sh\s+-c|bash\s+-c)\s+[\"']?"
     r"|\bstart-stop-daemon\b(?P<daemon>[^;&|\n]{0,200}?)(?:\s(?:-x|--exec|-a|--startas|--)[\s=]))"
     r"\s*[\"']?[@!:+-]{0,3}(?:[A-Za-z0-9_./-]*/)?"
@@ -206,7 +211,14 @@ def launches(text: str) -> tuple[Launch, ...]:
                 variables[assigned[1]] = assigned[2]
             found.extend(_in_line(_expanded(bare, variables), offset, len(line.rstrip())))
         offset += len(line)
-    return tuple(found)
+    seen = {(launch.remote.rule, launch.offset) for launch in found}
+    found += [
+        launch
+        for at, line in plain_lines(text)
+        for launch in _in_line(line, at, min(len(line), MAX_LINE_CHARACTERS))
+        if (launch.remote.rule, at) not in seen
+    ]
+    return tuple(sorted(found, key=lambda launch: launch.offset))
 
 
 def _expanded(line: str, variables: dict[str, str]) -> str:

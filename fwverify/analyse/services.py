@@ -15,8 +15,11 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from fwverify.analyse import systemd, units
 from fwverify.analyse.scripts import Launch, launches
+from fwverify.analyse.shell import disguised
 from fwverify.analyse.taxonomy import R155_BY_ID
 from fwverify.analyse.units import MAX_UNITS, Unit
 from fwverify.analyse.values import Hit, PathRequest, PathResult, Trouble, printable
@@ -50,9 +53,14 @@ _DORMANT: Final = re.compile(r"not linked|not enabled|disabled")
 _MILDER: Final[dict[Severity, Severity]] = {"high": "medium", "medium": "low"}
 
 
+def families(path: str) -> tuple[str, ...]:
+    """Return the parser that reads ``path``, and what it reads it as; empty for none."""
+    return tuple(parse.__name__ for pattern, parse in FAMILIES if pattern.search(path))[:1]
+
+
 def applies(path: str) -> bool:
     """Return whether ``path`` (inside its file system) is that of a service file."""
-    return any(pattern.search(path) for pattern, _ in FAMILIES)
+    return bool(families(path))
 
 
 def examine(content: bytes, request: PathRequest) -> PathResult:
@@ -73,7 +81,7 @@ def examine(content: bytes, request: PathRequest) -> PathResult:
     kept = found[:MAX_UNITS]
     return PathResult(
         services=tuple(_service(unit, request.path) for unit in kept),
-        hits=tuple(hit for unit in kept for hit in _hits(unit)),
+        hits=tuple({hit: None for unit in kept for hit in (*_hits(unit), *_disguised(unit))}),
         troubles=troubles,
     )
 
@@ -91,6 +99,14 @@ def _service(unit: Unit, path: str) -> Service:
 
 def _hits(unit: Unit) -> tuple[Hit, ...]:
     return tuple(_hit(unit, launch) for launch in launches(unit.commands))
+
+
+def _disguised(unit: Unit) -> tuple[Hit, ...]:
+    """Return what the commands run without it being readable, at its place in the file."""
+    return tuple(
+        msgspec.structs.replace(hit, offset=unit.offset + (hit.offset or 0))
+        for hit in disguised(unit.commands)
+    )
 
 
 def _hit(unit: Unit, launch: Launch) -> Hit:

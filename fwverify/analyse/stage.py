@@ -20,6 +20,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from fwverify.analyse.analysers import PATHS
+from fwverify.analyse.links import MAX_VISITS, FileSystem, plain
 from fwverify.analyse.rules import RuleSet
 from fwverify.analyse.values import (
     ANALYSER_VERSION,
@@ -49,8 +50,12 @@ from fwverify.paths import SEPARATOR
 from fwverify.store import Store
 from fwverify.workers import Executor, Outcome, Task
 
-_MAX_LINK_STEPS: Final = 8
 _ENABLING_LINK: Final = re.compile(r"(?:^|/)(?:rc[0-6S]\.d|[^/]+\.(?:wants|requires))/[^/]+$")
+_LINKED_FOLDER: Final = re.compile(
+    r"(?:^|/)(?:etc|\.ssh|etc/(?:init\.d|rc[0-6S]?\.d|sudoers\.d|cron\.\w+|xinetd\.d|crontabs)"
+    r"|var/spool(?:/cron(?:/crontabs)?)?|udev(?:/rules\.d)?|systemd(?:/(?:system|user))?)$"
+)
+"""Folders that the path analysers read in. Not etc/dropbear: Buildroot links it to /var/run."""
 
 Result = TypeVar("Result", BlobResult, PathResult)
 Request = TypeVar("Request", BlobRequest, PathRequest)
@@ -75,11 +80,11 @@ def analyse(
     if store.put(rules.bundle()) != rules.sha256:
         raise ValueError("the rule set does not have its digest")
     blobs = _blob_jobs(unpacked, store, rules, limits)
-    files = _path_jobs(unpacked, store)
+    files, lost = _path_jobs(unpacked, store)
     ask = _Asker(store, pool, limits.scan_seconds)
     by_content = ask.answers(blobs, "fwverify.analyse.scan:scan_blob", BlobResult)
     by_path = ask.answers(files, "fwverify.analyse.scan:scan_path", PathResult)
-    return _collected(tuple(by_content), tuple(by_path))
+    return _collected(tuple(by_content), tuple(by_path), lost)
 
 
 class _Asker:
@@ -166,26 +171,74 @@ def _extracted(placed: Placed) -> tuple[Range, ...]:
     )
 
 
-def _path_jobs(unpacked: Unpacked, store: Store) -> tuple[_Job[PathRequest], ...]:
-    by_path = {placed.node.path: placed for placed in unpacked.nodes}
-    links = _enabling_links(unpacked)
-    jobs = []
+def _path_jobs(
+    unpacked: Unpacked, store: Store
+) -> tuple[tuple[_Job[PathRequest], ...], tuple[Problem, ...]]:
+    """Return the questions about configuration files, and the links that lead nowhere."""
+    grouped: dict[str, dict[str, Placed]] = {}
     for placed in unpacked.nodes:
         container, inner = _split(placed.node.path)
-        if not _applies(inner):
-            continue
-        sha256 = placed.node.sha256 or _behind_link(placed, by_path)
-        if sha256 is None:
-            continue
-        named = tuple(sorted(links.get((container, posixpath.basename(inner)), ())))
-        request = PathRequest(store=str(store.root), sha256=sha256, path=inner, links=named)
-        key = digest(["path", ANALYSER_VERSION, sha256, inner, named])
-        jobs.append(_Job(request, key, (placed.node.path,)))
-    return tuple(jobs)
+        grouped.setdefault(container, {})[inner] = placed
+    jobs: list[_Job[PathRequest]] = []
+    problems: list[Problem] = []
+    for nodes in grouped.values():
+        system = FileSystem(nodes)
+        links = _enabling_links(system)
+        for inner, real, said_of in _reached(system, problems):
+            sha256 = system.nodes[real].node.sha256
+            if sha256 is None:
+                continue
+            names = {posixpath.basename(inner), posixpath.basename(real)}
+            named = tuple(sorted({link for name in names for link in links.get(name, ())}))
+            request = PathRequest(store=str(store.root), sha256=sha256, path=inner, links=named)
+            key = digest(["path", ANALYSER_VERSION, sha256, inner, named])
+            jobs.append(_Job(request, key, (system.nodes[said_of].node.path,)))
+    return tuple(jobs), tuple(problems)
 
 
-def _applies(inner: str) -> bool:
-    return any(analyser.applies(inner) for analyser in PATHS)
+def _reached(system: FileSystem, problems: list[Problem]) -> Iterator[tuple[str, str, str]]:
+    """Yield (what the device calls it, the file's name, the name it is said of).
+
+    An account file or an init script that is a link to elsewhere, or that lies in a
+    linked folder, works like the file. A file whose own place makes the same of it is
+    not looked at again; what a link leads to nowhere is a problem of the link.
+    """
+    own = [(plain(name), name) for name in system.nodes]
+    seen: set[tuple[str, str]] = set()
+    for inner, name in (*own, *((plain(alias), real) for alias, real in system.aliases())):
+        if (inner, name) in seen:
+            continue
+        seen.add((inner, name))
+        linked = system.nodes[name].node.kind == "symlink"
+        if linked and _LINKED_FOLDER.search(inner) and not system.resolve(name):
+            problems.append(_leads_nowhere(system.nodes[name], inner))
+        if not _families(inner):
+            continue
+        if not linked:
+            if inner == plain(name) or _families(inner) != _families(plain(name)):
+                yield inner, name, name
+            continue
+        targets = system.resolve(name)
+        if not any(system.is_readable(target) for target in targets):
+            problems.append(_leads_nowhere(system.nodes[name], inner))
+        for target in targets:
+            if target in system.nodes and _families(inner) != _families(plain(target)):
+                yield inner, target, name
+    if system.exhausted:
+        path = next(iter(system.nodes.values())).node.path
+        text = f"more than {MAX_VISITS} names below linked folders"
+        problems.append(Problem(code="limit.links", path=path, text=text))
+
+
+def _leads_nowhere(placed: Placed, inner: str) -> Problem:
+    where = placed.node.link or "(nothing)"
+    text = f"the device reads {inner}, which leads to {where}: not in this file system"
+    return Problem(code="analyse.link", path=placed.node.path, text=text[:400])
+
+
+def _families(inner: str) -> tuple[str, ...]:
+    """Return what the place ``inner`` makes of a file; nothing where it is no concern."""
+    return tuple(name for analyser in PATHS for name in analyser.families(inner))
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -194,36 +247,16 @@ def _split(path: str) -> tuple[str, str]:
     return (container, inner) if mark else ("", path)
 
 
-def _enabling_links(unpacked: Unpacked) -> dict[tuple[str, str], list[str]]:
-    """Return, per container and file name, the links that enable a service of that name."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for placed in unpacked.nodes:
+def _enabling_links(system: FileSystem) -> dict[str, list[str]]:
+    """Return, per file name, the links that enable a service of that name."""
+    found: dict[str, list[str]] = {}
+    for inner, placed in system.nodes.items():
         if placed.node.kind != "symlink" or placed.node.link is None:
             continue
-        container, inner = _split(placed.node.path)
         if _ENABLING_LINK.search(inner):
-            name = posixpath.basename(placed.node.link)
-            found.setdefault((container, name), []).append(inner)
+            for target in {placed.node.link, *system.resolve(inner)}:
+                found.setdefault(posixpath.basename(target), []).append(inner)
     return found
-
-
-def _behind_link(placed: Placed, by_path: dict[str, Placed]) -> str | None:
-    """Return the content behind a symbolic link, unless its own path is looked at anyway.
-
-    An account file or an init script that is a link to elsewhere works like the file.
-    """
-    container, inner = _split(placed.node.path)
-    current = placed
-    for _ in range(_MAX_LINK_STEPS):
-        if current.node.kind != "symlink" or current.node.link is None:
-            break
-        target = posixpath.join("/", posixpath.dirname(inner), current.node.link)
-        inner = posixpath.normpath(target).lstrip("/")
-        found = by_path.get(f"{container}{SEPARATOR}{inner}" if container else inner)
-        if found is None:
-            return None
-        current = found
-    return None if _applies(inner) else current.node.sha256
 
 
 # --- what the answers amount to ------------------------------------------------------
@@ -232,6 +265,7 @@ def _behind_link(placed: Placed, by_path: dict[str, Placed]) -> str | None:
 def _collected(
     contents: tuple[tuple[_Job[BlobRequest], BlobResult | Trouble], ...],
     files: tuple[tuple[_Job[PathRequest], PathResult | Trouble], ...],
+    lost: tuple[Problem, ...],
 ) -> Analysed:
     findings: set[Finding] = set()
     endpoints: set[Endpoint] = set()
@@ -239,7 +273,7 @@ def _collected(
     accounts: set[Account] = set()
     keys: set[Key] = set()
     facts: dict[str, FileFacts] = {}
-    problems: set[Problem] = set()
+    problems: set[Problem] = set(lost)
     for path, answer in _each(contents, problems):
         findings.update(_finding(hit, path) for hit in answer.hits)
         endpoints.update(_endpoint(kind, value, path) for kind, value in answer.endpoints)

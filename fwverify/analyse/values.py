@@ -13,7 +13,7 @@ from fwverify.model import Account, Confidence, Count, Fact, Service, Severity, 
 from fwverify.model import _Value as Value
 from fwverify.reader import Buffer
 
-ANALYSER_VERSION: Final = "1"
+ANALYSER_VERSION: Final = "3"
 """Part of every cache key: raised whenever any analyser would answer otherwise."""
 
 EXCERPT_CHARACTERS: Final = 80

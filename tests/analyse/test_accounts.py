@@ -34,6 +34,14 @@ def found(result: PathResult) -> list[tuple[str, str]]:
         (f"svc:{HASH}:100:100::/:/bin/sh", "hash", [("cred.static", "high")]),
         ("svc:*:100:100::/:/bin/sh", "locked", []),
         ("svc:!:100:100::/:/bin/sh", "locked", []),
+        ("svc:x:00:0::/:/bin/sh", "unknown", [("cred.uid0", "high")]),
+        ("svc:x:100:0::/:/bin/sh", "unknown", [("cred.gid0", "medium")]),
+        ("svc:x:100:000::/:/usr/sbin/nologin", "no-login", [("cred.gid0", "medium")]),
+        ("svc:x:100:100::/:/usr/sbin/nologin ", "unknown", []),
+        ("svc:x:100:100::/:/tmp/nologin", "unknown", []),
+        ("svc::100:100::/:/tmp/false", "empty", [("cred.empty", "high")]),
+        ("svc::100:100::/:/usr/sbin/nologin\t", "empty", [("cred.empty", "high")]),
+        ("svc::100:100::/:", "empty", [("cred.empty", "high")]),
     ],
 )
 def test_passwd(line: str, state: str, rules: list[tuple[str, str]]) -> None:
@@ -58,6 +66,16 @@ def test_shadow(line: str, state: str, rules: list[tuple[str, str]]) -> None:
     result = read("etc/shadow", line + "\n")
     assert [account.state for account in result.accounts] == [state]
     assert found(result) == rules
+
+
+@pytest.mark.parametrize(
+    "ids", ["4294967296:1", "100:4294967296", "18446744073709551616:100", "8589934592:0"]
+)
+def test_an_id_beyond_32_bits_is_said_and_taken_as_the_device_may(ids: str) -> None:
+    result = read("etc/passwd", f"svc:x:{ids}::/:/bin/sh\n")
+    assert [trouble.code for trouble in result.troubles] == ["analyse.account_line"]
+    (hit,) = result.hits
+    assert hit.rule == ("cred.gid0" if ids.startswith("100:") else "cred.uid0")
 
 
 def test_a_hash_is_never_shown_and_a_new_one_is_a_new_finding() -> None:
@@ -85,6 +103,11 @@ def test_sudo_without_a_password() -> None:
     ("path", "text"),
     [
         ("etc/passwd", "root:x:0:0:root:/root\n"),
+        ("etc/passwd", "svc:x:0x0:0::/:/bin/sh\n"),
+        ("etc/passwd", "svc:x: 0:0::/:/bin/sh\n"),
+        ("etc/passwd", "svc:x:+0:0::/:/bin/sh\n"),
+        ("etc/passwd", "svc:x:1:::/:/bin/sh\n"),
+        ("etc/passwd", "svc:x:1:-0::/:/bin/sh\n"),
         ("etc/passwd", "root:x:zero:0:root:/root:/bin/sh\n"),
         ("etc/passwd", "+::::::\n"),
         ("etc/shadow", "root\n"),
