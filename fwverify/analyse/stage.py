@@ -23,7 +23,6 @@ from fwverify.analyse.analysers import PATHS
 from fwverify.analyse.links import MAX_VISITS, FileSystem, plain
 from fwverify.analyse.rules import RuleSet
 from fwverify.analyse.values import (
-    ANALYSER_VERSION,
     BlobRequest,
     BlobResult,
     Hit,
@@ -48,6 +47,7 @@ from fwverify.model import (
 )
 from fwverify.paths import SEPARATOR
 from fwverify.store import Store
+from fwverify.tools import code_digest
 from fwverify.workers import Executor, Outcome, Task
 
 _ENABLING_LINK: Final = re.compile(r"(?:^|/)(?:rc[0-6S]\.d|[^/]+\.(?:wants|requires))/[^/]+$")
@@ -155,7 +155,7 @@ def _blob_jobs(
                 extracted=ranges,
                 yara_seconds=max(1, limits.scan_seconds // 2),
             ),
-            digest(["blob", ANALYSER_VERSION, sha256, rules.sha256, ranges]),
+            digest(["blob", code_digest("analyse"), sha256, rules.sha256, ranges]),
             tuple(paths),
         )
         for (sha256, ranges), paths in grouped.items()
@@ -191,7 +191,7 @@ def _path_jobs(
             names = {posixpath.basename(inner), posixpath.basename(real)}
             named = tuple(sorted({link for name in names for link in links.get(name, ())}))
             request = PathRequest(store=str(store.root), sha256=sha256, path=inner, links=named)
-            key = digest(["path", ANALYSER_VERSION, sha256, inner, named])
+            key = digest(["path", code_digest("analyse"), sha256, inner, named])
             jobs.append(_Job(request, key, (system.nodes[said_of].node.path,)))
     return tuple(jobs), tuple(problems)
 

@@ -13,9 +13,6 @@ from fwverify.model import Account, Confidence, Count, Fact, Service, Severity, 
 from fwverify.model import _Value as Value
 from fwverify.reader import Buffer
 
-ANALYSER_VERSION: Final = "3"
-"""Part of every cache key: raised whenever any analyser would answer otherwise."""
-
 EXCERPT_CHARACTERS: Final = 80
 _FIRST_PRINTABLE, _LAST_PRINTABLE = 0x20, 0x7E
 

