@@ -23,20 +23,23 @@ from fwverify.policy.facts import Facts
 from fwverify.policy.judged import Judged, judged, listed, named
 from fwverify.policy.model import Policy
 
+_EVASION: Final = "unpack.evasion"
 _NOT_READ: Final = ("truncated", "open.", "limit.", "tool.")
 
 
 def _cut_short(facts: Facts) -> bool:
     """Return whether the update is empty, cut short, or could not be read by this machine.
 
-    Who signed it cannot be judged then: INCOMPLETE, with the same reasons (CONTRACT,
-    "Exit codes": an empty or truncated update is 5).
+    Who signed it cannot be judged then: INCOMPLETE, with the same reasons (CONTRACT, "Exit
+    codes": an empty or truncated update is 5). What was made to look cut short (a second
+    directory, overlapping parts) is not.
     """
     submitted = {member.path for member in facts.subject.members}
     if facts.unpacked is None or not facts.unpacked.nodes or facts.subject.size == 0:
         return True
+    evasive = {each.path for each in facts.findings if each.rule.startswith(_EVASION)}
     return any(
-        problem.path in submitted and problem.code.startswith(_NOT_READ)
+        problem.path in submitted - evasive and problem.code.startswith(_NOT_READ)
         for problem in facts.unpacked.problems
     )
 

@@ -205,7 +205,8 @@ def signature_block(report: Report, width: int, lines: int = 1) -> Lines:
         return labelled("Signature", "not checked", width)
     found = summary.signatures(report)
     if not found:
-        return (*labelled("Signature", "none", width), *coverage_lines(report, width, lines))
+        none = labelled("Signature", "none that this version can verify", width)
+        return (*none, *coverage_lines(report, width, lines))
     place = f"worst of {len(found)}: " if len(found) > 1 else ""
     return (
         *labelled("Signature", place + signature_line(found[0]), width, lines),

@@ -176,7 +176,7 @@ def test_what_was_not_examined_is_said():
 @pytest.mark.parametrize(
     ("report", "told"),
     [
-        (replace(ALLOW, signatures=()), "No signature was found."),
+        (replace(ALLOW, signatures=()), "No signature was found that this version can verify."),
         (replace(ALLOW, stages=replace(COMPLETE, verify=Stage())), "Not checked."),
         (REVIEW, "Not compared."),
         (REVIEW, "waived by W-7"),

@@ -227,3 +227,13 @@ def test_real_bundles_are_read_like_rauc_reads_them(name, tmp_path):
 def test_a_real_bundle_with_a_broken_payload_is_incomplete(tmp_path):
     data = (CORPUS / "rauc_test_bundles" / "invalid-sig-bundle.raucb").read_bytes()
     assert not opened(data, tmp_path).complete
+
+
+def test_what_the_installer_runs_and_what_nobody_names_is_said(tmp_path):
+    manifest = PLAIN + b"\n[handler]\nfilename=install.sh\n[hooks]\nfilename=hook\n"
+    files = {**FILES, "manifest.raucm": manifest, "install.sh": b"#!/bin/sh\n", "more": b"x\n"}
+    result = opened(bundle(image(files), message()), tmp_path)
+    assert {"rauc.program", "rauc.unlisted"} <= rules(result)
+    assert "rauc.missing" in codes(result)
+    said = [each.text for each in result.observations if each.rule == "rauc.unlisted"]
+    assert [text.split("'")[1] for text in said] == ["hook.sh", "more", "rootfs.img"]
