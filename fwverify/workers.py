@@ -37,6 +37,8 @@ FailureKind: TypeAlias = Literal["crashed", "deadline", "memory", "raised"]
 _HEADER: Final = struct.Struct("<I")
 _MAX_MESSAGE_BYTES: Final = 512 * 1024 * 1024
 _PACKAGE: Final = "fwverify."
+_AHEAD: Final = 4
+"""How many tasks per worker may be under way or wait for an earlier one."""
 
 
 class Task(Value, frozen=True, kw_only=True):
@@ -107,14 +109,14 @@ class Pool:
         return next(iter(self.map((task,))))
 
     def map(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
-        """Yield the outcome of each task in the order given; work runs ahead of it."""
+        """Yield the outcome of each task in the order given; work runs a little ahead of it."""
         waiting = enumerate(tasks)
         done: dict[int, Outcome] = {}
         wanted = 0
         exhausted = False
         try:
             while True:
-                while not exhausted and len(self._busy) < self._jobs:
+                while not exhausted and self._has_room(len(done)):
                     pair = next(waiting, None)
                     if pair is None:
                         exhausted = True
@@ -131,6 +133,14 @@ class Pool:
             for worker in self._busy:  # the consumer stopped early
                 _end(worker)
             self._busy = []
+
+    def _has_room(self, finished: int) -> bool:
+        """Return whether another task may begin: a worker is free and few outcomes wait.
+
+        One slow task must not let the outcomes of all later ones pile up.
+        """
+        ahead = len(self._busy) + finished
+        return len(self._busy) < self._jobs and ahead < _AHEAD * self._jobs
 
     def _dispatch(self, index: int, task: Task, done: dict[int, Outcome]) -> None:
         body = msgspec.msgpack.encode(task)

@@ -77,6 +77,11 @@ def _whole(source: Source, name: str, *, executable: bool = False) -> Opened:
 
 
 _ENCODED_RUN: Final = re.compile(rb"[A-Za-z0-9+/=_\s-]{2048,}")
+_ENCODED_MAGIC: Final = re.compile(
+    rb"(?:f0VMR[g-j]|H4sI[A-Za-z0-9]|/Td6WFoA|UEsDB[AB]|KLUv/|TVqQAA|7f454c46|1f8b08)"
+    rb"[A-Za-z0-9+/=\s]{80}"
+)
+"""ELF, gzip, xz, ZIP, zstd and PE in base64; ELF and gzip in hexadecimal."""
 _NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]")
 _MAX_SEARCHED_BYTES: Final = 64 * 1024 * 1024
 _MAX_RUNS: Final = 1_000
@@ -91,6 +96,15 @@ def _encoded_runs(buffer: Buffer) -> Iterator[Observation]:
     is said.
     """
     data = bytes(buffer[:_MAX_SEARCHED_BYTES])
+    for hit in itertools.islice(_ENCODED_MAGIC.finditer(data), _MAX_RUNS):
+        yield Observation(
+            rule="unpack.encoded_text",
+            text="letters that encode a program or an archive",
+            capability="evade.packed",
+            offset=hit.start(),
+            length=len(hit.group()),
+            evidence=(f"starts:{hit.group()[:24].decode('ascii')}",),
+        )
     for run in itertools.islice(_ENCODED_RUN.finditer(data), _MAX_RUNS):
         letters = b"".join(word for word in run.group().split() if len(word) > _LONGEST_WORD)
         decoded = _letters_decoded(letters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 
 import pytest
 
@@ -54,6 +55,8 @@ def test_a_hard_link_to_nothing_is_incomplete() -> None:
     "encoded",
     [
         base64.encodebytes(noise(6000)),
+        b"data = '" + base64.b64encode(b"\x7fELF\x02\x01\x01" + bytes(200)) + b"'\n",
+        base64.encodebytes(gzip.compress(b"#!/bin/sh\n" + noise(90))),
         base64.b64encode(noise(6000)),
         base64.urlsafe_b64encode(noise(6000)),
         noise(6000).hex().encode(),
