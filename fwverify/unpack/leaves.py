@@ -19,17 +19,16 @@ import binascii
 import codecs
 import contextlib
 import hashlib
-import itertools
 import re
 import zlib
 from collections.abc import Iterator
 from typing import Final
 
 from fwverify import der
-from fwverify.model import Observation, Opened, Region
+from fwverify.model import Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
-from fwverify.unpack.gather import Gathered
+from fwverify.unpack.gather import Gathered, condense
 from fwverify.unpack.source import Format, Source, highest_entropy_milli
 
 _HEAD_BYTES: Final = 4096
@@ -72,7 +71,9 @@ def _whole(source: Source, name: str, *, executable: bool = False) -> Opened:
         size=source.size,
         regions=(region,) if source.size else (),
         executable=executable,
-        observations=tuple(_encoded_runs(source.buffer)),
+        complete=source.size <= _MAX_SEARCHED_BYTES,
+        problems=() if source.size <= _MAX_SEARCHED_BYTES else (_TOO_LONG,),
+        observations=condense(_encoded_runs(source.buffer)),
     )
 
 
@@ -84,7 +85,11 @@ _ENCODED_MAGIC: Final = re.compile(
 """ELF, gzip, xz, ZIP, zstd and PE in base64; ELF and gzip in hexadecimal."""
 _NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]")
 _MAX_SEARCHED_BYTES: Final = 64 * 1024 * 1024
-_MAX_RUNS: Final = 1_000
+_TOO_LONG: Final = Problem(
+    code="limit.text",
+    path="",
+    text=f"behind {_MAX_SEARCHED_BYTES} bytes the text was not searched for encoded content",
+)
 _LONGEST_WORD: Final = 40
 """Text has spaces or line ends between words; a longer run of letters is no word."""
 
@@ -96,7 +101,7 @@ def _encoded_runs(buffer: Buffer) -> Iterator[Observation]:
     is said.
     """
     data = bytes(buffer[:_MAX_SEARCHED_BYTES])
-    for hit in itertools.islice(_ENCODED_MAGIC.finditer(data), _MAX_RUNS):
+    for hit in _ENCODED_MAGIC.finditer(data):
         yield Observation(
             rule="unpack.encoded_text",
             text="letters that encode a program or an archive",
@@ -105,7 +110,7 @@ def _encoded_runs(buffer: Buffer) -> Iterator[Observation]:
             length=len(hit.group()),
             evidence=(f"starts:{hit.group()[:24].decode('ascii')}",),
         )
-    for run in itertools.islice(_ENCODED_RUN.finditer(data), _MAX_RUNS):
+    for run in _ENCODED_RUN.finditer(data):
         letters = b"".join(word for word in run.group().split() if len(word) > _LONGEST_WORD)
         decoded = _letters_decoded(letters)
         if len(decoded) < 1024 or highest_entropy_milli(decoded, 0, len(decoded)) < _DENSE_MILLI:

@@ -25,6 +25,7 @@ from fwverify.model import Entry, Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack import claims
 from fwverify.unpack.claims import Range
+from fwverify.unpack.gather import condense
 from fwverify.unpack.source import Format, LimitHit, Source, partition
 from fwverify.unpack.squashfs_blocks import MAGIC, OTHER_MAGICS, Unsupported, read_superblock
 from fwverify.unpack.squashfs_content import Notes, fragment, relative, store_file
@@ -112,7 +113,7 @@ def read_image(source: Source) -> Contents:
         entries=tuple(notes.entries),
         regions=regions,
         problems=_bounded(notes.problems),
-        observations=tuple(notes.observations[:_MAX_REPORTED]),
+        observations=condense(notes.observations),
         bytes_used=superblock.bytes_used,
     )
 

@@ -7,6 +7,7 @@ import gzip
 
 import pytest
 
+from fwverify.unpack import leaves
 from tests.builders.archives import TarItem, tar_archive
 from tests.unpack.helpers import Bench, codes, node, noise, rules, unpack_all
 
@@ -84,3 +85,16 @@ def test_plain_text_is_not(bench: Bench, text: bytes) -> None:
 
 def test_many_beginnings_of_blocks_cost_no_more_than_one(bench: Bench) -> None:
     assert bench.open(b"-----BEGIN A-----\n" * 100_000).format in ("text", "pem")
+
+
+def test_harmless_runs_before_it_hide_no_dense_one(bench: Bench) -> None:
+    decoys = b"".join(b"A" * 2100 + b"!\n" for _ in range(1200))
+    opened = bench.open(decoys + base64.b64encode(noise(6000)))
+    assert "unpack.encoded_text" in rules(opened)
+
+
+def test_text_too_long_to_search_is_incomplete(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leaves, "_MAX_SEARCHED_BYTES", 1000)
+    assert codes(bench.open(b"a line of text\n" * 100)) == {"limit.text"}
