@@ -140,13 +140,17 @@ class Region(_Value, frozen=True, kw_only=True):
 
 
 class Identity(_Value, frozen=True, kw_only=True):
-    """What a node says of itself; empty where it says nothing."""
+    """What a node says of itself; empty where it says nothing.
+
+    ``hardware`` is the id of the hardware it is made for, as its header writes it.
+    """
 
     vendor: str | None = None
     product: str | None = None
     version: str | None = None
     build: str | None = None
     arch: str | None = None
+    hardware: str | None = None
 
 
 class Entry(_Value, frozen=True, kw_only=True):
@@ -180,7 +184,8 @@ class Opened(_Value, frozen=True, kw_only=True):
     ``complete`` is false when anything in the blob was left unexamined; ``problems``
     then say what (their ``path`` is relative: empty, or an entry's name).
     ``attributes`` carry facts that a signature scheme needs (for example the offset of
-    the CMS structure of a RAUC bundle) as sorted pairs.
+    the CMS structure of a RAUC bundle) as sorted pairs. ``given`` says that a secret or
+    the approved baseline was used to open it: such a result is never kept.
     """
 
     format: str
@@ -190,6 +195,7 @@ class Opened(_Value, frozen=True, kw_only=True):
     identity: Identity = Identity()
     complete: bool = True
     executable: bool = False
+    given: bool = False
     problems: tuple[Problem, ...] = ()
     observations: tuple[Observation, ...] = ()
     attributes: tuple[tuple[str, str], ...] = ()

@@ -45,8 +45,8 @@ def code_digest(part: str) -> str:
     """
     package = Path(__file__).resolve().parent
     total = hashlib.sha256()
-    for file in (*sorted(package.glob("*.py")), *sorted(package.glob(f"{part}/*.py"))):
-        total.update(f"{file.name}\n".encode())
+    for file in (*sorted(package.glob("*.py")), *sorted(package.glob(f"{part}/**/*.py"))):
+        total.update(f"{file.relative_to(package)}\n".encode())
         total.update(hashlib.sha256(file.read_bytes()).digest())
     for name in _PACKAGES:
         total.update(f"{name}={_version(name)}\n".encode())

@@ -12,16 +12,19 @@ from fwverify.model import Subject, Unpacked
 from fwverify.store import Store
 from fwverify.unpack.classes import unexplained_findings, with_signatures
 from fwverify.unpack.engine import open_all
+from fwverify.unpack.given import Given
 from fwverify.unpack.tree import build
 from fwverify.workers import Executor
 
 __all__ = ["unexplained_findings", "unpack", "with_signatures"]
 
 
-def unpack(subject: Subject, store: Store, pool: Executor, limits: Limits) -> Unpacked:
+def unpack(
+    subject: Subject, store: Store, pool: Executor, limits: Limits, given: Given | None = None
+) -> Unpacked:
     """Return the tree of ``subject``, whose members' bytes are in ``store``.
 
     Never raises for what the bytes are. Equal subjects and limits give equal results,
     from a warm cache too.
     """
-    return build(subject, open_all(subject, store, pool, limits), limits)
+    return build(subject, open_all(subject, store, pool, limits, given or Given()), limits)

@@ -6,7 +6,7 @@ are opened, and with which result, follows from the update and the limits alone,
 the order in which workers finish; what a worker could not do (crash, deadline, memory,
 exception) is a ``Problem`` of that content. Results are cached under the digest of the
 unpacking code, the content, the limits and the name's suffix; a cached result whose
-children are no longer in the store is a miss.
+children are no longer in the store is a miss, and so is one that wants what was given now.
 
 What it does not do: judge paths or count bytes (``tree``).
 """
@@ -24,6 +24,7 @@ from fwverify.limits import Limits
 from fwverify.model import Opened, Problem, Subject
 from fwverify.store import Store
 from fwverify.tools import code_digest
+from fwverify.unpack.given import NEEDS_GIVEN, Given
 from fwverify.unpack.opening import OpenRequest
 from fwverify.workers import Executor, Outcome, Task
 
@@ -49,7 +50,9 @@ class Result:
     problem: Problem | None = None
 
 
-def open_all(subject: Subject, store: Store, pool: Executor, limits: Limits) -> dict[str, Result]:
+def open_all(
+    subject: Subject, store: Store, pool: Executor, limits: Limits, given: Given
+) -> dict[str, Result]:
     """Return the result of every distinct content reachable from ``subject``, by SHA-256.
 
     A content beyond a limit has a result whose problem names it (``limit.depth``,
@@ -61,7 +64,7 @@ def open_all(subject: Subject, store: Store, pool: Executor, limits: Limits) -> 
     produced = depth = 0
     while level:
         following: list[Content] = []
-        answers = _open_level(level, depth, store, pool, limits)
+        answers = _open_level(level, depth, store, pool, limits, given)
         for content in level:
             if produced > limits.bytes_out:
                 text = f"the update grows past {limits.bytes_out} bytes"
@@ -123,7 +126,12 @@ def _distinct(contents: list[Content], known: dict[str, Result]) -> list[Content
 
 
 def _open_level(
-    level: list[Content], depth: int, store: Store, pool: Executor, limits: Limits
+    level: list[Content],
+    depth: int,
+    store: Store,
+    pool: Executor,
+    limits: Limits,
+    given: Given,
 ) -> Generator[Result, None, None]:
     """Yield the result of each content of one level, in order."""
     if depth > limits.depth:
@@ -131,22 +139,26 @@ def _open_level(
         yield from (_failed("limit.depth", text) for _ in level)
         return
     keys = [_cache_key(content, limits) for content in level]
-    cached = [_from_cache(store, key) for key in keys]
+    cached = [_from_cache(store, key, given) for key in keys]
     missing = [at for at, opened in enumerate(cached) if opened is None]
-    outcomes = pool.map(_task(level[at], store, limits) for at in missing)
+    outcomes = pool.map(_task(level[at], store, limits, given) for at in missing)
     for key, opened in zip(keys, cached, strict=True):
         if opened is not None:
             yield Result(opened=opened)
             continue
         result = _result(next(outcomes))
-        if result.opened is not None and _may_be_kept(result.opened):
+        if result.opened is not None and _may_be_kept(result.opened, given):
             store.put_result(key, msgspec.msgpack.encode(result.opened))
         yield result
 
 
-def _task(content: Content, store: Store, limits: Limits) -> Task:
+def _task(content: Content, store: Store, limits: Limits, given: Given) -> Task:
     request = OpenRequest(
-        store=str(store.root.resolve()), sha256=content.sha256, name=content.name, limits=limits
+        store=str(store.root.resolve()),
+        sha256=content.sha256,
+        name=content.name,
+        limits=limits,
+        given=given,
     )
     return Task(
         function=_OPEN,
@@ -164,18 +176,29 @@ def _result(outcome: Outcome) -> Result:
         return _failed("open.crashed", f"a garbled answer: {error}")
 
 
-def _may_be_kept(opened: Opened) -> bool:
-    """Return whether the result depends on the content alone and not on this machine."""
+def _may_be_kept(opened: Opened, given: Given) -> bool:
+    """Return whether the result depends on the content alone.
+
+    That is: on nothing given beside the update, and not on this machine.
+    """
+    if opened.given or (given and _needs_given(opened)):
+        return False
     return not any(each.code.startswith(_MACHINE_TROUBLE) for each in opened.problems)
 
 
-def _from_cache(store: Store, key: str) -> Opened | None:
+def _needs_given(opened: Opened) -> bool:
+    return any(each.code in NEEDS_GIVEN for each in opened.problems)
+
+
+def _from_cache(store: Store, key: str, given: Given) -> Opened | None:
     body = store.get_result(key)
     if body is None:
         return None
     try:
         opened = msgspec.msgpack.decode(body, type=Opened)
     except msgspec.MsgspecError:
+        return None
+    if given and _needs_given(opened):
         return None
     there = all(each.sha256 is None or each.sha256 in store for each in opened.entries)
     return opened if there else None

@@ -10,6 +10,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack import (
+    android,
+    boot,
+    delta,
+    disks,
+    documents,
+    filesystems,
+    flash,
+    installers,
+    packages,
+    uefi,
+    vehicle,
+)
 from fwverify.unpack.archives_ar import AR
 from fwverify.unpack.archives_cpio import CPIO
 from fwverify.unpack.archives_tar import TAR
@@ -26,7 +39,23 @@ from fwverify.unpack.squashfs import SQUASHFS
 from fwverify.unpack.streams import LZMA, STREAMS
 from fwverify.unpack.zigbee import ZIGBEE_OTA
 
+_FAMILIES: Final = (
+    uefi,
+    boot,
+    android,
+    delta,
+    vehicle,
+    flash,
+    filesystems,
+    installers,
+    packages,
+    documents,
+    disks,
+)
+"""The families in order of precedence; each lists its own formats."""
+
 CONTAINERS: Final[tuple[Format, ...]] = (
+    *(each for family in _FAMILIES for each in family.STRONG),
     RAUC,
     SQUASHFS,
     ZIGBEE_OTA,
@@ -39,18 +68,22 @@ CONTAINERS: Final[tuple[Format, ...]] = (
 )
 EXECUTABLES: Final[tuple[Format, ...]] = (ELF, PE)
 SHAPED: Final[tuple[Format, ...]] = (
+    *(each for family in _FAMILIES for each in family.SHAPED),
     INTEL_HEX,
     SREC,
     SCRIPT,
     PEM,
 )
 UNMARKED: Final[tuple[Format, ...]] = (
+    *(each for family in _FAMILIES for each in family.UNMARKED),
     DER,
     LZMA,
     RAW_MCU,
 )
 
-_OPENED: Final = frozenset(each.name for each in (*CONTAINERS, *EXECUTABLES, PNG, *SHAPED))
+_OPENED: Final = frozenset(
+    each.name for each in (*CONTAINERS, *EXECUTABLES, PNG, *SHAPED, *UNMARKED)
+)
 NAMED: Final[tuple[Format, ...]] = tuple(each for each in DETECTED if each.name not in _OPENED)
 """What is only recognised: known by name, and not opened by anything above."""
 

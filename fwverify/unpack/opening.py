@@ -28,6 +28,7 @@ from fwverify.unpack.gather import (
     malformed_observation,
     malformed_problem,
 )
+from fwverify.unpack.given import Given
 from fwverify.unpack.source import Budget, Format, LimitHit, Source, gap_region
 
 NOTE_PREFIX = "sha256:"
@@ -40,6 +41,7 @@ class OpenRequest(_Value, frozen=True, kw_only=True):
     sha256: Sha256
     name: str
     limits: Limits
+    given: Given = Given()
 
 
 def open_blob(argument: bytes) -> bytes:
@@ -52,7 +54,7 @@ def open_blob(argument: bytes) -> bytes:
     with store.view(request.sha256) as buffer:
         size = len(buffer)
         budget = Budget(request.limits.blob_bytes(size), request.limits.files)
-        source = Source(buffer, store, request.limits, request.name, budget)
+        source = Source(buffer, store, request.limits, request.name, budget, request.given)
         return msgspec.msgpack.encode(examine(source))
 
 

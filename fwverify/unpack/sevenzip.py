@@ -400,9 +400,10 @@ def _is_fat(buffer: Buffer, name: str) -> bool:
     return bool(known and power and sector in (512, 1024, 2048, 4096) and head[16] in (1, 2))
 
 
-def _format(
+def sevenzip_format(
     kind: Kind, title: str, specification: str, recognise: Callable[[Buffer, str], bool]
 ) -> Format:
+    """Return the format that 7-Zip opens as ``kind``."""
     limits = (
         "opened with 7-Zip; metadata stays unexplained, holes and deleted files are not read"
         if kind.block_bytes
@@ -420,28 +421,28 @@ def _format(
 
 
 SEVENZIP_FORMATS: Final[tuple[Format, ...]] = (
-    _format(
+    sevenzip_format(
         SEVENZIP, "7z archive", "https://py7zr.readthedocs.io/en/latest/archive_format.html", _is_7z
     ),
-    _format(
+    sevenzip_format(
         CAB,
         "Microsoft cabinet",
         "https://learn.microsoft.com/en-us/previous-versions/bb417343(v=msdn.10)",
         _is_cab,
     ),
-    _format(
+    sevenzip_format(
         EXT,
         "ext2, ext3 or ext4 file system",
         "https://www.kernel.org/doc/html/latest/filesystems/ext4/",
         _is_ext,
     ),
-    _format(
+    sevenzip_format(
         ISO,
         "ISO 9660 file system",
         "https://ecma-international.org/publications-and-standards/standards/ecma-119/",
         _is_iso,
     ),
-    _format(
+    sevenzip_format(
         FAT,
         "FAT file system",
         "https://download.microsoft.com/download/1/6/1/161ba512-40e2-4cc9-843a-923143f3456c/fatgen103.doc",

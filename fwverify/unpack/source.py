@@ -21,6 +21,7 @@ from fwverify.limits import Limits
 from fwverify.model import Opened, Region
 from fwverify.reader import Buffer, Malformed
 from fwverify.store import CHUNK_BYTES, Store, StoreFull
+from fwverify.unpack.given import Given
 
 BLOCK_BYTES: Final = 4096
 _PADDING_BYTES: Final = (0x00, 0xFF)
@@ -44,13 +45,18 @@ class Budget:
 
 @dataclass(frozen=True)
 class Source:
-    """One blob to open. ``name`` is the last path entry, a hint and never proof."""
+    """One blob to open. ``name`` is the last path entry, a hint and never proof.
+
+    ``given`` is what the operator gave beside the update; an opener that uses any of it
+    sets ``Opened.given``.
+    """
 
     buffer: Buffer
     store: Store
     limits: Limits
     name: str
     budget: Budget = field(repr=False)
+    given: Given = field(default_factory=Given, repr=False)
 
     @property
     def size(self) -> int:

@@ -36,7 +36,7 @@ CONTRACT_KEYS = {
     "image.coverage": "extracted parsed padding signature unexplained",
     "nodes[]": "path name_raw kind sha256 size format offset mode uid gid mtime link identity "
     "coverage",
-    "nodes[].identity": "vendor product version build arch",
+    "nodes[].identity": "vendor product version build arch hardware",
     "nodes[].coverage": "extracted parsed padding signature unexplained",
     "signatures[]": "path scheme signer key_sha256 axes covered vouches known_bad reason",
     "signatures[].axes": "authentic trusted covered strong fresh",
