@@ -79,6 +79,7 @@ NodeKind: TypeAlias = Literal[
     "file", "directory", "symlink", "hardlink", "device", "fifo", "socket", "stream"
 ]
 ByteClass: TypeAlias = Literal["extracted", "parsed", "padding", "signature", "unexplained"]
+BlockKind: TypeAlias = Literal["padding", "text", "code", "compressed", "encrypted", "data"]
 Threat: TypeAlias = Literal["espionage", "sabotage", "both", "none"]
 Severity: TypeAlias = Literal["info", "low", "medium", "high", "critical"]
 Confidence: TypeAlias = Literal["low", "medium", "high"]
@@ -266,6 +267,40 @@ class Placed(_Value, frozen=True, kw_only=True):
         return dict(self.attributes).get(name)
 
 
+class Part(_Value, frozen=True, kw_only=True):
+    """A run of a blob in its map; ``name`` is the entry whose content it holds."""
+
+    start: Count
+    end: Count
+    kind: ByteClass
+    name: str | None = None
+
+
+class Run(_Value, frozen=True, kw_only=True):
+    """Neighbouring cells of a map whose blocks look alike. ``arch`` is set for code."""
+
+    cells: Count
+    kind: BlockKind
+    arch: str | None = None
+
+
+class ByteMap(_Value, frozen=True, kw_only=True):
+    """How one blob looks from its first to its last byte, for a reader's eye.
+
+    ``parts`` are its classes in order, ``parts_left_out`` how many small ones are not
+    listed. Each cell stands for ``cell_bytes`` (the last for what is left) and is
+    measured on one 4 KiB block of it: ``entropy_milli`` per cell, ``runs`` over them.
+    """
+
+    path: str
+    size: Count
+    cell_bytes: Count
+    entropy_milli: tuple[Count, ...]
+    runs: tuple[Run, ...]
+    parts: tuple[Part, ...]
+    parts_left_out: Count = 0
+
+
 class Image(_Value, frozen=True, kw_only=True):
     """Totals over the tree. ``coverage`` partitions the submitted bytes."""
 
@@ -273,6 +308,7 @@ class Image(_Value, frozen=True, kw_only=True):
     blobs: Count = 0
     bytes: Count = 0
     coverage: Coverage = Coverage()
+    maps: tuple[ByteMap, ...] = ()
 
 
 class Unpacked(_Value, frozen=True, kw_only=True):

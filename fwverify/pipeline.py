@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
@@ -51,6 +51,7 @@ from fwverify.policy.model import LoadedPolicy
 from fwverify.store import Store
 from fwverify.tools import tool_versions
 from fwverify.unpack import unpack
+from fwverify.unpack.bytemap import maps
 from fwverify.unpack.classes import unexplained_findings, with_signatures
 from fwverify.verify import verify
 from fwverify.verify.rules import Rule
@@ -128,7 +129,7 @@ def inspect(question: Question, means: Means, wanted: frozenset[StageName] = EVE
     ``compare`` runs only where there is a baseline. Raises ``IntakeError`` for
     arguments that cannot be opened; never for what is in them.
     """
-    outputs = _run_stages(question, means, wanted)
+    outputs = _drawn(_run_stages(question, means, wanted), means)
     findings = _all_findings(outputs, means.store)
     decision: Decision | None = None
     stages = outputs.stages
@@ -137,6 +138,14 @@ def inspect(question: Question, means: Means, wanted: frozenset[StageName] = EVE
         decision = decide(_facts(outputs, findings, means), means.policy.policy)
         stages = msgspec.structs.replace(stages, decide=Stage(status="complete"))
     return seal(_report(question, means, outputs, findings, stages, decision))
+
+
+def _drawn(outputs: _Outputs, means: Means) -> _Outputs:
+    """Return ``outputs`` with the maps of the larger contents."""
+    drawn = maps(outputs.unpacked, means.store, means.pool)
+    image = msgspec.structs.replace(outputs.unpacked.image, maps=drawn)
+    unpacked = msgspec.structs.replace(outputs.unpacked, image=image)
+    return replace(outputs, unpacked=unpacked)
 
 
 def profile(question: Question, means: Means) -> Profile:

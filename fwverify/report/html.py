@@ -91,6 +91,7 @@ def _values(report: Report) -> dict[str, Any]:
         "findings_left_out": max(0, len(ordered) - FINDINGS_SHOWN),
         "severities": summary.severity_counts(report),
         "tree": view.tree(report),
+        "maps": view.maps(report),
         "tools": sorted(report.tools.items()),
         "digests": [(name, getattr(report.digests, name)) for name in _digest_names(report)],
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
-from fwverify.model import Node, Report
+from fwverify.model import ByteMap, Node, Part, Report
 from fwverify.paths import SEPARATOR
 from fwverify.report import summary
 
@@ -18,6 +18,9 @@ TREE_DEPTH: Final = 40
 """Nesting of boxes; browsers stop nesting elements at about 512."""
 
 BAR: Final = 1_000
+MAP_HEIGHT: Final = 64
+"""Height of a map's drawing; 8 bits per byte reach it."""
+
 _MIN_SEGMENT: Final = 6
 """A class that holds any byte stays visible in the bar."""
 
@@ -126,6 +129,67 @@ def _merged(ranges: Iterable[tuple[int, int]], size: int) -> list[tuple[int, int
         else:
             done.append((start, end))
     return done
+
+
+class Column(NamedTuple):
+    """One cell of a map: what its block looks like and its place in thousandths."""
+
+    kind: str
+    title: str
+    start: int
+    width: int
+    height: int
+
+
+class DrawnMap(NamedTuple):
+    """A map as it is drawn: columns of entropy over a strip of the blob's parts."""
+
+    path: str
+    size: int
+    columns: tuple[Column, ...]
+    strip: tuple[Column, ...]
+    legend: tuple[tuple[str, str], ...]
+    parts: tuple[Part, ...]
+    parts_left_out: int
+
+
+def maps(report: Report) -> tuple[DrawnMap, ...]:
+    """Return the maps to draw, in the order of the report."""
+    return tuple(_drawn(each) for each in report.image.maps)
+
+
+def _drawn(each: ByteMap) -> DrawnMap:
+    looks = [run for run in each.runs for _ in range(run.cells)]
+    columns = []
+    for index, (look, entropy) in enumerate(zip(looks, each.entropy_milli, strict=False)):
+        start = index * each.cell_bytes
+        left, width = _place(start, min(start + each.cell_bytes, each.size), each.size)
+        what = look.kind if look.arch is None else f"{look.kind} ({look.arch})"
+        title = f"0x{start:x}: {what}, {entropy / 1000:.2f} bit/byte"
+        columns.append(Column(look.kind, title, left, width, max(2, entropy * MAP_HEIGHT // 8000)))
+    strip_ = (
+        Column(part.kind, _title(part), *_place(part.start, part.end, each.size), MAP_HEIGHT)
+        for part in each.parts
+    )
+    kinds = {
+        run.kind: sorted({other.arch or "" for other in each.runs if other.kind == run.kind})
+        for run in each.runs
+    }
+    legend = tuple((kind, ", ".join(filter(None, kinds[kind]))) for kind in sorted(kinds))
+    return DrawnMap(
+        each.path, each.size, tuple(columns), tuple(strip_), legend, each.parts, each.parts_left_out
+    )
+
+
+def _place(start: int, end: int, size: int) -> tuple[int, int]:
+    """Return where ``[start, end)`` of ``size`` stands in the bar; never narrower than one."""
+    left = start * BAR // size
+    return left, max(1, end * BAR // size - left)
+
+
+def _title(part: Part) -> str:
+    name = f" {part.name}" if part.name is not None else ""
+    return f"0x{part.start:x} to 0x{part.end:x}: {part.kind}{name}"
 
 
 class Row(NamedTuple):

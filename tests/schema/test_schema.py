@@ -32,7 +32,7 @@ CONTRACT_KEYS = {
     "stages.intake": "status problems",
     "stages.decide": "status problems",
     "stages.unpack.problems[]": "code path text",
-    "image": "nodes blobs bytes coverage",
+    "image": "nodes blobs bytes coverage maps",
     "image.coverage": "extracted parsed padding signature unexplained",
     "nodes[]": "path name_raw kind sha256 size format offset mode uid gid mtime link identity "
     "coverage",
