@@ -8,8 +8,8 @@ each architecture, together with calls and returns; thresholds were set on the `
 nine architectures, and on compressed and random bytes (figures in ``bench/blockclass.py``).
 
 What it does not do: prove anything. A block of tables inside code is ``data``; compressed
-and encrypted bytes differ by a chi-square test only, which a good compressor passes. RISC-V code is often ``data``;
-64-bit PowerPC and s390x are not told.
+and encrypted bytes differ by a chi-square test only, which a good compressor passes. RISC-V
+code is often ``data``; 64-bit PowerPC and s390x are not told.
 """
 
 from __future__ import annotations
