@@ -24,8 +24,7 @@ from fwverify.limits import Limits
 from fwverify.model import Opened, Problem, Subject
 from fwverify.store import Store
 from fwverify.tools import code_digest
-from fwverify.unpack.given import NEEDS_GIVEN, Given
-from fwverify.unpack.opening import OpenRequest
+from fwverify.unpack.given import NEEDS_GIVEN, Given, OpenRequest
 from fwverify.workers import Executor, Outcome, Task
 
 _OPEN: Final = "fwverify.unpack.opening:open_blob"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.limits import Limits
 from fwverify.model import Count, Sha256, _Value
 
 NEEDS_GIVEN: Final = frozenset({"encrypted", "delta.base"})
@@ -42,3 +43,13 @@ class Given(_Value, frozen=True, kw_only=True):
 
     def __bool__(self) -> bool:
         return bool(self.secrets or self.bases)
+
+
+class OpenRequest(_Value, frozen=True, kw_only=True):
+    """What a worker is asked to open. ``name`` is a hint, never proof."""
+
+    store: str
+    sha256: Sha256
+    name: str
+    limits: Limits
+    given: Given = Given()

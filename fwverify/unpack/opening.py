@@ -16,8 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from fwverify.limits import Limits
-from fwverify.model import Observation, Opened, Problem, Region, Sha256, _Value
+from fwverify.model import Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed
 from fwverify.store import Store
 from fwverify.unpack.carving import carve
@@ -28,20 +27,10 @@ from fwverify.unpack.gather import (
     malformed_observation,
     malformed_problem,
 )
-from fwverify.unpack.given import Given
+from fwverify.unpack.given import OpenRequest
 from fwverify.unpack.source import Budget, Format, LimitHit, Source, gap_region
 
 NOTE_PREFIX = "sha256:"
-
-
-class OpenRequest(_Value, frozen=True, kw_only=True):
-    """What a worker is asked to open. ``name`` is a hint, never proof."""
-
-    store: str
-    sha256: Sha256
-    name: str
-    limits: Limits
-    given: Given = Given()
 
 
 def open_blob(argument: bytes) -> bytes:
