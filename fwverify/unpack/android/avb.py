@@ -190,7 +190,7 @@ def _authentication(found: Gathered, vbmeta: Vbmeta) -> None:
 
 def _record(found: Gathered, vbmeta: Vbmeta) -> None:
     key = bytes(found.buffer[vbmeta.public_key[0] : vbmeta.public_key[1]])
-    for name, value in (
+    for label, value in (
         ("algorithm", _ALGORITHMS[vbmeta.algorithm][0]),
         ("vbmeta_offset", str(vbmeta.start)),
         ("vbmeta_size", str(vbmeta.end - vbmeta.start)),
@@ -204,7 +204,7 @@ def _record(found: Gathered, vbmeta: Vbmeta) -> None:
         ("flags", f"{vbmeta.flags:#x}"),
         ("release", vbmeta.release),
     ):
-        found.attribute(f"avb_{name}", value)
+        found.attribute(f"avb_{label}", value)
     for flag, what in (
         (_HASHTREE_DISABLED, "hash tree verification"),
         (_VERIFICATION_DISABLED, "verification"),

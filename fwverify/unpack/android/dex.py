@@ -1,14 +1,13 @@
 """Android DEX files: header, string table, map.
 
 Guarantees: Adler-32, SHA-1 and size of the header are compared; the strings are a child
-of their own, one a line; sections that the map lists are parsed where they have items of
-a fixed size or are the strings; code and the other data stay what they are, bytes that no
-one read.
+of their own, one a line; a byte counts as parsed when a table, a string or a section of the
+map names it, as in an ELF file; bytes that none names stay unexplained.
 
 Specification: "Dalvik executable format", versions 035 to 041.
 
-Not checked: code, annotations, class data and debug information: they are marked
-executable and left unexplained, so a DEX is searched, not understood.
+Not checked: what the code does, and whether a section holds what the map says. Carving
+looks into the sections too.
 """
 
 from __future__ import annotations
@@ -31,6 +30,10 @@ MAX_STRING_BYTES: Final = 1024 * 1024
 MAX_SECTIONS: Final = 64
 _LITTLE: Final = 0x12345678
 _VERSIONS: Final = tuple(f"{number:03}".encode() for number in range(35, 42))
+_CODE: Final = 0x2001
+_DATA: Final = (0x1001, 0x1002, 0x1003, 0x2000, _CODE, 0x2003, 0x2004, 0x2005, 0x2006, 0xF000)
+"""Sections of items of no fixed size: lists, class data, code, annotations, values."""
+
 _TABLES: Final = (
     ("string_ids", 4), ("type_ids", 4), ("proto_ids", 12), ("field_ids", 8),
     ("method_ids", 8), ("class_defs", 32),
@@ -61,7 +64,6 @@ def open_dex(source: Source) -> Opened:
     with noted(found):
         _map(found, map_offset, size)
     found.attribute("dex_version", version.decode())
-    found.trouble("format.unsupported", "the code of a DEX file is searched, not understood")
     return found.finish(executable=True)
 
 
@@ -120,16 +122,23 @@ def _strings(found: Gathered, table: tuple[int, int], size: int) -> None:
 
 
 def _map(found: Gathered, at: int, size: int) -> None:
+    """Claim the sections of the map: each runs to where the next one begins."""
     reader = Reader(found.buffer, at, size)
     count = reader.count(reader.u32le("dex.map.size"), 12, "dex.map.size")
     if count > MAX_SECTIONS:
         raise Malformed(at, "dex.map.size", f"{count}")
+    found.claim(at, reader.offset + 12 * count)
+    starts: list[tuple[int, int]] = []
     for _ in range(count):
         kind, _, items, offset = reader.unpack("<2H2I", "dex.map.item")
-        if offset >= size:
+        if offset >= size or (starts and offset <= starts[-1][0]):
             raise Malformed(reader.offset - 4, "dex.map.offset", f"{offset} of {size}")
         found.attribute(f"map_{kind:#06x}", f"{items} at {offset:#x}")
-    found.claim(at, reader.offset)
+        starts.append((offset, kind))
+    ends = [offset for offset, _ in starts[1:]] + [size]
+    for (start, kind), end in zip(starts, ends, strict=True):
+        if kind in _DATA:
+            found.claim(start, end, executable=kind == _CODE)
 
 
 DEX: Final = Format(
@@ -137,7 +146,7 @@ DEX: Final = Format(
     title="Android DEX",
     family="android",
     specification="https://source.android.com/docs/core/runtime/dex-format",
-    limitations="strings and tables are read, code is not: INCOMPLETE",
+    limitations="strings and tables are read; code and annotations by their section only",
     recognise=lambda buffer, _: (
         bytes(buffer[:4]) == b"dex\n" and bytes(buffer[7:8]) == b"\0" and len(buffer) >= 112
     ),

@@ -40,9 +40,7 @@ def parse(data: bytes) -> dict[str, Any]:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Malformed(error.start, "libconfig", "is not UTF-8") from error
-    parser = _Parser(_tokens(text))
-    result = parser.settings("")
-    return result
+    return _Parser(_tokens(text)).settings("")
 
 
 def _tokens(text: str) -> list[Token]:

@@ -7,8 +7,8 @@ manifest gives package and versions as identity, permissions as attributes.
 
 Specification: AOSP ``frameworks/base/libs/androidfw/include/androidfw/ResourceTypes.h``.
 
-Not checked: styles of strings; the values of resource tables, which stay unexplained
-(their strings do not).
+Not checked: styles of strings, libraries, overlays and sparse types of resource tables:
+they stay unexplained (their strings do not). What a value means is not judged.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MAX_ATTRIBUTES: Final = 1024
 MAX_PERMISSIONS: Final = 500
 _POOL, _TABLE, _XML, _MAP = 0x0001, 0x0002, 0x0003, 0x0180
 _START_NS, _END_NS, _START, _END, _CDATA = range(0x0100, 0x0105)
-_PACKAGE: Final = 0x0200
+_PACKAGE, _TYPE, _TYPE_SPEC = 0x0200, 0x0201, 0x0202
 _UTF8: Final = 1 << 8
 _NONE: Final = 0xFFFFFFFF
 _TYPE_STRING: Final = 3
@@ -221,7 +221,6 @@ def open_table(source: Source) -> Opened:
         _walk(found, 12, size, strings, 0)
     with noted(found):
         _store_strings(found, strings)
-    found.trouble("format.unsupported", "the values of the resource table are not read")
     return found.finish()
 
 
@@ -240,10 +239,64 @@ def _walk(found: Gathered, at: int, end: int, strings: list[str], depth: int) ->
             if not pool.styled:
                 found.claim(at, at + size)
         elif kind == _PACKAGE and depth == 0:
-            found.claim(at, at + 8)
+            found.claim(at, at + 12)
+            claim_wide_text(found, at + 12, 256)
+            found.claim(at + 268, at + header_bytes)
             _walk(found, at + header_bytes, at + size, strings, 1)
+        elif kind in (_TYPE, _TYPE_SPEC):
+            _read_type(found, reader, kind, at, header_bytes, size)
         at += size
     raise Malformed(at, "arsc.chunk", f"more than {MAX_CHUNKS}")
+
+
+def claim_wide_text(found: Gathered, start: int, size: int) -> None:
+    """Claim a field of UTF-16 up to its first NUL, all of it where only NULs follow."""
+    field_bytes = bytes(found.buffer[start : start + size])
+    used = 0
+    while used < size and any(field_bytes[used : used + 2]):
+        used += 2
+    found.claim(start, start + (used + 2 if any(field_bytes[used:]) else size))
+
+
+def _read_type(
+    found: Gathered, reader: Reader, kind: int, at: int, header_bytes: int, size: int
+) -> None:
+    """Claim a type specification, or a type's offsets and the entries they name."""
+    reader.skip(4, "arsc.type.id")
+    (count,) = reader.unpack("<I", "arsc.type.entryCount")
+    if at + header_bytes + 4 * count > at + size or header_bytes < 16:
+        raise Malformed(at + 12, "arsc.type.entryCount", f"{count}")
+    if kind == _TYPE_SPEC:
+        if header_bytes == 16:
+            found.claim(at, at + 16 + 4 * count)
+        return
+    (start,) = reader.unpack("<I", "arsc.type.entriesStart")
+    flags = bytes(found.buffer[at + 9 : at + 10])[0]
+    if flags or not header_bytes <= start <= size:
+        return  # sparse or 16-bit offsets: left unexplained
+    found.claim(at, at + header_bytes)
+    offsets = Reader(found.buffer, at + header_bytes, at + size)
+    own = Reader(found.buffer, at + start, at + size)
+    for offset in offsets.unpack(f"<{count}I", "arsc.type.offsets"):
+        if offset != _NONE:
+            own.seek(at + start + offset, "arsc.entry")
+            _read_entry(found, own)
+    found.claim(at + header_bytes, offsets.offset)
+
+
+def _read_entry(found: Gathered, reader: Reader) -> None:
+    """Claim one entry: a value, or a map of values."""
+    at = reader.offset
+    size, flags, _ = reader.unpack("<2HI", "arsc.entry")
+    if flags & 8:  # compact: the value stands in the entry
+        found.claim(at, at + 8)
+    elif flags & 1 and size == 16:
+        _, count = reader.unpack("<2I", "arsc.entry.map")
+        reader.count(count, 12, "arsc.entry.map")
+        found.claim(at, reader.offset + 12 * count)
+    elif size == 8:
+        reader.skip(8, "arsc.value")
+        found.claim(at, reader.offset)
 
 
 XML: Final = Format(
@@ -260,7 +313,7 @@ TABLE: Final = Format(
     title="Android resource table (resources.arsc)",
     family="android",
     specification="https://android.googlesource.com/platform/frameworks/base/+/refs/heads/main/libs/androidfw/include/androidfw/ResourceTypes.h",
-    limitations="strings are read, values are not: INCOMPLETE",
+    limitations="styles, overlays and sparse types are left unexplained",
     recognise=lambda buffer, _: bytes(buffer[:4]) == b"\x02\x00\x0c\x00" and len(buffer) >= 16,
     open=open_table,
 )

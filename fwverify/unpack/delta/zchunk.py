@@ -115,7 +115,7 @@ def _read_body(buffer: Buffer, reader: Reader, kind: int, *, detached: bool) -> 
     chunk_kind = _digest_kind(index, "zchunk.chunk_checksum_type")
     count = number(index, "zchunk.chunk_count")
     width = _DIGESTS[chunk_kind][1]
-    index.count(count + 1, width + 2, "zchunk.chunk_count")
+    index.count(count, width + 2, "zchunk.chunk_count")
     if count > MAX_CHUNKS:
         raise Malformed(index.offset, "zchunk.chunk_count", f"{count}")
     chunks, start = [], reader.end
