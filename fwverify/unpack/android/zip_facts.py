@@ -14,6 +14,7 @@ Not checked: the signatures.
 
 from __future__ import annotations
 
+import base64
 from typing import Final
 
 from fwverify.model import Entry, Identity
@@ -45,6 +46,8 @@ def describe(found: Gathered, directory_start: int, comment: tuple[int, int]) ->
         _signing_block(found, directory_start)
     _ota_signature(found, *comment)
     files = {each.name: each for each in found.entries if each.sha256}
+    _block_updates(found, files)
+    _payload_properties(found, files)
     if _MANIFEST in files:
         return _apk_identity(found, files[_MANIFEST])
     if _METADATA in files:
@@ -126,6 +129,35 @@ def _content(found: Gathered, entry: Entry) -> bytes | None:
     if digest is None or (entry.size or 0) > MAX_FACTS_BYTES or digest not in found.source.store:
         return None
     return found.source.store.read(digest)
+
+
+def _block_updates(found: Gathered, files: dict[bytes, Entry]) -> None:
+    """Name partitions that a transfer list puts together: block-based OTA, before A/B."""
+    for name in sorted(files):
+        if name.endswith(b".transfer.list"):
+            part = name.removesuffix(b".transfer.list")
+            text = "the partition that this transfer list puts together is not made"
+            patch = files.get(part + b".patch.dat")
+            code = "delta.base" if patch is not None and patch.size else "format.unsupported"
+            found.trouble(code, text, name)
+
+
+def _payload_properties(found: Gathered, files: dict[bytes, Entry]) -> None:
+    """Compare ``payload_properties.txt`` with the payload beside it."""
+    payload, entry = files.get(b"payload.bin"), files.get(b"payload_properties.txt")
+    data = None if entry is None else _content(found, entry)
+    if payload is None or payload.sha256 is None or data is None:
+        return
+    lines = data.decode("utf-8", "replace").splitlines()
+    facts = dict(line.partition("=")[::2] for line in lines if "=" in line)
+    stated = facts.get("FILE_HASH", "")
+    if stated != base64.b64encode(bytes.fromhex(payload.sha256)).decode():
+        found.malformed(Malformed(0, "payload_properties.FILE_HASH", "is not that of payload.bin"))
+    if facts.get("FILE_SIZE") != str(payload.size):
+        found.malformed(Malformed(0, "payload_properties.FILE_SIZE", "is not that of payload.bin"))
+    for key in ("METADATA_HASH", "METADATA_SIZE"):
+        if key in facts:
+            found.attribute(f"payload_{key.lower()}", facts[key][:200])
 
 
 def _apk_identity(found: Gathered, entry: Entry) -> Identity | None:

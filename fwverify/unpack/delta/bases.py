@@ -9,6 +9,7 @@ among several. Otherwise the problem ``delta.base`` says what is wanted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import msgspec
@@ -51,7 +52,7 @@ def apply_to(
         except Malformed as error:
             fault.append(error)
 
-    with found.source.store.view(base.sha256) as old:
+    with _view(found, base) as old:
         try:
             digest, size = found.source.put_stream(kept(old))
         except LimitHit as error:
@@ -61,6 +62,8 @@ def apply_to(
         found.malformed(fault[0])
         return False
     found.add(Entry(name=STREAM_NAME, kind="stream", sha256=digest, size=size, generated=True))
+    if not base.size:
+        return True
     found.attribute("delta_base", f"{base.path} {base.sha256}")
     evidence = (f"base:{base.sha256}",)
     if proven:
@@ -69,6 +72,11 @@ def apply_to(
         text = f"applied to {base.path}, the only content of the baseline that fits"
         found.observe("delta.base_unproven", text, evidence=evidence)
     return True
+
+
+def _view(found: Gathered, base: Base) -> AbstractContextManager[Buffer]:
+    """Return the base's bytes; an empty one need not be in the store."""
+    return found.source.store.view(base.sha256) if base.size else nullcontext(b"")
 
 
 def finish(found: Gathered, *, used: bool) -> Opened:

@@ -14,6 +14,7 @@ Not checked: application-defined code tables (section 7) are refused by name.
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import zlib
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ _LZMA: Final = 2
 _SECONDARY: Final = {1: "DJW", 2: "LZMA", 16: "FGK"}
 _ADD, _RUN, _COPY = 1, 2, 3
 _NEAR, _SAME = 4, 3
+_NO_BASE: Final = Base(path="", sha256=hashlib.sha256().hexdigest(), size=0)
 
 Half = tuple[int, int, int]
 """One instruction of a code: kind (0: none), size (0: follows), mode."""
@@ -290,8 +292,7 @@ def _apply(found: Gathered, header: Header, windows: list[Window]) -> Opened:
     needed = max((sum(each.segment) for each in windows if each.segment), default=0)
     checked = all(each.adler32 is not None for each in windows)
     if not needed:  # compressed only: everything is in the delta
-        base = Base(path="", sha256=found.source.put(b"")[0], size=0)
-        fitting: tuple[Base, ...] = (base,)
+        fitting: tuple[Base, ...] = (_NO_BASE,)
     else:
         fitting = _fitting(found, header, windows, needed, checked=checked)
     if len(fitting) != 1:
