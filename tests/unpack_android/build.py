@@ -85,7 +85,7 @@ def dtbo(trees, *, version=0, flags=0, total=None) -> bytes:
 # --- super ---------------------------------------------------------------------------
 
 
-def geometry(size=65536, slots=2) -> bytes:
+def geometry(size=4096, slots=2) -> bytes:
     plain = struct.pack("<2I32s3I", 0x616C4467, 52, bytes(32), size, slots, 4096)
     return plain[:8] + hashlib.sha256(plain).digest() + plain[40:]
 
@@ -111,7 +111,7 @@ def lp_metadata(partitions, extents) -> bytes:
     return head[:12] + hashlib.sha256(head).digest() + head[44:] + tables
 
 
-def super_image(metadata, contents, *, slots=2, size=65536) -> bytes:
+def super_image(metadata, contents, *, slots=2, size=4096) -> bytes:
     """``contents`` are (sector, data)."""
     meta = metadata.ljust(size, b"\0") * (2 * slots)
     image = bytearray(bytes(4096) + geometry(size, slots).ljust(4096, b"\0") * 2 + meta)

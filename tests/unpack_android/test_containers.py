@@ -67,7 +67,8 @@ def test_broken_settings_are_refused(bad):
 
 
 def test_settings_are_read():
-    text = b"""# c\n a = 0x10; b : "x\\n\\x41" "y"; // c\n c = [1,2,3,]; d = ( {e = TRUE}, ("f") ); g = 5L;"""
+    text = b"""# c\n a = 0x10; b : "x\\n\\x41" "y"; // c
+    c = [1,2,3,]; d = ( {e = TRUE}, ("f") ); g = 5L;"""
     assert libconfig.parse(text) == {
         "a": 16, "b": "x\nAy", "c": [1, 2, 3], "d": [{"e": True}, ["f"]], "g": 5
     }  # fmt: skip

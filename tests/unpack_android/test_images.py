@@ -34,9 +34,9 @@ DTBO = build.dtbo([noise(300, 1), noise(400, 2)])
 SYSTEM = noise(4096, 7)
 META = build.lp_metadata(
     [(b"system_a", 0, 2), (b"vendor_a", 2, 1), (b"empty_b", 3, 0)],
-    [(8, 0, 1024, 0), (8, 1, 0, 0), (8, 0, 1040, 0)],
+    [(8, 0, 64, 0), (8, 1, 0, 0), (8, 0, 80, 0)],
 )
-SUPER = build.super_image(META, [(1024, SYSTEM), (1040, noise(4096, 8))])
+SUPER = build.super_image(META, [(64, SYSTEM), (80, noise(4096, 8))])
 VBMETA = build.vbmeta(
     build.property_descriptor() + build.chain_descriptor() + build.hash_descriptor(b"x" * 100)
 )
@@ -77,7 +77,7 @@ def test_a_cut_image_is_never_complete(name):
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_changed_byte_never_raises(name):
     data, bench = SAMPLES[name], Bench()
-    for at in [*range(0, 300, 13), *range(300, len(data), max(1, len(data) // 12))]:
+    for at in [*range(0, 300, 19), *range(300, len(data), max(1, len(data) // 8))]:
         bench.open(flipped(data, min(at, len(data) - 1)))
 
 
@@ -272,29 +272,29 @@ def test_both_geometries_broken_is_no_super_image():
 
 
 def test_slots_that_differ_are_both_opened():
-    other = build.lp_metadata([(b"evil_b", 0, 1)], [(8, 0, 1024, 0)])
+    other = build.lp_metadata([(b"evil_b", 0, 1)], [(8, 0, 64, 0)])
     image = bytearray(SUPER)
-    for at in (12288 + 65536, 12288 + 3 * 65536):
-        image[at : at + 65536] = other.ljust(65536, b"\0")
+    for at in (12288 + 4096, 12288 + 3 * 4096):
+        image[at : at + 4096] = other.ljust(4096, b"\0")
     opened = Bench().open(bytes(image))
     assert {"unpack.super.slots", "unpack.evasion.overlap"} <= rules(opened)
     assert b"evil_b.slot1" in {each.name for each in opened.entries}
 
 
 def test_an_extent_outside_is_said():
-    meta = build.lp_metadata([(b"system", 0, 1)], [(1 << 40, 0, 1024, 0)])
-    assert not Bench().open(build.super_image(meta, [(1024, SYSTEM)])).complete
+    meta = build.lp_metadata([(b"system", 0, 1)], [(1 << 40, 0, 64, 0)])
+    assert not Bench().open(build.super_image(meta, [(64, SYSTEM)])).complete
 
 
 def test_a_huge_zero_extent_stops_at_the_bound():
     meta = build.lp_metadata([(b"system", 0, 1)], [(1 << 50, 1, 0, 0)])
-    opened = Bench().open(build.super_image(meta, [(1024, SYSTEM)]))
+    opened = Bench().open(build.super_image(meta, [(64, SYSTEM)]))
     assert {code.partition(".")[0] for code in codes(opened)} == {"limit"}
 
 
 def test_another_block_device_is_said():
-    meta = build.lp_metadata([(b"system", 0, 1)], [(8, 0, 1024, 1)])
-    assert codes(Bench().open(build.super_image(meta, [(1024, SYSTEM)]))) == {"format.unsupported"}
+    meta = build.lp_metadata([(b"system", 0, 1)], [(8, 0, 64, 1)])
+    assert codes(Bench().open(build.super_image(meta, [(64, SYSTEM)]))) == {"format.unsupported"}
 
 
 def test_partitions_are_children():

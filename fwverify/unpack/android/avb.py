@@ -363,7 +363,7 @@ def _has_footer(buffer: Buffer, _: str) -> bool:
     if bytes(buffer[max(0, len(buffer) - FOOTER_BYTES) :])[:4] != FOOTER_MAGIC:
         return False
     try:
-        _, start, _ = read_footer(buffer)
+        start = read_footer(buffer)[1]
     except Malformed:
         return False
     return bytes(buffer[start : start + 4]) == MAGIC
@@ -441,7 +441,7 @@ VBMETA: Final = Format(
     family="android",
     specification="https://android.googlesource.com/platform/external/avb/+/master/README.md",
     limitations="signatures are delimited, not judged; other partitions are not compared",
-    recognise=lambda buffer, _: bytes(buffer[:8]) == MAGIC + b"\x00\x00\x00\x01",
+    recognise=lambda buffer, _: bytes(buffer[:4]) == MAGIC,
     open=open_vbmeta,
 )
 FOOTED: Final = Format(

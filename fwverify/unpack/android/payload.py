@@ -343,6 +343,6 @@ PAYLOAD: Final = Format(
     family="android",
     specification="https://android.googlesource.com/platform/system/update_engine/+/HEAD/README.md",
     limitations="no PUFFDIFF, ZUCCHINI, LZ4DIFF; an incremental payload needs the baseline",
-    recognise=lambda buffer, _: bytes(buffer[:12]) == proto.MAGIC + (2).to_bytes(8, "big"),
+    recognise=lambda buffer, _: bytes(buffer[:4]) == proto.MAGIC,
     open=open_payload,
 )

@@ -160,6 +160,6 @@ SPARSE: Final = Format(
     family="android",
     specification="https://android.googlesource.com/platform/system/core/+/refs/heads/main/libsparse/sparse_format.h",
     limitations="blocks that the image does not care about are zeros in the child",
-    recognise=lambda buffer, _: bytes(buffer[:6]) == MAGIC + b"\x01\x00",
+    recognise=lambda buffer, _: bytes(buffer[:4]) == MAGIC,
     open=open_sparse,
 )

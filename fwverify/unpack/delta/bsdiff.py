@@ -27,8 +27,8 @@ MAGIC2: Final = b"BSDF2"
 HEADER_BYTES: Final = 32
 PIECE_BYTES: Final = 256 * 1024
 MAX_NEW_BYTES: Final = 1 << 40
-MAX_STEPS: Final = 10_000_000
-MAX_EMPTY_STEPS: Final = 1_000_000
+MAX_STEPS: Final = 5_000_000
+MAX_EMPTY_STEPS: Final = 100_000
 """Control entries that add nothing and only move: a patch of them would never end."""
 
 _NONE, _BZIP2, _BROTLI = 0, 1, 2
@@ -163,6 +163,12 @@ def _signed(field: bytes) -> int:
     return -(value & (1 << 63) - 1) if value >> 63 else value
 
 
+def _triple(control: _Stream) -> tuple[int, int, int]:
+    """Return the next control entry: bytes to add, bytes to copy, how far to move."""
+    data = control.take(24)
+    return _signed(data[:8]), _signed(data[8:16]), _signed(data[16:])
+
+
 def apply(patch: Buffer, old: Buffer, size: int | None = None) -> Iterator[bytes]:
     """Yield the new content. ``size`` is what it must have, where that is known.
 
@@ -176,7 +182,7 @@ def apply(patch: Buffer, old: Buffer, size: int | None = None) -> Iterator[bytes
     extra = _Stream(patch, diff_end, len(patch), kinds[2], "bsdiff.extra")
     written = position = empty = 0
     while written < new_size:
-        add, copy, seek = (_signed(control.take(8)) for _ in range(3))
+        add, copy, seek = _triple(control)
         if add < 0 or copy < 0 or add + copy > new_size - written:
             raise Malformed(HEADER_BYTES, "bsdiff.control", f"{add} and {copy} bytes")
         empty += not (add or copy)
@@ -197,12 +203,15 @@ def needed_bytes(patch: Buffer) -> int:
     """Return how far into the old content the patch reads. Raises ``Malformed``."""
     kinds, (control_end, _), new_size = read_header(patch)
     control = _Stream(patch, HEADER_BYTES, control_end, kinds[0], "bsdiff.control")
-    written = position = reach = steps = 0
+    written = position = reach = steps = empty = 0
     while written < new_size:
-        add, copy, seek = (_signed(control.take(8)) for _ in range(3))
+        add, copy, seek = _triple(control)
         steps += 1
         if min(add, copy) < 0 or steps > MAX_STEPS:
             raise Malformed(HEADER_BYTES, "bsdiff.control", f"{add} and {copy} bytes")
+        empty += not (add or copy)
+        if empty > MAX_EMPTY_STEPS:
+            raise Malformed(HEADER_BYTES, "bsdiff.control", "moves without end")
         reach = max(reach, position + add if add else 0)
         written += add + copy
         position += add + seek
