@@ -345,6 +345,13 @@ def test_a_changed_image_tree_or_parity_is_said(at):
     assert codes(opened) == {"format.malformed"}
 
 
+def test_a_changed_tree_without_parity_is_said():
+    image = build.verity_image(VERITY_DATA, fec=False)
+    assert Bench().open(image).complete
+    opened = Bench().open(flipped(image, len(VERITY_DATA) + 4096 + 10))
+    assert codes(opened) == {"format.malformed"}
+
+
 def test_vbmeta_is_parsed_and_its_signature_delimited():
     opened = Bench().open(VBMETA)
     assert opened.complete

@@ -44,7 +44,7 @@ from fwverify.unpack.gather import Gathered
 from fwverify.unpack.source import Format, LimitHit, Source
 
 NAME: Final = "android-payload"
-MAX_OPERATION_BYTES: Final = 256 * 1024 * 1024
+MAX_OPERATION_BYTES: Final = 96 * 1024 * 1024
 """What one operation reads or writes; update_engine makes them of 2 MiB, rarely more."""
 
 _REPLACES: Final = (proto.REPLACE, proto.REPLACE_BZ, proto.REPLACE_XZ)
@@ -73,10 +73,10 @@ def open_payload(source: Source) -> Opened:
     found = Gathered(source, NAME)
     found.claim(0, manifest.manifest_end)
     _signatures(found, manifest)
-    used = False
+    used = any(_base(found, each) is not None for each in manifest.partitions)
     for partition in manifest.partitions:
         with noted(found):
-            used |= _take(found, manifest, partition)
+            _take(found, manifest, partition)
     _describe(found, manifest)
     opened = found.finish(
         identity=Identity(
@@ -120,8 +120,8 @@ def _describe(found: Gathered, manifest: Manifest) -> None:
             found.observe("payload.postinstall", text, evidence=(f"path:{each.postinstall}",))
 
 
-def _take(found: Gathered, manifest: Manifest, partition: Partition) -> bool:
-    """Make one partition; return whether the baseline was read for it."""
+def _take(found: Gathered, manifest: Manifest, partition: Partition) -> None:
+    """Make one partition."""
     name = partition.name.encode()
     if partition.size > found.source.budget.bytes_left:
         raise LimitHit("bytes_out", f"{partition.name} has {partition.size} bytes")
@@ -139,10 +139,10 @@ def _take(found: Gathered, manifest: Manifest, partition: Partition) -> bool:
             claims = _apply(found, manifest, partition, image, view)
         except _Unsupported as error:
             found.trouble("format.unsupported", f"{partition.name}: {error}", name)
-            return False
+            return
         except _NoBase as error:
             found.trouble("delta.base", f"{partition.name}: {error}", name)
-            return False
+            return
         except Malformed as error:
             found.trouble("format.malformed", f"{partition.name}: {error}", name)
             raise
@@ -156,7 +156,6 @@ def _take(found: Gathered, manifest: Manifest, partition: Partition) -> bool:
     for low, high in claims:
         found.claim(low, high, "extracted")
     found.add(Entry(name=name, sha256=digest, size=size, extents=tuple(claims)))
-    return view is not None
 
 
 def _base(found: Gathered, partition: Partition) -> str | None:

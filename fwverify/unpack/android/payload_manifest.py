@@ -19,7 +19,7 @@ from fwverify.unpack.android.protobuf import Message
 MAGIC: Final = b"CrAU"
 HEADER_BYTES: Final = 24
 MAX_MANIFEST_BYTES: Final = 32 * 1024 * 1024
-MAX_OPERATIONS: Final = 1_000_000
+MAX_OPERATIONS: Final = 300_000
 MAX_PARTITIONS: Final = 512
 MAX_BLOCK_BYTES: Final = 1024 * 1024
 

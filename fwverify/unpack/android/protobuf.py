@@ -16,7 +16,7 @@ from typing import Final
 
 from fwverify.reader import Malformed
 
-MAX_FIELDS: Final = 4_000_000
+MAX_FIELDS: Final = 1_000_000
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MAX_VARINT_BYTES: Final = 10
 
