@@ -53,6 +53,7 @@ from fwverify.tools import tool_versions
 from fwverify.unpack import unpack
 from fwverify.unpack.bytemap import maps
 from fwverify.unpack.classes import unexplained_findings, with_signatures
+from fwverify.unpack.given import Base, Given
 from fwverify.verify import verify
 from fwverify.verify.rules import Rule
 from fwverify.verify.trust import TrustStore
@@ -64,6 +65,9 @@ EVERY_STAGE: Final[frozenset[StageName]] = frozenset(STAGES)
 _NOTICE: Final = (
     "Result of policy {policy}. Not a type approval and not a national-security judgement."
 )
+_MAX_BASES: Final = 2_000
+"""Contents of a baseline that travel to each worker as what a delta may be applied to."""
+
 _NO_DELTA: Final = Compared(delta=Delta(), capabilities_removed=(), known=frozenset())
 _NOTHING_UNPACKED: Final = Unpacked(image=Image(), nodes=())
 
@@ -165,7 +169,7 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
     subject = intake.subject
     unpacked, unpack_stage = _stage(
         "unpack",
-        lambda: unpack(subject, means.store, means.pool, means.limits),
+        lambda: unpack(subject, means.store, means.pool, means.limits, _given(means)),
         _NOTHING_UNPACKED,
         means,
         wanted,
@@ -204,6 +208,21 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
         )
         stages = msgspec.structs.replace(stages, compare=compare_stage)
     return _Outputs(intake, unpacked, verified, analysed, compared, stages, present)
+
+
+def _given(means: Means) -> Given:
+    """Return the baseline's contents that are in the store, the largest where they are many.
+
+    A delta whose base is then not among them is said to lack it.
+    """
+    if means.known is None:
+        return Given()
+    first: dict[str, Base] = {}
+    for node in means.known.profile.nodes:
+        if node.sha256 is not None and node.size and node.sha256 in means.store:
+            first.setdefault(node.sha256, Base(path=node.path, sha256=node.sha256, size=node.size))
+    largest = sorted(first.values(), key=lambda base: (-base.size, base.path))[:_MAX_BASES]
+    return Given(bases=tuple(sorted(largest, key=lambda base: (base.path, base.sha256))))
 
 
 def _stage(

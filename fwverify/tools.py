@@ -12,6 +12,7 @@ from fwverify import __version__
 
 _PACKAGES: Final = (
     "asn1crypto",
+    "brotli",
     "cryptography",
     "lief",
     "lz4",

@@ -10,7 +10,8 @@ Specification: APPNOTE.TXT 6.3.10; methods 0 (stored), 8 (deflate), 12 (bzip2),
 14 (LZMA), 93 (Zstandard), 95 (xz). Mode and owner come from the Unix attributes and
 extra fields; a time of MS-DOS, which has no zone, is read as UTC.
 
-Not checked: passwords (``encrypted`` is said instead), the APK signing block.
+Not checked: passwords (``encrypted`` is said instead). What Android adds to an archive
+is read by ``android.zip_facts``.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from fwverify.paths import encode_name
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
 from fwverify.unpack import archives_zip as zipfmt
+from fwverify.unpack.android import zip_facts
 from fwverify.unpack.archives_zip import Directory, Header
 from fwverify.unpack.decoders import DICTIONARY_BYTES, Inflate, Pieces, decode
 from fwverify.unpack.gather import MAX_LINK_BYTES, Gathered, is_link_target, is_text
@@ -50,12 +52,14 @@ def open_zip(source: Source) -> Opened:
         _read_unlisted(found, source.size if directory is None else directory.start)
     except LimitHit as error:
         found.limit(error)
+    identity = None
     if directory is not None:
         _report_other_ends(found, directory)
+        identity = zip_facts.describe(found, directory.start, directory.comment)
     elif not found.entries:
         why = "there is none, and no local entry either"
         raise Malformed(0, "central directory", why, past_end=True)
-    return found.finish()
+    return found.finish(identity=identity)
 
 
 def _choose_directory(found: Gathered) -> Directory | None:

@@ -52,6 +52,18 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"\x1e\xf1\xee\x0b", 0),
     (b"7z\xbc\xaf\x27\x1c", 0),
     (b"MSCF\x00\x00\x00\x00", 0),
+    (b"ANDROID!", 0),
+    (b"VNDRBOOT", 0),
+    (b"\x3a\xff\x26\xed\x01\x00", 0),
+    (b"CrAU\x00\x00\x00\x00", 0),
+    (b"AVB0\x00\x00\x00\x01", 0),
+    (b"\xd7\xb7\xab\x1e", 0),
+    (b"gDla\x34\x00\x00\x00", 4096),
+    (b"dex\n0", 0),
+    (b"BSDIFF40", 0),
+    (b"BSDF2", 0),
+    (b"\xd6\xc3\xc4\x00", 0),
+    (b"\x00ZCK1", 0),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))

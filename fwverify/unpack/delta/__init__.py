@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.delta.bsdiff_file import BSDIFF
+from fwverify.unpack.delta.casync import CASYNC
+from fwverify.unpack.delta.vcdiff import VCDIFF
+from fwverify.unpack.delta.zchunk import ZCHUNK
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = ()
+STRONG: Final[tuple[Format, ...]] = (BSDIFF, VCDIFF, ZCHUNK, CASYNC)
 SHAPED: Final[tuple[Format, ...]] = ()
 UNMARKED: Final[tuple[Format, ...]] = ()
