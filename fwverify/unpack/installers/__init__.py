@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.installers.ole import OLE
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = ()
+STRONG: Final[tuple[Format, ...]] = (OLE,)
 SHAPED: Final[tuple[Format, ...]] = ()
 UNMARKED: Final[tuple[Format, ...]] = ()
