@@ -52,6 +52,10 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"\x1e\xf1\xee\x0b", 0),
     (b"7z\xbc\xaf\x27\x1c", 0),
     (b"MSCF\x00\x00\x00\x00", 0),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0),
+    (b"\xef\xbe\xad\xdeNullsoftInst", 4),
+    (b"MSWIM\x00\x00\x00", 0),
+    (b"Rar!\x1a\x07", 0),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.installers.nsis import NSIS
 from fwverify.unpack.installers.ole import OLE
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (OLE,)
+STRONG: Final[tuple[Format, ...]] = (OLE, NSIS)
 SHAPED: Final[tuple[Format, ...]] = ()
 UNMARKED: Final[tuple[Format, ...]] = ()
