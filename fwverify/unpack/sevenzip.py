@@ -62,16 +62,21 @@ _ISO_MAGIC_AT: Final = 0x8001
 
 @dataclass(frozen=True)
 class Kind:
-    """A format as 7-Zip calls it; ``block_bytes`` is 0 where the layout is read here."""
+    """A format as 7-Zip calls it; ``block_bytes`` is 0 where the layout is read here.
+
+    ``layout`` reads the structure of a kind that has its own module: it gets the entries
+    as far as they came out and raises ``Malformed``.
+    """
 
     name: str
     type_name: str
     block_bytes: int
+    layout: Callable[[Source, tuple[Entry, ...]], Layout] | None = None
 
 
 @dataclass
 class _Notes:
-    """What is collected while one archive is read; private to a call of ``_open``."""
+    """What is collected while one archive is read; private to a call of ``open_kind``."""
 
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -84,7 +89,7 @@ class _Notes:
         self.problems.append(Problem(code=code, path=path, text=text))
 
 
-def _open(source: Source, kind: Kind) -> Opened:
+def open_kind(source: Source, kind: Kind) -> Opened:
     """Return what 7-Zip finds in the blob."""
     notes = _Notes()
     regions: tuple[Region, ...] = ()
@@ -319,7 +324,9 @@ def _regions(
     if kind.block_bytes:
         return _file_system_regions(source, kind, notes)
     try:
-        if kind is SEVENZIP:
+        if kind.layout is not None:
+            layout = kind.layout(source, tuple(notes.entries))
+        elif kind is SEVENZIP:
             packed = sum(item.packed for item in items)
             layout = sevenzip_layout(source.buffer, packed, headers_bytes)
         else:
@@ -416,7 +423,7 @@ def sevenzip_format(
         specification=specification,
         limitations=limits,
         recognise=recognise,
-        open=lambda source: _open(source, kind),
+        open=lambda source: open_kind(source, kind),
     )
 
 

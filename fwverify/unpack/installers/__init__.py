@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.installers.burn_manifest import BURN_MANIFEST
+from fwverify.unpack.installers.inf import INF
 from fwverify.unpack.installers.nsis import NSIS
 from fwverify.unpack.installers.ole import OLE
+from fwverify.unpack.installers.wim import WIM
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (OLE, NSIS)
-SHAPED: Final[tuple[Format, ...]] = ()
+STRONG: Final[tuple[Format, ...]] = (OLE, NSIS, WIM)
+SHAPED: Final[tuple[Format, ...]] = (INF, BURN_MANIFEST)
 UNMARKED: Final[tuple[Format, ...]] = ()
