@@ -98,7 +98,7 @@ def open_kind(source: Source, kind: Kind) -> Opened:
         text = f"7-Zip 25.01 or later is missing; Debian's package is {DEBIAN_PACKAGE}"
         notes.problem("tool.missing", text)
     else:
-        path = _blob_path(source)
+        path = blob_path(source)
         items, headers_bytes = _list(source, tool, kind, path, notes)
         _extract(source, tool, kind, path, items, notes)
         regions = _regions(source, kind, items, headers_bytes, notes)
@@ -112,7 +112,7 @@ def open_kind(source: Source, kind: Kind) -> Opened:
     )
 
 
-def _blob_path(source: Source) -> Path:
+def blob_path(source: Source) -> Path:
     """Return the file in the store that holds the blob, written there if need be."""
     digest = hashlib.sha256()
     for at in range(0, source.size, CHUNK_BYTES):
@@ -202,7 +202,7 @@ def _complain(notes: _Notes, text: bytes, failure: str) -> None:
 # --- content -----------------------------------------------------------------------
 
 
-class _Pieces:
+class Pieces:
     """Cuts a stream of pieces into contents of known sizes."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
@@ -251,7 +251,7 @@ def _extract(
         memory_bytes=source.limits.memory_bytes,
         output_limit_bytes=total + CHUNK_BYTES,
     )
-    pieces = _Pieces(stream)
+    pieces = Pieces(stream)
     done = 0
     try:
         for item in items:
@@ -266,7 +266,7 @@ def _extract(
     notes.entries.extend(_entry(item) for item in items[done:])
 
 
-def _content(source: Source, kind: Kind, item: Item, pieces: _Pieces, notes: _Notes) -> Entry:
+def _content(source: Source, kind: Kind, item: Item, pieces: Pieces, notes: _Notes) -> Entry:
     """Take one item's bytes off the stream; return its entry.
 
     Raises ``LimitHit`` and ``ToolFailed``.

