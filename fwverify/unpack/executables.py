@@ -318,9 +318,7 @@ def _pe_header(buffer: Buffer) -> _PeHeader:
     read = [_pe_section(reader) for _ in range(count)]
     sections = tuple((name, each.start, each.size) for name, each in read)
     mapped = tuple(each for _, each in read)
-    return _PeHeader(
-        machine, sections, mapped, reader.offset, directories, (symbols, symbol_count)
-    )
+    return _PeHeader(machine, sections, mapped, reader.offset, directories, (symbols, symbol_count))
 
 
 def _pe_section(reader: Reader) -> tuple[str, Mapped]:

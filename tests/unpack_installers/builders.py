@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Mapping, Sequence
 
@@ -85,7 +86,7 @@ class CompoundFile:
     def _directory(self, mini_first: int) -> bytes:
         rights = {}
         for members in self.children.values():
-            rights.update(zip(members, members[1:], strict=False))
+            rights.update(itertools.pairwise(members))
         size = len(self.mini)
         rows = [self._entry(utf16("Root Entry"), 5, FREE, self._child(0), mini_first, size)]
         for number, (name, kind, first, length) in enumerate(self.rows, 1):
@@ -99,7 +100,9 @@ class CompoundFile:
         members = self.children.get(number)
         return members[0] if members else FREE
 
-    def _entry(self, name: bytes, kind: int, right: int, child: int, first: int, size: int) -> bytes:
+    def _entry(
+        self, name: bytes, kind: int, right: int, child: int, first: int, size: int
+    ) -> bytes:
         clsid = self.clsid if kind == 5 else bytes(16)
         return struct.pack(
             "<64sHBBIII16sIQQIQ",
@@ -139,7 +142,9 @@ class Database:
             width = 3 if self.long_refs else 2
             if kind & 0x0FFF == 0x0900:
                 return (1).to_bytes(2, "little")
-            return (self.number(value) if isinstance(value, str) and value else 0).to_bytes(width, "little")
+            return (self.number(value) if isinstance(value, str) and value else 0).to_bytes(
+                width, "little"
+            )
         width = 2 if kind & 0xFF <= 2 else 4
         stored = 0 if value is None else int(value) + (1 << (8 * width - 1))
         return stored.to_bytes(width, "little")
@@ -204,9 +209,8 @@ def summary(*values: tuple[int, int, bytes]) -> bytes:
     place = 8 + 8 * len(values)
     for number, kind, raw in values:
         listed += struct.pack("<II", number, place + len(body))
-        if kind == 30:
-            raw = struct.pack("<I", len(raw)) + raw
-        body += struct.pack("<I", kind) + raw + bytes(-len(raw) % 4)
+        value = struct.pack("<I", len(raw)) + raw if kind == 30 else raw
+        body += struct.pack("<I", kind) + value + bytes(-len(value) % 4)
     head = struct.pack("<HHI16xI", 0xFFFE, 0, 2, 1)
     head += bytes.fromhex("e0859ff2f94f6810ab9108002b27b3d9") + struct.pack("<I", 48)
     return head + struct.pack("<II", place + len(body), len(values)) + listed + body

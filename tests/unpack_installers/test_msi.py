@@ -14,8 +14,16 @@ from fwverify.unpack.installers.msi_tables import Column, read_rows, read_string
 from fwverify.unpack.installers.propertyset import read_property_set
 from tests.unpack.helpers import Bench, codes, kinds, rules, sha
 from tests.unpack_installers.builders import (
-    KEY, MSP_CLSID, TEXT, Database, encode_stream_name as encoded, product, summary,
+    KEY,
+    MSP_CLSID,
+    TEXT,
+    Database,
+    product,
+    summary,
 )  # fmt: skip
+from tests.unpack_installers.builders import (
+    encode_stream_name as encoded,
+)
 
 SYSTEM = 0x400 | 0x800
 

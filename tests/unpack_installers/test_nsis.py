@@ -47,7 +47,9 @@ def lzma_packed(data):
 
 def first(data, header=HEADER, flags=0, total=None):
     total = 28 + len(data) + 4 if total is None else total
-    return struct.pack("<I", flags) + MAGIC + struct.pack("<2I", len(header), total) + data + b"CRC!"
+    return (
+        struct.pack("<I", flags) + MAGIC + struct.pack("<2I", len(header), total) + data + b"CRC!"
+    )
 
 
 def separate(*blocks, header=HEADER, pack=deflate):

@@ -106,7 +106,7 @@ def test_lost_sectors_are_said():
 
 
 def test_words_of_the_fat_for_no_sector_are_no_place_to_hide():
-    made, data = sample()
+    _made, data = sample()
     opened = Bench().open(patched(data, len(data) - 8, 0x41424344))
     assert kinds(opened)["unexplained"] > 0
 

@@ -52,7 +52,9 @@ def block_4(code, body=b"", *, flags=0, data=b""):
 
 def file_4(name, data=CONTENT, *, method=0x30, crc=None, flags=0):
     crc = zlib.crc32(data) if crc is None else crc
-    body = struct.pack("<IIBIIBBHI", len(data), len(data), 3, crc, 0, 29, method, len(name), 0o100644)
+    body = struct.pack(
+        "<IIBIIBBHI", len(data), len(data), 3, crc, 0, 29, method, len(name), 0o100644
+    )
     return block_4(0x74, body + name, flags=0x8000 | flags, data=data)
 
 
@@ -99,8 +101,13 @@ def test_a_part_of_a_set_of_version_4_is_incomplete(flags):
     assert codes(Bench().open(rar_4(file_4(b"a", flags=flags)))) == {"missing.volume"}
 
 
-@pytest.mark.parametrize(("archive", "member"), [(rar_5, lambda: file_5(b"a", noise(90), method=3)),
-                                                 (rar_4, lambda: file_4(b"a", noise(90), method=0x33))])  # fmt: skip
+@pytest.mark.parametrize(
+    ("archive", "member"),
+    [
+        (rar_5, lambda: file_5(b"a", noise(90), method=3)),
+        (rar_4, lambda: file_4(b"a", noise(90), method=0x33)),
+    ],
+)
 def test_packed_content_that_does_not_decode_is_incomplete(archive, member):
     opened = Bench().open(archive(member()))
     assert not opened.complete
@@ -143,7 +150,9 @@ def test_links_are_links():
     assert opened.entries[0].link == b"/etc/"
 
 
-@pytest.mark.parametrize("data", [rar_5(file_5(b"a"), file_5(b"b")), rar_4(file_4(b"a"), file_4(b"b"))])
+@pytest.mark.parametrize(
+    "data", [rar_5(file_5(b"a"), file_5(b"b")), rar_4(file_4(b"a"), file_4(b"b"))]
+)
 def test_every_prefix_is_incomplete(data):
     for end in range(9, len(data), 97):
         assert not Bench().open(data[:end]).complete

@@ -55,7 +55,11 @@ def test_what_stands_beside_a_bundle_is_incomplete_and_named():
 
 
 def test_entities_are_refused():
-    text = manifest().decode().replace("<BurnManifest", "<!DOCTYPE a [<!ENTITY b 'c'>]><BurnManifest", 1)
+    text = (
+        manifest()
+        .decode()
+        .replace("<BurnManifest", "<!DOCTYPE a [<!ENTITY b 'c'>]><BurnManifest", 1)
+    )
     opened = Bench().open(text.encode())
     assert opened.format != "burn-manifest"
     assert not opened.complete

@@ -10,7 +10,15 @@ import subprocess
 import pytest
 
 from fwverify.reader import Malformed
-from fwverify.unpack.installers.wim import MAGIC, WIM, Resource, _grouped, Row, read_header, read_table
+from fwverify.unpack.installers.wim import (
+    MAGIC,
+    WIM,
+    Resource,
+    Row,
+    _grouped,
+    read_header,
+    read_table,
+)
 from fwverify.unpack.sevenzip_tool import locate
 from tests.unpack.helpers import Bench, codes, kinds, noise, sha
 
@@ -41,7 +49,9 @@ def header(**changes):
     fields = {"size": 208, "version": 0x10D00, "parts": 1, "table": (208, 0, 0)} | changes
     packed, offset, plain_bytes = fields["table"][1], fields["table"][0], fields["table"][2]
     data = MAGIC + struct.pack("<4I", fields["size"], fields["version"], 0, 0) + bytes(16)
-    data += struct.pack("<2HI", 1, fields["parts"], 0) + struct.pack("<3Q", packed, offset, plain_bytes)
+    data += struct.pack("<2HI", 1, fields["parts"], 0) + struct.pack(
+        "<3Q", packed, offset, plain_bytes
+    )
     return data.ljust(208, b"\0")
 
 

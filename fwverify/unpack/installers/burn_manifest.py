@@ -73,7 +73,7 @@ def open_manifest(source: Source) -> Opened:
     parser.StartElementHandler = manifest.start
     parser.StartDoctypeDeclHandler = _refuse
     try:
-        parser.Parse(bytes(source.buffer[:]), True)  # noqa: FBT003  (expat's own signature)
+        parser.Parse(bytes(source.buffer[:]), True)
     except expat.ExpatError as error:
         raise Malformed(parser.ErrorByteIndex, "burn.xml", str(error)) from error
     found = Gathered(source, NAME)

@@ -28,7 +28,8 @@ MAX_HARDWARE_IDS: Final = 200
 MAX_VALUE_CHARS: Final = 256
 _HEAD_BYTES: Final = 16 * 1024
 _SIGNATURE: Final = re.compile(
-    r"^[ \t]*\[Version\][^\[]*?^[ \t]*Signature[ \t]*=[ \t]*\"?\$(?:Windows NT|Chicago|WINDOWS 95)\$",
+    r"^[ \t]*\[Version\][^\[]*?^[ \t]*Signature[ \t]*=[ \t]*\"?"
+    r"\$(?:Windows NT|Chicago|WINDOWS 95)\$",
     re.IGNORECASE | re.MULTILINE,
 )
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")

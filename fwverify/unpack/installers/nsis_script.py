@@ -149,4 +149,6 @@ def _path(name: str) -> bytes:
 
 
 def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() or char == "\t" else f"\\u{ord(char):04x}" for char in text)
+    return "".join(
+        char if char.isprintable() or char == "\t" else f"\\u{ord(char):04x}" for char in text
+    )

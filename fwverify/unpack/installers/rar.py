@@ -16,6 +16,8 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed
 from fwverify.store import CHUNK_BYTES
@@ -100,6 +102,7 @@ def _stream(found: Gathered, tool: Tool) -> Iterator[bytes]:
 
 def _take_all(found: Gathered, files: list[Block], pieces: Pieces, *, packed: bool) -> None:
     """List every file; contents come from the stream where there is one."""
+    have: dict[bytes, Entry] = {}
     for block in files:
         content: Iterator[bytes] | None = None
         if block.encrypted:
@@ -110,9 +113,13 @@ def _take_all(found: Gathered, files: list[Block], pieces: Pieces, *, packed: bo
             content = pieces.take(block.size)
         elif block.stored:
             content = _stored(found.buffer, block)
-        elif block.size:
+        elif not block.size:
+            content = iter(())
+        else:
             found.trouble("unsupported", "is packed and was not decoded", block.name)
-        _take(found, block, content)
+        _take(found, block, content, have)
+        if found.entries[-1].sha256 is not None:
+            have[block.name] = found.entries[-1]
 
 
 def _stored(buffer: Buffer, block: Block) -> Iterator[bytes]:
@@ -120,9 +127,18 @@ def _stored(buffer: Buffer, block: Block) -> Iterator[bytes]:
         yield bytes(buffer[at : min(at + CHUNK_BYTES, block.data_end)])
 
 
-def _take(found: Gathered, block: Block, content: Iterator[bytes] | None) -> None:
-    """List one file with what came out of ``content``."""
-    if block.node in ("directory", "hardlink") or block.link is not None:
+def _take(
+    found: Gathered, block: Block, content: Iterator[bytes] | None, have: dict[bytes, Entry]
+) -> None:
+    """List one file with what came out of ``content``; ``have`` are the files before it."""
+    if block.node == "hardlink":
+        target = have.get(block.link or b"")
+        entry = _entry(block, link=block.link)
+        if target is not None:
+            entry = msgspec.structs.replace(entry, sha256=target.sha256, size=target.size)
+        found.add(entry)
+        return
+    if block.node == "directory" or block.link is not None:
         found.add(_entry(block, link=block.link))
         return
     if content is None or block.data_end > found.source.size:
@@ -150,6 +166,9 @@ def _take(found: Gathered, block: Block, content: Iterator[bytes] | None) -> Non
         text = f"{size} of {block.size} bytes came out" if size != block.size else "CRC-32 differs"
         found.trouble("format.malformed", f"the content does not hold: {text}", block.name)
         found.add(_entry(block))
+        return
+    if not size and block.data_end > block.data_start:  # packed bytes of nothing
+        found.add(_entry(block, digest=digest))
         return
     found.claim(block.data_start, block.data_end, "extracted")
     extents = ((block.data_start, block.data_end),) if block.data_end > block.data_start else ()

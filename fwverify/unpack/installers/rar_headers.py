@@ -202,7 +202,7 @@ def _file_4(window: Reader, start: int, length: int, packed: int, kind: int, fla
         start + length,
         start + length + packed,
         kind,
-        name=name.replace(b"\\", b"/") if system != 3 else name,
+        name=name.replace(b"\\", b"/"),  # version 4 writes this one on every system
         size=size,
         crc=crc,
         stored=method == _STORED_4,

@@ -28,8 +28,8 @@ _TYPES: Final = {
     21: "ANICURSOR", 22: "ANIICON", 23: "HTML", 24: "MANIFEST",
 }  # fmt: skip
 DRAWN: Final = frozenset(
-    "CURSOR BITMAP ICON MENU DIALOG STRING FONTDIR ACCELERATOR MESSAGETABLE GROUP_CURSOR"
-    " GROUP_ICON VERSION ANICURSOR ANIICON".split()
+    {"CURSOR", "BITMAP", "ICON", "MENU", "DIALOG", "STRING", "FONTDIR", "ACCELERATOR"}
+    | {"MESSAGETABLE", "GROUP_CURSOR", "GROUP_ICON", "VERSION", "ANICURSOR", "ANIICON"}
 )
 """Types that Windows itself interprets: children only where they look packed."""
 
@@ -135,9 +135,7 @@ def _name(buffer: Buffer, root: int, identifier: int, *, top: bool) -> str:
     return "".join(char if char.isprintable() and char not in "/\\" else "_" for char in text)
 
 
-def _leaf(
-    buffer: Buffer, sections: Sequence[Mapped], at: int, path: tuple[str, ...]
-) -> Resource:
+def _leaf(buffer: Buffer, sections: Sequence[Mapped], at: int, path: tuple[str, ...]) -> Resource:
     reader = Reader(buffer)
     reader.seek(at, "resource data")
     address, size = reader.unpack("<2I", "resource data")
