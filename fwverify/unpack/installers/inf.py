@@ -41,6 +41,7 @@ _ACTS: Final = ("addservice", "runonce", "runpresetupcommands", "runpostsetupcom
 
 def _text(data: bytes) -> str | None:
     """Return ``data`` as text, or None."""
+    names: tuple[str, ...]
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         names = ("utf-16",)
     elif data[1:2] == b"\0":

@@ -56,7 +56,8 @@ class _Strings:
     def get(self, number: int) -> str:
         """Return the string at character ``number``, variables as ``$NAME``."""
         step = 2 if self.wide else 1
-        at, letters = number * step, []
+        at = number * step
+        letters: list[str] = []
         while 0 <= at <= len(self._data) - step and len(letters) < MAX_STRING_CHARS:
             unit = int.from_bytes(self._data[at : at + step], "little")
             at += step
