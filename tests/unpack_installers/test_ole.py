@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from fwverify.unpack.installers import ole
+from fwverify.unpack.installers.compound import Compound
 from tests.unpack.helpers import Bench, codes, is_broken, kinds, noise, rules, sha
 from tests.unpack_installers.builders import END, FREE, CompoundFile, utf16
 
@@ -181,7 +182,7 @@ def test_flipped_bytes_never_raise_and_never_change_the_sum():
     _, data = sample()
     chance = random.Random(5)
     bench = Bench()
-    for _ in range(150):
+    for _ in range(50):
         changed = bytearray(data)
         for _ in range(chance.randrange(1, 4)):
             changed[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
@@ -206,9 +207,9 @@ def test_many_small_streams_in_a_torn_mini_stream_are_read_in_linear_time():
     made = CompoundFile()
     for at in range(3000):
         made.stream(utf16(f"s{at}"), bytes([65 + at % 26]) * 64)
-    opened = Bench().open(made.build())
-    assert opened.complete
-    assert len(opened.entries) == 3000
+    compound = Compound(made.build())
+    ranges = [compound.ranges(placed.entry) for placed in compound.walk()]
+    assert len(set(ranges)) == 3000
 
 
 def test_the_format_is_named():

@@ -170,7 +170,7 @@ def _compare(
             continue
         if name not in stated:
             result.append(_observation(f"the block map does not name {name[:120]!r}", entry))
-        elif entry.sha256 in source.store and _sums(source, entry) != stated[name]:
+        elif (entry.sha256 or "") in source.store and _sums(source, entry) != stated[name]:
             result.append(_observation(f"the block map's sums do not fit {name[:120]!r}", entry))
     for name in sorted(set(stated) - set(named)):
         text = f"the block map names {name[:120]!r}, which is not there"

@@ -150,8 +150,7 @@ def _take(
         return
     if block.node == "symlink":
         found.claim(block.data_start, block.data_end, "extracted")
-        target = b"".join(content)
-        found.add(_entry(block, link=target))
+        found.add(_entry(block, link=b"".join(content)))
         return
     checksum = 0
 
