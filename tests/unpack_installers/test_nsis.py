@@ -128,6 +128,16 @@ def test_an_absurd_dictionary_is_refused():
     assert not Bench().open(first(bytes(data))).complete
 
 
+@pytest.mark.parametrize("more", [-4, 4])
+def test_a_header_of_another_length_than_stated_is_malformed(more):
+    rows = struct.pack("<I", 0x80000000 | len(deflate(HEADER))) + deflate(HEADER)
+    stated = bytearray(first(rows))
+    struct.pack_into("<I", stated, 20, len(HEADER) + more)
+    opened = Bench().open(bytes(stated))
+    assert codes(opened) == {"format.malformed"}
+    assert "script" not in str(opened.entries)
+
+
 @pytest.mark.parametrize("cut", [0, 30, 67, 80])
 def test_a_cut_script_raises(cut):
     with pytest.raises(Malformed):

@@ -30,6 +30,8 @@ AddService = scan, 2, Service
 Maker="Acme Imaging"
 """
 
+BAD = bytes([*range(9), *range(14, 32), 127, 0x81, 0x8D, 0x8F, 0x90, 0x9D])
+
 MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
 <BurnManifest xmlns="http://schemas.microsoft.com/wix/2008/Burn">
 <Payload Id="a" FilePath="a.msi" Hash="ABCD" Packaging="{packaging}" {more} SourcePath="a0"
@@ -106,6 +108,17 @@ def test_a_driver_file_with_a_payload_is_no_text(encoding):
     opened = Bench().open(INF.encode(encoding) + b"\0\x01" + noise(400), "scan.inf")
     assert opened.format != "inf"
     assert kinds(opened)["unexplained"] > 0
+
+
+@pytest.mark.parametrize("tail", [b"\x01" * 64, bytes(range(0xA0, 0x100)) * 99 + noise(9)])
+def test_controls_and_dense_bytes_make_it_no_text(tail):
+    dense = tail if tail[0] == 1 else noise(9000).translate(bytes.maketrans(BAD, b"A" * len(BAD)))
+    assert Bench().open(INF.encode() + dense).format != "inf"
+
+
+def test_a_program_in_letters_inside_a_driver_file_is_said():
+    letters = "; TVqQAA" + "A" * 120
+    assert "unpack.encoded_text" in rules(Bench().open((INF + letters).encode()))
 
 
 @pytest.mark.parametrize(

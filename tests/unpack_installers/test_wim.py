@@ -16,11 +16,13 @@ from fwverify.unpack.installers.wim import (
     Resource,
     Row,
     _grouped,
+    _layout,
     read_header,
     read_table,
 )
 from fwverify.unpack.sevenzip_tool import locate
 from tests.unpack.helpers import Bench, codes, kinds, noise, sha
+from tests.unpack_formats.helpers import new_store, source
 
 needs_tools = pytest.mark.skipif(
     shutil.which("wimlib-imagex") is None or locate() is None,
@@ -94,6 +96,13 @@ def test_an_integrity_table_that_does_not_hold_is_said(plain):
     changed[place.start + 12] ^= 1
     opened = Bench().open(bytes(changed))
     assert "format.malformed" in codes(opened)
+
+
+@needs_tools
+def test_a_resource_without_a_content_of_its_sum_is_not_extracted(plain, tmp_path):
+    layout = _layout(source(plain, new_store(tmp_path)), ())
+    assert "extracted" not in {region.kind for region in layout.regions}
+    assert "no file has" in layout.complaint
 
 
 @needs_tools

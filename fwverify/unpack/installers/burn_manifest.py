@@ -19,6 +19,7 @@ from xml.parsers import expat
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed
 from fwverify.unpack.gather import Gathered
+from fwverify.unpack.installers.texts import searched
 from fwverify.unpack.leaves import is_text
 from fwverify.unpack.source import Format, LimitHit, Source
 
@@ -83,7 +84,7 @@ def open_manifest(source: Source) -> Opened:
     for package in manifest.packages:
         found.attribute("package", package[:MAX_ATTRIBUTE_CHARS])
     known = {key: value for key, value in manifest.identity.items() if value}
-    return found.finish(identity=Identity(**known))
+    return searched(source, found.finish(identity=Identity(**known)))
 
 
 def _payload(found: Gathered, payload: dict[str, str]) -> None:

@@ -20,13 +20,15 @@ from typing import Final
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer
 from fwverify.unpack.gather import Gathered
-from fwverify.unpack.source import Format, LimitHit, Source
+from fwverify.unpack.installers.texts import searched
+from fwverify.unpack.source import Format, LimitHit, Source, highest_entropy_milli
 
 NAME: Final = "inf"
 MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_HARDWARE_IDS: Final = 200
 MAX_VALUE_CHARS: Final = 256
 _HEAD_BYTES: Final = 16 * 1024
+_DENSE_MILLI: Final = 7200
 _SIGNATURE: Final = re.compile(
     r"^[ \t]*\[Version\][^\[]*?^[ \t]*Signature[ \t]*=[ \t]*\"?"
     r"\$(?:Windows NT|Chicago|WINDOWS 95)\$",
@@ -65,7 +67,9 @@ def _recognise(buffer: Buffer, name: str) -> bool:
     if b"[\0" not in head and b"[" not in head:
         return False
     plain = head.replace(b"\0", b"").decode("latin-1")
-    return _SIGNATURE.search(plain) is not None and _text(bytes(buffer[:])) is not None
+    if _SIGNATURE.search(plain) is None or _text(bytes(buffer[:])) is None:
+        return False
+    return highest_entropy_milli(buffer, 0, len(buffer)) < _DENSE_MILLI
 
 
 def _sections(text: str) -> dict[str, list[tuple[str, str]]]:
@@ -110,7 +114,7 @@ def open_inf(source: Source) -> Opened:
         if version.get(key):
             found.attribute(key, version[key])
     date, _, number = version.get("driverver", "").partition(",")
-    return found.finish(
+    opened = found.finish(
         identity=Identity(
             vendor=version.get("provider") or None,
             product=version.get("class") or None,
@@ -120,6 +124,7 @@ def open_inf(source: Source) -> Opened:
             hardware=hardware[0][:MAX_VALUE_CHARS] if hardware else None,
         )
     )
+    return searched(source, opened)
 
 
 def _resolved(value: str, strings: dict[str, str]) -> str:
