@@ -21,8 +21,6 @@ SAMPLES: dict[str, bytes] = {
     "android-payload": b"CrAU",
     "android-sparse": b"\x3a\xff\x26\xed",
     "avb-vbmeta": b"AVB0",
-    "ole": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-    "rar": b"Rar!\x1a\x07\x01\x00",
     "rpm": b"\xed\xab\xee\xdb",
     "erofs": bytes(1024) + b"\xe2\xe1\xf5\xe0",
     "cramfs": bytes(16) + b"Compressed ROMFS",

@@ -30,7 +30,12 @@ def _named(name: str, title: str, specification: str, *magics: bytes) -> Format:
 
 
 NAMED: Final[tuple[Format, ...]] = (
-    _named("installshield-cab", "InstallShield cabinet (data1.cab, data1.hdr)", "", b"ISc("),
+    _named(
+        "installshield-cab",
+        "InstallShield cabinet (data1.cab, data1.hdr)",
+        "https://github.com/twogood/unshield",
+        b"ISc(",
+    ),
     _named(
         "inno-setup",
         "Inno Setup data",
