@@ -69,12 +69,15 @@ def carve(source: Source, opened: Opened, formats: tuple[Format, ...]) -> Opened
     if not areas:
         return opened
     found: list[_Found] = []
+    children = _children(opened)
     proposed, problems = by_binwalk(source.buffer, areas)
     budget = Budget(source.limits.blob_bytes(source.size), source.limits.files)
     try:
         for item in _search(
             source, areas, proposed, formats, strict=opened.executable, budget=budget
         ):
+            if item.end <= children.get(item.start, 0):
+                continue  # that child is opened as its own blob
             found.append(item)
             _bound_entries(source, opened, found)
     except LimitHit as error:
@@ -91,6 +94,12 @@ def carve(source: Source, opened: Opened, formats: tuple[Format, ...]) -> Opened
         problems=(*opened.problems, *problems),
         complete=opened.complete and not problems,
     )
+
+
+def _children(opened: Opened) -> dict[int, int]:
+    """Return where each child that stands in the blob as it is begins and first breaks off."""
+    stored = (entry.extents[0] for entry in opened.entries if entry.stored and entry.extents)
+    return dict(sorted(stored))
 
 
 def _bound_entries(source: Source, opened: Opened, found: list[_Found]) -> None:

@@ -1,6 +1,7 @@
-"""ELF and PE files as leaves: which bytes their own headers account for.
+"""ELF and PE files: which bytes their own headers account for.
 
-Guarantees: a byte counts as parsed when a header, a segment or a section names it; bytes
+Guarantees: a byte counts as parsed when a header, a segment or a section names it; the
+resources of a PE file that are data, and the containers of a bundle, are children; bytes
 that none names (overlays above all) stay unexplained and are carved; a range that leaves
 the file means a truncated one and is not complete. The certificate table of a PE file
 has the class ``signature``; whether it verifies is the verify stage's question.
@@ -18,11 +19,13 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from fwverify.model import Identity, Opened
+from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.gather import Gathered
+from fwverify.unpack.installers.bundles import BURN_SECTION, name_loader, read_burn
+from fwverify.unpack.installers.resources import DRAWN, Mapped, Resource, read_resources
 from fwverify.unpack.leaves import MAX_SIGNATURE_BYTES, der_length, is_detached_signature
-from fwverify.unpack.source import Format, Source
+from fwverify.unpack.source import Format, LimitHit, Source, highest_entropy_milli
 
 _MAX_TABLE_ENTRIES: Final = 65_536
 
@@ -150,7 +153,10 @@ def _elf_segments(
 
 _MAX_STUB_BYTES: Final = 4096
 _PE32, _PE32_PLUS = 0x10B, 0x20B
-_CERTIFICATES: Final = 4
+_RESOURCES, _CERTIFICATES, _CLR_HEADER = 2, 4, 14
+_MAX_DIRECTORIES: Final = 16
+_INNO_RESOURCE: Final = "11111"
+_DENSE_MILLI: Final = 7200
 _MAX_SECTIONS: Final = 4096
 _SYMBOL_BYTES: Final = 18
 _MAX_RESOURCE_BYTES: Final = 64 * 1024 * 1024
@@ -165,9 +171,14 @@ _PE_MACHINES: Final = {
 class _PeHeader:
     machine: int
     sections: tuple[tuple[str, int, int], ...]  # name, start and size in the file
+    mapped: tuple[Mapped, ...]
     headers_end: int
-    certificates: tuple[int, int]
+    directories: tuple[tuple[int, int], ...]  # address (offset for certificates) and size
     symbols: tuple[int, int]
+
+    def directory(self, number: int) -> tuple[int, int]:
+        """Return data directory ``number``, zeros where the header has none."""
+        return self.directories[number] if number < len(self.directories) else (0, 0)
 
 
 def _is_pe(buffer: Buffer, _: str) -> bool:
@@ -188,15 +199,95 @@ def _open_pe(source: Source) -> Opened:
     else:  # far more than a DOS stub and a Rich header need
         found.claim(0, 64, executable=True)
     found.claim(stub, header.headers_end, executable=True)
+    identity = Identity(arch=_pe_arch(header))
+    try:
+        identity = _pe_contents(found, header)
+    except LimitHit as error:
+        found.limit(error)
     try:
         for name, start, size in header.sections:
             _claim_range(found, start, size, f"section {name}", stub)
         _pe_symbols(found, *header.symbols)
-        _pe_certificates(found, *header.certificates)
+        _pe_certificates(found, *header.directory(_CERTIFICATES))
     except Malformed as error:
         found.malformed(error)
-    identity = _pe_identity(found, header)
     return found.finish(identity=identity, executable=True)
+
+
+def _pe_contents(found: Gathered, header: _PeHeader) -> Identity:
+    """Make children of resources and of a bundle's containers; return the identity.
+
+    Claims made here come first: what is in a child is ``extracted``, the rest of its
+    section is ``parsed``. Raises ``LimitHit``.
+    """
+    leaves = _pe_resources(found, header)
+    if header.directory(_CLR_HEADER)[0]:
+        found.attribute("dotnet", f"{header.directory(_CLR_HEADER)[0]:#x}")
+    for name, start, size in header.sections:
+        if name == BURN_SECTION:
+            signature = read_burn(found, start, size)
+            try:
+                _pe_certificates(found, *signature, name="engine_certificate_table")
+            except Malformed as error:
+                found.malformed(error)
+    loaders = (leaf for leaf in leaves if (leaf.kind, leaf.name) == ("RCDATA", _INNO_RESOURCE))
+    loader = next((bytes(found.buffer[leaf.start : leaf.start + 16]) for leaf in loaders), b"")
+    overlay = max((start + size for _, start, size in header.sections), default=0)
+    name_loader(found, min(overlay, found.source.size), loader)
+    return _pe_identity(found, header, leaves)
+
+
+def _pe_resources(found: Gathered, header: _PeHeader) -> tuple[Resource, ...]:
+    """Return the resources; those that are data, or look packed, are children."""
+    address, size = header.directory(_RESOURCES)
+    if not address or not size:
+        return ()
+    resources = read_resources(found.buffer, header.mapped, address)
+    for fault in resources.faults:
+        found.malformed(fault)
+    stored: set[tuple[int, int]] = set()
+    packed = _Packed(found)
+    for leaf in resources.leaves:
+        place = (leaf.start, leaf.end)
+        if leaf.start == leaf.end or (leaf.kind in DRAWN and not packed.at(place)):
+            continue
+        digest, length = found.source.put_range(*place)
+        if place not in stored and not found.claim(*place, "extracted"):
+            text = f"the resource {leaf.path.decode('utf-8', 'replace')} shares bytes"
+            found.observe("pe.resource_overlap", text, offset=leaf.start)
+        stored.add(place)
+        found.add(
+            Entry(
+                name=leaf.path,
+                sha256=digest,
+                size=length,
+                extents=(place,),
+                stored=True,
+                generated=True,
+            )
+        )
+    return resources.leaves
+
+
+class _Packed:
+    """Measures resources, each range once and all together at most twice the file.
+
+    A hostile table can name the same bytes many times; past the bound a resource counts
+    as packed, which makes it a child.
+    """
+
+    def __init__(self, found: Gathered) -> None:
+        self._buffer = found.buffer
+        self._left = 2 * found.source.size
+        self._known: dict[tuple[int, int], bool] = {}
+
+    def at(self, place: tuple[int, int]) -> bool:
+        """Return whether any 4 KiB of the range look packed or encrypted."""
+        if place not in self._known:
+            self._left -= place[1] - place[0]
+            dense = self._left < 0 or highest_entropy_milli(self._buffer, *place) >= _DENSE_MILLI
+            self._known[place] = dense
+        return self._known[place]
 
 
 def _pe_header(buffer: Buffer) -> _PeHeader:
@@ -209,7 +300,7 @@ def _pe_header(buffer: Buffer) -> _PeHeader:
     optional_bytes, _ = reader.unpack("<HH", "size of optional header")
     optional = reader.offset
     sections_start = optional + optional_bytes
-    certificates = (0, 0)
+    directories: tuple[tuple[int, int], ...] = ()
     if optional_bytes:
         magic = reader.u16le("optional header magic")
         if magic not in (_PE32, _PE32_PLUS):
@@ -217,22 +308,24 @@ def _pe_header(buffer: Buffer) -> _PeHeader:
         table = optional + (96 if magic == _PE32 else 112)
         window = Reader(buffer, optional, min(sections_start, len(buffer)))
         window.seek(table - 4, "NumberOfRvaAndSizes")
-        if window.u32le("NumberOfRvaAndSizes") > _CERTIFICATES:
-            window.skip(8 * _CERTIFICATES, "data directories")
-            start, size = window.unpack("<II", "certificate table")
-            certificates = (start, size)
+        listed = min(window.u32le("NumberOfRvaAndSizes"), _MAX_DIRECTORIES)
+        listed = min(listed, window.remaining // 8)
+        words = window.unpack(f"<{2 * listed}I", "data directories")
+        directories = tuple(zip(words[::2], words[1::2], strict=True))
     if count > _MAX_SECTIONS:
         raise Malformed(optional - 18, "NumberOfSections", f"{count} sections")
     reader.seek(sections_start, "section table")
-    sections = tuple(_pe_section(reader) for _ in range(count))
-    return _PeHeader(machine, sections, reader.offset, certificates, (symbols, symbol_count))
+    read = [_pe_section(reader) for _ in range(count)]
+    sections = tuple((name, each.start, each.size) for name, each in read)
+    mapped = tuple(each for _, each in read)
+    return _PeHeader(machine, sections, mapped, reader.offset, directories, (symbols, symbol_count))
 
 
-def _pe_section(reader: Reader) -> tuple[str, int, int]:
+def _pe_section(reader: Reader) -> tuple[str, Mapped]:
     name = reader.take(8, "section name").rstrip(b"\x00").decode("latin-1")
-    _, _, size, start = reader.unpack("<4I", "section")
+    _, address, size, start = reader.unpack("<4I", "section")
     reader.skip(16, "section")
-    return name, (start if size else 0), size
+    return name, Mapped(address, start if size else 0, size)
 
 
 def _pe_symbols(found: Gathered, start: int, count: int) -> None:
@@ -252,7 +345,9 @@ _PKCS_SIGNED_DATA: Final = 2
 _CERTIFICATE_HEADER_BYTES: Final = 8
 
 
-def _pe_certificates(found: Gathered, start: int, size: int) -> None:
+def _pe_certificates(
+    found: Gathered, start: int, size: int, *, name: str = "certificate_table"
+) -> None:
     """Read the attribute certificate table: entries of dwLength, 8 bytes aligned.
 
     Only an entry that is one SignedData, of a signature's size, has the class
@@ -278,7 +373,7 @@ def _pe_certificates(found: Gathered, start: int, size: int) -> None:
                 raise Malformed(at, "certificate table", "lies over other parts of the file")
         elif not found.claim(at, at + _CERTIFICATE_HEADER_BYTES):
             raise Malformed(at, "certificate table", "lies over other parts of the file")
-    found.attribute("certificate_table", f"{start}-{end}")
+    found.attribute(name, f"{start}-{end}")
 
 
 def _is_signature(found: Gathered, start: int, end: int) -> bool:
@@ -304,21 +399,28 @@ _VERSION_FIELDS: Final = {
 _MAX_VALUE_CHARS: Final = 256
 
 
-def _pe_identity(found: Gathered, header: _PeHeader) -> Identity:
-    arch = _PE_MACHINES.get(header.machine, f"pe-machine-{header.machine:#06x}")
+def _pe_arch(header: _PeHeader) -> str:
+    return _PE_MACHINES.get(header.machine, f"pe-machine-{header.machine:#06x}")
+
+
+def _pe_identity(found: Gathered, header: _PeHeader, leaves: tuple[Resource, ...]) -> Identity:
+    """Return what the version resource says; the first in any resource section without one."""
+    places = [(leaf.start, leaf.end) for leaf in leaves if leaf.kind == "VERSION"]
+    places += [(start, start + size) for name, start, size in header.sections if name == ".rsrc"]
     texts: dict[str, str] = {}
-    for name, start, size in header.sections:
-        if name == ".rsrc" and size <= _MAX_RESOURCE_BYTES:
-            data = bytes(found.buffer[start : start + size])
-            at = data.find(_VERSION_KEY)
-            if at >= 0:
-                texts = _version_strings(data[at : at + 65536])
+    for start, end in places:
+        if end - start > _MAX_RESOURCE_BYTES or texts:
+            continue
+        data = bytes(found.buffer[start:end])
+        at = data.find(_VERSION_KEY)
+        if at >= 0:
+            texts = _version_strings(data[at : at + 65536])
     return Identity(
         vendor=texts.get("vendor"),
         product=texts.get("product"),
         version=texts.get("version"),
         build=texts.get("build"),
-        arch=arch,
+        arch=_pe_arch(header),
     )
 
 
@@ -353,8 +455,8 @@ PE: Final = Format(
     title="PE (Windows, UEFI)",
     family="executable",
     specification="https://learn.microsoft.com/en-us/windows/win32/debug/pe-format",
-    limitations="the version is read from the first version resource; overlays are carved",
+    limitations="the version is read from the first version resource; overlays are carved;"
+    " Inno Setup, InstallShield, Setup Factory and Advanced Installer are detected only",
     recognise=_is_pe,
     open=_open_pe,
-    leaf=True,
 )

@@ -64,6 +64,10 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"BSDF2", 0),
     (b"\xd6\xc3\xc4\x00", 0),
     (b"\x00ZCK1", 0),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 0),
+    (b"\xef\xbe\xad\xdeNullsoftInst", 4),
+    (b"MSWIM\x00\x00\x00", 0),
+    (b"Rar!\x1a\x07", 0),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))

@@ -62,16 +62,21 @@ _ISO_MAGIC_AT: Final = 0x8001
 
 @dataclass(frozen=True)
 class Kind:
-    """A format as 7-Zip calls it; ``block_bytes`` is 0 where the layout is read here."""
+    """A format as 7-Zip calls it; ``block_bytes`` is 0 where the layout is read here.
+
+    ``layout`` reads the structure of a kind that has its own module: it gets the entries
+    as far as they came out and raises ``Malformed``.
+    """
 
     name: str
     type_name: str
     block_bytes: int
+    layout: Callable[[Source, tuple[Entry, ...]], Layout] | None = None
 
 
 @dataclass
 class _Notes:
-    """What is collected while one archive is read; private to a call of ``_open``."""
+    """What is collected while one archive is read; private to a call of ``open_kind``."""
 
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -84,7 +89,7 @@ class _Notes:
         self.problems.append(Problem(code=code, path=path, text=text))
 
 
-def _open(source: Source, kind: Kind) -> Opened:
+def open_kind(source: Source, kind: Kind) -> Opened:
     """Return what 7-Zip finds in the blob."""
     notes = _Notes()
     regions: tuple[Region, ...] = ()
@@ -93,7 +98,7 @@ def _open(source: Source, kind: Kind) -> Opened:
         text = f"7-Zip 25.01 or later is missing; Debian's package is {DEBIAN_PACKAGE}"
         notes.problem("tool.missing", text)
     else:
-        path = _blob_path(source)
+        path = blob_path(source)
         items, headers_bytes = _list(source, tool, kind, path, notes)
         _extract(source, tool, kind, path, items, notes)
         regions = _regions(source, kind, items, headers_bytes, notes)
@@ -107,7 +112,7 @@ def _open(source: Source, kind: Kind) -> Opened:
     )
 
 
-def _blob_path(source: Source) -> Path:
+def blob_path(source: Source) -> Path:
     """Return the file in the store that holds the blob, written there if need be."""
     digest = hashlib.sha256()
     for at in range(0, source.size, CHUNK_BYTES):
@@ -197,7 +202,7 @@ def _complain(notes: _Notes, text: bytes, failure: str) -> None:
 # --- content -----------------------------------------------------------------------
 
 
-class _Pieces:
+class Pieces:
     """Cuts a stream of pieces into contents of known sizes."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
@@ -246,7 +251,7 @@ def _extract(
         memory_bytes=source.limits.memory_bytes,
         output_limit_bytes=total + CHUNK_BYTES,
     )
-    pieces = _Pieces(stream)
+    pieces = Pieces(stream)
     done = 0
     try:
         for item in items:
@@ -261,7 +266,7 @@ def _extract(
     notes.entries.extend(_entry(item) for item in items[done:])
 
 
-def _content(source: Source, kind: Kind, item: Item, pieces: _Pieces, notes: _Notes) -> Entry:
+def _content(source: Source, kind: Kind, item: Item, pieces: Pieces, notes: _Notes) -> Entry:
     """Take one item's bytes off the stream; return its entry.
 
     Raises ``LimitHit`` and ``ToolFailed``.
@@ -319,7 +324,9 @@ def _regions(
     if kind.block_bytes:
         return _file_system_regions(source, kind, notes)
     try:
-        if kind is SEVENZIP:
+        if kind.layout is not None:
+            layout = kind.layout(source, tuple(notes.entries))
+        elif kind is SEVENZIP:
             packed = sum(item.packed for item in items)
             layout = sevenzip_layout(source.buffer, packed, headers_bytes)
         else:
@@ -416,7 +423,7 @@ def sevenzip_format(
         specification=specification,
         limitations=limits,
         recognise=recognise,
-        open=lambda source: _open(source, kind),
+        open=lambda source: open_kind(source, kind),
     )
 
 

@@ -17,8 +17,6 @@ SAMPLES: dict[str, bytes] = {
     "uefi-volume": bytes(40) + b"_FVH",
     "gbl": b"\xeb\x17\xa6\x03",
     "mcuboot": b"\x3d\xb8\xf3\x96",
-    "ole": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-    "rar": b"Rar!\x1a\x07\x01\x00",
     "rpm": b"\xed\xab\xee\xdb",
     "erofs": bytes(1024) + b"\xe2\xe1\xf5\xe0",
     "cramfs": bytes(16) + b"Compressed ROMFS",
