@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
@@ -52,6 +52,7 @@ from fwverify.store import Store
 from fwverify.tools import tool_versions
 from fwverify.unpack import unpack
 from fwverify.unpack.classes import unexplained_findings, with_signatures
+from fwverify.unpack.given import Base, Given
 from fwverify.verify import verify
 from fwverify.verify.rules import Rule
 from fwverify.verify.trust import TrustStore
@@ -76,6 +77,7 @@ class Question:
     case: Case | None = None
     signatures: tuple[Path, ...] = ()
     secrets: tuple[Path, ...] = ()
+    plaintexts: tuple[Path, ...] = ()
     supersedes: str | None = None
 
 
@@ -91,6 +93,7 @@ class Known:
 class Means:
     """With what the question is answered. ``ad_hoc`` names the ad hoc options used.
 
+    ``given`` are the operator's secrets: they reach the workers and nothing else.
     ``announce`` is told the name of each stage as it begins; ``trace`` is given the
     traceback of a stage that failed, which has no place in a report.
     """
@@ -105,6 +108,7 @@ class Means:
     config_sha256: str | None
     ad_hoc: tuple[str, ...] = ()
     known: Known | None = None
+    given: Given = field(default_factory=Given, repr=False)
     announce: Callable[[str], None] = lambda _: None
     trace: Callable[[str], None] = lambda _: None
 
@@ -152,11 +156,13 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
         case=question.case,
         signatures=question.signatures,
         secrets=question.secrets,
+        plaintexts=question.plaintexts,
     )
     subject = intake.subject
+    given = msgspec.structs.replace(means.given, plaintexts=_plaintexts(intake))
     unpacked, unpack_stage = _stage(
         "unpack",
-        lambda: unpack(subject, means.store, means.pool, means.limits),
+        lambda: unpack(subject, means.store, means.pool, means.limits, given),
         _NOTHING_UNPACKED,
         means,
         wanted,
@@ -197,6 +203,14 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
     return _Outputs(intake, unpacked, verified, analysed, compared, stages, present)
 
 
+def _plaintexts(intake: Intake) -> tuple[Base, ...]:
+    return tuple(
+        Base(path=each.path, sha256=each.sha256, size=each.size)
+        for each in intake.plaintexts
+        if each.sha256 is not None
+    )
+
+
 def _stage(
     name: StageName,
     call: Callable[[], Output],
@@ -227,6 +241,7 @@ def _all_findings(outputs: _Outputs, store: Store) -> tuple[Finding, ...]:
     compared = outputs.compared
     known = compared.known if compared else frozenset()
     merged = {
+        *outputs.intake.findings,
         *outputs.unpacked.findings,
         *unexplained_findings(outputs.unpacked, outputs.intake.subject, store),
         *outputs.verified.findings,
