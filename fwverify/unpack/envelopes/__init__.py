@@ -7,11 +7,12 @@ ones have no magic and come last. ``formats`` joins them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Final
 
-if TYPE_CHECKING:
-    from fwverify.unpack.source import Format
+from fwverify.unpack.envelopes.cms import CMS_ENVELOPED
+from fwverify.unpack.envelopes.dlms import DLMS_CIPHERED
+from fwverify.unpack.source import Format
 
-STRONG: tuple[Format, ...] = ()
-SHAPED: tuple[Format, ...] = ()
-UNMARKED: tuple[Format, ...] = ()
+STRONG: Final[tuple[Format, ...]] = (CMS_ENVELOPED,)
+SHAPED: Final[tuple[Format, ...]] = (DLMS_CIPHERED,)
+UNMARKED: Final[tuple[Format, ...]] = ()
