@@ -202,14 +202,23 @@ def _read_bundle(source: Source) -> Bundle:
 
 def _enveloped_manifest(message: bytes, secrets: tuple[Secret, ...]) -> bytes | None:
     """Return the manifest in the signed message that ``secrets`` find in the envelope."""
-    for content in open_message(message, secrets):
-        try:
-            manifest = _message_content(content, 0)
-            if manifest is not None and parse_manifest(manifest):
+    try:
+        for content in open_message(message, secrets) if secrets else ():
+            manifest = _signed_manifest(content)
+            if manifest is not None:
                 return manifest
-        except Malformed:  # what a wrong key gave
-            continue
+    except Malformed:  # the envelope itself: nothing opens it
+        return None
     return None
+
+
+def _signed_manifest(content: bytes) -> bytes | None:
+    """Return the manifest of a signed message; None for what a wrong key gave."""
+    try:
+        manifest = _message_content(content, 0)
+        return manifest if manifest is not None and parse_manifest(manifest) else None
+    except Malformed:
+        return None
 
 
 def _crypt_key(sections: tuple[Section, ...]) -> bytes | None:

@@ -11,8 +11,9 @@ from typing import Final
 
 from fwverify.unpack.envelopes.cms import CMS_ENVELOPED
 from fwverify.unpack.envelopes.dlms import DLMS_CIPHERED
+from fwverify.unpack.envelopes.recognised import OPENPGP_MESSAGE, RECOGNISED
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (CMS_ENVELOPED,)
-SHAPED: Final[tuple[Format, ...]] = (DLMS_CIPHERED,)
+STRONG: Final[tuple[Format, ...]] = (CMS_ENVELOPED, *RECOGNISED)
+SHAPED: Final[tuple[Format, ...]] = (DLMS_CIPHERED, OPENPGP_MESSAGE)
 UNMARKED: Final[tuple[Format, ...]] = ()
