@@ -54,10 +54,7 @@ def decrypt(source: Source, header: Header, start: int, end: int, password: byte
         plain = _aes(source.buffer, start, end, password, header.aes[1])
     else:
         plain = _traditional(source.buffer, header, start, end, password)
-    with source.store.writer(end - start) as writer:
-        for piece in plain:
-            writer.write(piece)
-        return writer.commit()[0]
+    return source.spool(plain, end - start)
 
 
 # --- WinZip AES ------------------------------------------------------------------------

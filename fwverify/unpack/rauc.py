@@ -321,10 +321,8 @@ def _crypt_payload(
     """
     nothing = squashfs.Contents((), (), (), (), 0)
     try:
-        with source.store.writer(bundle.payload_end) as writer:
-            for piece in _sectors(source.buffer, bundle.payload_end, key):
-                writer.write(piece)
-            digest, _ = writer.commit()
+        sectors = _sectors(source.buffer, bundle.payload_end, key)
+        digest = source.spool(sectors, bundle.payload_end)
     except WrongKey:
         text = "the payload is not whole sectors"
         problems.append(Problem(code="format.malformed", path="", text=text))

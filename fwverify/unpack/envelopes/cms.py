@@ -15,6 +15,7 @@ key-encryption-key recipients, content above 64 MiB, other ciphers than AES.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -37,6 +38,9 @@ from fwverify.unpack.source import Format, LimitHit, Source
 NAME: Final = "cms-enveloped"
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
 MAX_RECIPIENTS: Final = 256
+MAX_ATTEMPTS: Final = 16
+"""Content keys of the right length that one private key may give."""
+
 _MAX_HEADER_BYTES: Final = 64 * 1024
 _MARK_BYTES: Final = 16
 _OIDS: Final = (
@@ -232,7 +236,7 @@ def open_message(message: bytes, secrets: tuple[Secret, ...]) -> Iterator[bytes]
     envelope = parse(message)
     for secret in secrets:
         try:
-            for key in content_keys(envelope, (secret,)):
+            for key in itertools.islice(content_keys(envelope, (secret,)), MAX_ATTEMPTS):
                 yield b"".join(plain_text(envelope, key))
         except WrongKey:
             continue
@@ -261,7 +265,8 @@ def _take(found: Gathered, envelope: Envelope, secrets: tuple[Secret, ...]) -> N
     text = "it is a CMS envelope and its key is not here"
     for secret in secrets:
         try:
-            for key in content_keys(envelope, (secret,)):
+            keys = itertools.islice(content_keys(envelope, (secret,)), MAX_ATTEMPTS)
+            for key in keys:
                 digest, size = found.source.put_stream(plain_text(envelope, key))
                 if envelope.mac or is_proven(found.source, digest):
                     _claim(found, envelope, digest, size)

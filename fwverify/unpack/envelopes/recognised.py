@@ -16,6 +16,7 @@ from typing import Final
 
 from fwverify.model import Opened
 from fwverify.reader import Buffer
+from fwverify.unpack.envelopes import openpgp
 from fwverify.unpack.gather import Gathered
 from fwverify.unpack.source import Format, Source
 
@@ -64,7 +65,7 @@ def _format(
     return Format(
         name=name,
         title=title,
-        family="envelope",
+        family="encrypted, never opened",
         specification=specification,
         limitations="recognised and said to be encrypted, never opened",
         recognise=recognise,
@@ -98,9 +99,13 @@ RECOGNISED: Final[tuple[Format, ...]] = (
         _begins(b"Salted__", b"U2FsdGVkX1"),
     ),
 )
-OPENPGP_MESSAGE: Final = _format(
-    "openpgp-message",
-    "OpenPGP encrypted message",
-    "https://www.rfc-editor.org/rfc/rfc9580",
-    _openpgp,
+OPENPGP_MESSAGE: Final = Format(
+    name=openpgp.NAME,
+    title="OpenPGP encrypted message",
+    family="envelope",
+    specification="https://www.rfc-editor.org/rfc/rfc9580",
+    limitations="password or session key, AES with a modification detection code; no private "
+    "keys, no AEAD, no armour",
+    recognise=_openpgp,
+    open=openpgp.open_message,
 )
