@@ -51,6 +51,7 @@ MIN_IMAGE_BYTES: Final = 256
 HIGH_ENTROPY_MILLI: Final = 7200
 _WINDOW_STEP_BYTES: Final = 1024
 _TABLE_BYTES: Final = 64
+_MAX_TRAILER_BYTES: Final = 4096
 _SAME_SIZE_SLACK_BYTES: Final = 4096
 _RESET: Final = 1
 _REQUIRED: Final = (1, 2, 3, 11, 14, 15)
@@ -197,16 +198,20 @@ def open_image(source: Source) -> Opened:
 def second_bank(data: bytes) -> int | None:
     """Return where the upper half begins with a table like the first one's, or None.
 
-    Its distance is a power of two and reaches at least half of the image; the initial
-    stack pointer is the same.
+    Its distance is a power of two and reaches at least half of the image, but for a
+    trailer of at most ``_MAX_TRAILER_BYTES``; the initial stack pointer is the same.
     """
     offset = MIN_BANK_BYTES
     while offset * 2 < len(data):
         offset *= 2
-    behind = data[offset : offset + 1024]
-    if len(data) - offset < MIN_IMAGE_BYTES or behind[:4] != data[:4]:
-        return None
-    return offset if _is_cortex_m(behind, len(data) - offset) else None
+    for at in (offset, offset // 2):
+        behind = data[at : at + 1024]
+        near = at >= MIN_BANK_BYTES and len(data) - 2 * at <= _MAX_TRAILER_BYTES
+        if not near or len(data) - at < MIN_IMAGE_BYTES or behind[:4] != data[:4]:
+            continue
+        if _is_cortex_m(behind, len(data) - at):
+            return at
+    return None
 
 
 def _open_banks(source: Source, data: bytes, arch: str, bank: int) -> Opened:

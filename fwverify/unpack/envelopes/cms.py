@@ -47,6 +47,9 @@ _OIDS: Final = (
     bytes.fromhex("06092a864886f70d010703"),
     bytes.fromhex("060b2a864886f70d0109100117"),
 )
+_KEY_BYTES: Final = {
+    f"aes{bits}_{mode}": bits // 8 for bits in (128, 192, 256) for mode in ("cbc", "gcm")
+}
 _FAULTS: Final = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 _HASHES: Final[dict[str, type[hashes.HashAlgorithm]]] = {
     "sha1": hashes.SHA1,
@@ -97,8 +100,8 @@ class Envelope:
 
     @property
     def key_bytes(self) -> int:
-        """The length of the content key."""
-        return int(self.algorithm[3:6]) // 8
+        """The length of the content key; 0 for a cipher that is not opened."""
+        return _KEY_BYTES.get(self.algorithm, 0)
 
 
 def recognise(buffer: Buffer, _: str) -> bool:
@@ -252,6 +255,9 @@ def open_envelope(source: Source) -> Opened:
     secrets = source.given.of_kind("cms")
     found.attribute("content_encryption", envelope.algorithm)
     found.attribute("recipients", str(len(envelope.recipients)))
+    if not envelope.key_bytes:
+        found.trouble("encrypted", f"its cipher {envelope.algorithm[:60]} is not AES-CBC or GCM")
+        return found.finish(given=bool(secrets))
     try:
         _take(found, envelope, secrets)
     except LimitHit as error:
