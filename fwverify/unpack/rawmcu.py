@@ -235,8 +235,8 @@ def _open_banks(source: Source, data: bytes, arch: str, bank: int) -> Opened:
                 generated=True,
             )
         )
-    for name, value in (*_attributes(data, arch), ("bank_b_offset", str(bank))):
-        found.attribute(name, value)
+    for key, value in (*_attributes(data, arch), ("bank_b_offset", str(bank))):
+        found.attribute(key, value)
     return found.finish(identity=Identity(arch=arch), executable=True)
 
 

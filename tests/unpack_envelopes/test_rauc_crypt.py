@@ -100,7 +100,7 @@ def test_with_its_key_every_file_is_there_and_the_key_is_in_no_blob(bench, folde
 
 def test_changed_bytes_never_raise(bench, folder) -> None:
     data = bundle(folder)
-    for at in range(0, len(data), 211):
+    for at in range(0, len(data), 1499):
         changed = data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :]
         bench.with_secrets(changed, key_of(folder, "rsa"))
 
