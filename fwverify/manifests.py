@@ -9,7 +9,8 @@ two names ``set.duplicate``: these are findings. Nothing depends on the order of
 Read are checksum lists (``sha256sum``, ``sha512sum``, ``--tag`` lines too) and JSON that
 names files with SHA-256 or SHA-512: an object ``name: digest``, or a list of objects (at
 the top or under ``files`` or ``members``) with ``path``, ``name``, ``file`` or ``filename``
-and ``sha256`` or ``sha512``. A manifest that cannot be read is ``set.manifest``.
+and ``sha256`` or ``sha512``. A checksum list that cannot be read is the problem
+``set.manifest``, another manifest that lists no digest the finding of that name.
 
 Not checked: who made a manifest (the verify stage does), and weaker digests.
 """
@@ -68,14 +69,14 @@ def hold_against_manifests(
         return Held()
     problems = [_missing(path, "the case") for path in missing_of_case]
     listed: list[_Listed] = []
+    unread: list[Problem | Finding] = []
     manifests = [each for each in subject.members if each.role == "manifest" and each.sha256]
     for member in manifests:
         try:
             listed += _read(member, store)
         except ValueError as error:
-            text = f"the manifest cannot be read: {error}"
-            problems.append(Problem(code="set.manifest", path=member.path, text=text))
-    found = tuple(_against(subject, listed, store)) if listed else ()
+            unread.append(_unread(member, error))
+    found = (*unread, *(_against(subject, listed, store) if listed else ()))
     problems += [each for each in found if isinstance(each, Problem)]
     findings = [each for each in found if isinstance(each, Finding)]
     findings += _duplicates(subject)
@@ -83,6 +84,24 @@ def hold_against_manifests(
     return Held(
         tuple(sorted(set(problems), key=lambda each: (each.path, each.code, each.text))),
         tuple(sorted(set(findings), key=lambda each: (each.path, each.rule, each.fingerprint))),
+    )
+
+
+def _unread(member: Member, error: ValueError) -> Problem | Finding:
+    """Return what is said of a manifest that lists nothing which can be held against.
+
+    A file that by its name is a list of SHA digests leaves the set unexamined; another
+    one may be a manifest of something else, and a person looks.
+    """
+    text = f"the manifest cannot be held against the set: {error}"
+    if any(word in member.path.lower() for word in ("sha256", "sha512")):
+        return Problem(code="set.manifest", path=member.path, text=text)
+    return make_finding(
+        rule="set.manifest",
+        path=member.path,
+        text=text,
+        severity="medium",
+        evidence=(f"member:{member.path}",),
     )
 
 

@@ -1,6 +1,6 @@
 """The members of a set: held against the baseline's, and against each other.
 
-Guarantees: where update and baseline are both sets, a member without a counterpart on
+Guarantees: where update or baseline is a set, a member without a counterpart on
 the other side is ``set.missing`` or ``set.extra``; a member that has the content, or says
 it is the product, of another member of the baseline is ``set.swapped``. Members of one
 product that state different versions are ``set.mixed_versions``, with or without a
@@ -26,7 +26,7 @@ _CONTENT_ROLES = ("update", "part", "other")
 
 def member_findings(new: Profile, old: Profile, roots: Roots) -> Iterator[Finding]:
     """Yield what is missing from, added to or exchanged in a set against its baseline."""
-    if new.subject.kind != "set" or old.subject.kind != "set":
+    if "set" not in (new.subject.kind, old.subject.kind):
         return
     paired_old = {before for before, _ in roots.pairs}
     paired_new = {now for _, now in roots.pairs}
