@@ -24,13 +24,22 @@ import msgspec
 
 from fwverify.canonical import digest
 from fwverify.case import Case
-from fwverify.model import Member, Problem, Role, Subject
+from fwverify.manifests import hold_against_manifests
+from fwverify.model import Finding, Member, Problem, Role, Subject
 from fwverify.paths import encode_name, number_duplicates
 from fwverify.store import Store
 
 SIGNATURE_SUFFIXES: Final = (".sig", ".p7s", ".asc", ".minisig", ".jcat", ".cat")
-_MANIFEST_NAMES: Final = ("sha256sums", "manifest", "manifest.txt", "manifest.json")
-_MANIFEST_SUFFIXES: Final = (".sha256", ".sha512", ".manifest")
+_MANIFEST_NAMES: Final = (
+    "sha256sums",
+    "sha512sums",
+    "sha256sums.txt",
+    "sha512sums.txt",
+    "manifest",
+    "manifest.txt",
+    "manifest.json",
+)
+_MANIFEST_SUFFIXES: Final = (".sha256", ".sha512", ".sha256sum", ".sha512sum", ".manifest")
 _NOTES_PREFIXES: Final = ("release-notes", "release_notes", "releasenotes", "changelog", "readme")
 
 
@@ -40,11 +49,17 @@ class IntakeError(Exception):
 
 @dataclass(frozen=True)
 class Intake:
-    """The output of the intake stage."""
+    """The output of the intake stage.
+
+    ``plaintexts`` are contents given for encrypted members, in the store, under the path
+    of the member that each is for.
+    """
 
     subject: Subject
     case: Case | None
     problems: tuple[Problem, ...]
+    findings: tuple[Finding, ...] = ()
+    plaintexts: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,7 @@ def take_in(
     case: Case | None = None,
     signatures: tuple[Path, ...] = (),
     secrets: tuple[Path, ...] = (),
+    plaintexts: tuple[Path, ...] = (),
 ) -> Intake:
     """Return the subject that ``arguments`` name, its bytes copied into ``store``.
 
@@ -71,6 +87,7 @@ def take_in(
     found = [item for argument in arguments for item in _expand(argument, arguments, problems)]
     attached = [*signatures, *(_beside(arguments[0]) if single else ())]
     known = {os.path.realpath(item.file) for item in found}
+    _refuse_submitted(secrets, known)
     extra = [
         _Found(os.fsencode(file.name), file, "signature")
         for file in _distinct(attached)
@@ -78,7 +95,7 @@ def take_in(
     ]
     members = _members([*found, *extra], store)
     members += [_secret(file) for file in secrets]
-    members = _with_case(members, case)
+    members, missing = _with_case(members, case, single=single)
     if not found:
         problems.append(Problem(code="intake.empty", path="", text="the folder holds no file"))
     problems += [
@@ -87,7 +104,41 @@ def take_in(
         if member.size == 0 and member.role != "secret"
     ]
     subject = _file_subject(members) if single else _set_subject(arguments, members)
-    return Intake(subject=subject, case=case, problems=tuple(problems))
+    held = hold_against_manifests(subject, missing, store)
+    problems += held.problems
+    return Intake(
+        subject=subject,
+        case=case,
+        problems=tuple(problems),
+        findings=held.findings,
+        plaintexts=tuple(_plaintext(file, subject, store) for file in plaintexts),
+    )
+
+
+def _refuse_submitted(secrets: tuple[Path, ...], known: set[str]) -> None:
+    """Raise ``IntakeError`` where a secret lies in the update: it would be unpacked and kept."""
+    for file in secrets:
+        if os.path.realpath(file) in known:
+            raise IntakeError(f"{file}: a secret file must not be a part of the update")
+
+
+def _plaintext(file: Path, subject: Subject, store: Store) -> Member:
+    """Return the plain text ``file`` and the member that it is given for.
+
+    That is the only one, or the one that has its name with a suffix behind it.
+    """
+    candidates = [each.path for each in submitted(subject) if each.sha256 is not None]
+    name = encode_name(os.fsencode(file.name))
+    named = [
+        path
+        for path in candidates
+        if path.rpartition("/")[2] == name or path.rpartition("/")[2].startswith(f"{name}.")
+    ]
+    chosen = candidates if len(candidates) == 1 else named
+    if len(chosen) != 1:
+        raise IntakeError(f"{file}: no single member is called {name} with a suffix behind it")
+    sha256, size = _copy(file, store)
+    return Member(path=chosen[0], sha256=sha256, size=size, role="other")
 
 
 def submitted(subject: Subject) -> tuple[Member, ...]:
@@ -202,9 +253,15 @@ def _secret(file: Path) -> Member:
     return Member(path=encode_name(os.fsencode(file.name)), sha256=None, size=size, role="secret")
 
 
-def _with_case(members: list[Member], case: Case | None) -> list[Member]:
+def _with_case(
+    members: list[Member], case: Case | None, *, single: bool
+) -> tuple[list[Member], tuple[str, ...]]:
+    """Return the members with what the case says of them, and those it names in vain.
+
+    Raises ``IntakeError`` where the case of a single file names another one.
+    """
     if case is None or not case.members:
-        return members
+        return members, ()
     named = {item.path: item for item in case.members}
     result = []
     for member in members:
@@ -217,9 +274,9 @@ def _with_case(members: list[Member], case: Case | None) -> list[Member]:
                 member, role=said.role, ecu=said.ecu, hw_id=said.hw_id, sw_id=said.sw_id
             )
         )
-    if named:
+    if named and single:
         raise IntakeError(f"the case names {min(named)}, which was not submitted")
-    return result
+    return result, tuple(sorted(named))
 
 
 def _file_subject(members: list[Member]) -> Subject:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
@@ -81,6 +81,7 @@ class Question:
     case: Case | None = None
     signatures: tuple[Path, ...] = ()
     secrets: tuple[Path, ...] = ()
+    plaintexts: tuple[Path, ...] = ()
     supersedes: str | None = None
 
 
@@ -96,6 +97,7 @@ class Known:
 class Means:
     """With what the question is answered. ``ad_hoc`` names the ad hoc options used.
 
+    ``given`` are the operator's secrets: they reach the workers and nothing else.
     ``announce`` is told the name of each stage as it begins; ``trace`` is given the
     traceback of a stage that failed, which has no place in a report.
     """
@@ -110,6 +112,7 @@ class Means:
     config_sha256: str | None
     ad_hoc: tuple[str, ...] = ()
     known: Known | None = None
+    given: Given = field(default_factory=Given, repr=False)
     announce: Callable[[str], None] = lambda _: None
     trace: Callable[[str], None] = lambda _: None
 
@@ -165,11 +168,13 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
         case=question.case,
         signatures=question.signatures,
         secrets=question.secrets,
+        plaintexts=question.plaintexts,
     )
     subject = intake.subject
+    given = _given(intake, means)
     unpacked, unpack_stage = _stage(
         "unpack",
-        lambda: unpack(subject, means.store, means.pool, means.limits, _given(means)),
+        lambda: unpack(subject, means.store, means.pool, means.limits, given),
         _NOTHING_UNPACKED,
         means,
         wanted,
@@ -210,19 +215,29 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
     return _Outputs(intake, unpacked, verified, analysed, compared, stages, present)
 
 
-def _given(means: Means) -> Given:
+def _given(intake: Intake, means: Means) -> Given:
+    """Return what the operator gave: secrets, plaintexts, the baseline's contents."""
+    plaintexts = tuple(
+        Base(path=each.path, sha256=each.sha256, size=each.size)
+        for each in intake.plaintexts
+        if each.sha256 is not None
+    )
+    return msgspec.structs.replace(means.given, plaintexts=plaintexts, bases=_bases(means))
+
+
+def _bases(means: Means) -> tuple[Base, ...]:
     """Return the baseline's contents that are in the store, the largest where they are many.
 
     A delta whose base is then not among them is said to lack it.
     """
     if means.known is None:
-        return Given()
+        return ()
     first: dict[str, Base] = {}
     for node in means.known.profile.nodes:
         if node.sha256 is not None and node.size and node.sha256 in means.store:
             first.setdefault(node.sha256, Base(path=node.path, sha256=node.sha256, size=node.size))
     largest = sorted(first.values(), key=lambda base: (-base.size, base.path))[:_MAX_BASES]
-    return Given(bases=tuple(sorted(largest, key=lambda base: (base.path, base.sha256))))
+    return tuple(sorted(largest, key=lambda base: (base.path, base.sha256)))
 
 
 def _stage(
@@ -255,6 +270,7 @@ def _all_findings(outputs: _Outputs, store: Store) -> tuple[Finding, ...]:
     compared = outputs.compared
     known = compared.known if compared else frozenset()
     merged = {
+        *outputs.intake.findings,
         *outputs.unpacked.findings,
         *unexplained_findings(outputs.unpacked, outputs.intake.subject, store),
         *outputs.verified.findings,

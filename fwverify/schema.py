@@ -26,6 +26,7 @@ from fwverify.case import Case
 from fwverify.config import ConfigFile
 from fwverify.model import Report
 from fwverify.policy.model import Policy
+from fwverify.secrets import SecretFile
 from fwverify.verify.vendor import VendorFile
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -111,6 +112,11 @@ _POLICY_KEYS: Final[Mapping[str, str]] = {
     "strength": "Floors above those of the trust store.",
 }
 
+_SECRET_KEYS: Final[Mapping[str, str]] = {
+    "schema": "The name and version of this document's form.",
+    "secret": "One table per secret; its kind says what it opens.",
+}
+
 _VENDOR_KEYS: Final[Mapping[str, str]] = {
     "schema": "The name and version of this document's form.",
     "vendor": "The vendor's name: that of its folder.",
@@ -126,6 +132,7 @@ PUBLISHED: Final[tuple[Published, ...]] = (
     Published("case", Case, False, _CASE_KEYS),
     Published("config", ConfigFile, False, _CONFIG_KEYS),
     Published("policy", Policy, False, _POLICY_KEYS),
+    Published("secret", SecretFile, False, _SECRET_KEYS),
     Published("vendor", VendorFile, False, _VENDOR_KEYS),
 )
 

@@ -175,9 +175,19 @@ def test_a_role_alone_does_not_change_the_digest(folder: Path, store: Store) -> 
     assert subject.sha256 == take_in((folder,), store).subject.sha256
 
 
-def test_a_case_that_names_an_absent_member_is_misuse(folder: Path, store: Store) -> None:
+def test_a_case_that_names_an_absent_member_of_a_set_makes_it_incomplete(
+    folder: Path, store: Store
+) -> None:
+    intake = take_in((folder,), store, case=case(path="absent.bin", role="part"))
+    assert [(each.code, each.path) for each in intake.problems] == [("set.missing", "absent.bin")]
+    assert [each.rule for each in intake.findings] == ["set.missing"]
+
+
+def test_a_case_of_a_single_file_that_names_another_one_is_misuse(
+    folder: Path, store: Store
+) -> None:
     with pytest.raises(IntakeError, match=r"absent\.bin"):
-        take_in((folder,), store, case=case(path="absent.bin", role="part"))
+        take_in((folder / "a.bin",), store, case=case(path="absent.bin", role="part"))
 
 
 def test_a_case_cannot_make_the_only_file_a_signature(tmp_path: Path, store: Store) -> None:

@@ -15,7 +15,7 @@ from fwverify.cli import common
 @click.argument("updates", nargs=-1, required=True, type=common.FILE, metavar="UPDATE...")
 @common.subject_options
 @click.option("--baseline", metavar="ledger:REF|PATH", help="What the update is compared with.")
-@click.option("--secret", "secrets", type=common.FILE, multiple=True, metavar="FILE", hidden=True)
+@common.secret_options
 @common.trust_options
 @click.option(
     "--rules", type=common.FILE, multiple=True, metavar="DIR", help="More rules (ad hoc)."
@@ -28,7 +28,6 @@ from fwverify.cli import common
 def check(
     updates: tuple[Path, ...],
     baseline: str | None,
-    secrets: tuple[Path, ...],
     signatures: tuple[Path, ...],
     at: str | None,
     supersedes: str | None,
@@ -51,7 +50,8 @@ def check(
             at=when,
             case=case,
             signatures=signatures,
-            secrets=secrets,
+            secrets=options.secrets,
+            plaintexts=options.plaintexts,
             supersedes=supersedes,
         )
         report = inspect(question, means)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fwverify.config import Config
     from fwverify.model import Report
     from fwverify.pipeline import Known, Means
+    from fwverify.secrets import Secrets
     from fwverify.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -45,6 +46,8 @@ class Options:
     ledger: str | None = None
     jobs: int | None = None
     no_cache: bool = False
+    secrets: tuple[Path, ...] = ()
+    plaintexts: tuple[Path, ...] = ()
     used: tuple[str, ...] = field(default=())
 
     def ad_hoc(self) -> tuple[str, ...]:
@@ -101,6 +104,30 @@ def subject_options(command: Command) -> Command:
         click.option("--class", "class_name", metavar="CLASS", help="Product class."),
         click.option("--vendor", metavar="NAME", help="Vendor, as in the trust store."),
         click.option("--product", metavar="NAME", help="Product, as in the trust store."),
+    ):
+        command = option(command)
+    return command
+
+
+def secret_options(command: Command) -> Command:
+    """Add the options that open what is encrypted; they steer no verdict."""
+    for option in (
+        click.option(
+            "--secret",
+            "secrets",
+            type=FILE,
+            multiple=True,
+            metavar="FILE",
+            help="Passwords and keys of encrypted content (TOML).",
+        ),
+        click.option(
+            "--plaintext",
+            "plaintexts",
+            type=FILE,
+            multiple=True,
+            metavar="FILE",
+            help="What an encrypted member is said to hold.",
+        ),
     ):
         command = option(command)
     return command
@@ -197,10 +224,12 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
     from fwverify.analyse.taxonomy import CAPABILITIES
     from fwverify.pipeline import Means
     from fwverify.policy.load import select_policy
+    from fwverify.unpack.given import Given
     from fwverify.verify.trust import load_trust, with_floors
     from fwverify.workers import Pool
 
     config = configuration()
+    secrets = _secrets(options)
     jobs = options.jobs or len(os.sched_getaffinity(0))
     with contextlib.ExitStack() as stack:
         folder = config.store
@@ -232,9 +261,20 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
             policy=policy,
             config_sha256=config.sha256,
             ad_hoc=options.ad_hoc(),
+            given=Given(secrets=secrets.secrets),
             announce=announce,
             trace=trace,
         )
+
+
+def _secrets(options: Options) -> Secrets:
+    """Return what the secret files hold, and warn where others can read them."""
+    from fwverify.secrets import load_secrets
+
+    loaded = load_secrets(options.secrets)
+    for warning in loaded.warnings:
+        click.echo(f"fwverify: warning: {warning}", err=True)
+    return loaded
 
 
 def _store(folder: Path) -> Store:

@@ -15,6 +15,7 @@ from fwverify.cli import common
 @click.argument("updates", nargs=-1, required=True, type=common.FILE, metavar="UPDATE...")
 @click.option("--out", required=True, type=common.FILE, metavar="DIR", help="Where the files go.")
 @common.at_option
+@common.secret_options
 @common.run_options
 def unpack(
     updates: tuple[Path, ...], out: Path, at: str | None, output: str, exit_zero: bool, **rest: Any
@@ -26,7 +27,12 @@ def unpack(
 
     options = common.Options(**rest)
     with common.means(options, None) as means:
-        question = Question(updates=updates, at=common.moment(at))
+        question = Question(
+            updates=updates,
+            at=common.moment(at),
+            secrets=options.secrets,
+            plaintexts=options.plaintexts,
+        )
         report = inspect(question, means, frozenset({"unpack"}))
         write_tree(report.nodes, means.store, out)
     common.print_report(report, output, render_unpack)
@@ -37,6 +43,7 @@ def unpack(
 @click.argument("updates", nargs=-1, required=True, type=common.FILE, metavar="UPDATE...")
 @common.subject_options
 @common.trust_options
+@common.secret_options
 @common.run_options
 def verify(
     updates: tuple[Path, ...],
@@ -52,7 +59,14 @@ def verify(
 
     options = common.Options(**rest)
     case = common.read_case(options)
-    question = Question(updates=updates, at=common.moment(at), case=case, signatures=signatures)
+    question = Question(
+        updates=updates,
+        at=common.moment(at),
+        case=case,
+        signatures=signatures,
+        secrets=options.secrets,
+        plaintexts=options.plaintexts,
+    )
     with common.means(options, case) as means:
         report = inspect(question, means, frozenset({"unpack", "verify"}))
     common.print_report(report, output, render_verify)
@@ -65,6 +79,7 @@ def verify(
     "--rules", type=common.FILE, multiple=True, metavar="DIR", help="More rules (ad hoc)."
 )
 @common.at_option
+@common.secret_options
 @common.run_options
 def scan(
     paths: tuple[Path, ...], at: str | None, output: str, exit_zero: bool, **rest: Any
@@ -75,7 +90,12 @@ def scan(
 
     options = common.Options(**rest)
     with common.means(options, None) as means:
-        question = Question(updates=paths, at=common.moment(at))
+        question = Question(
+            updates=paths,
+            at=common.moment(at),
+            secrets=options.secrets,
+            plaintexts=options.plaintexts,
+        )
         report = inspect(question, means, frozenset({"unpack", "analyse"}))
     common.print_report(report, output, render_scan)
     common.finish(exit_codes.for_scan(report), exit_zero)
@@ -88,6 +108,7 @@ def scan(
     "--rules", type=common.FILE, multiple=True, metavar="DIR", help="More rules (ad hoc)."
 )
 @common.at_option
+@common.secret_options
 @common.run_options
 def diff(old: Path, new: Path, at: str | None, output: str, exit_zero: bool, **rest: Any) -> None:
     """Show what NEW can do that OLD could not."""
@@ -98,7 +119,12 @@ def diff(old: Path, new: Path, at: str | None, output: str, exit_zero: bool, **r
     when = common.moment(at)
     with common.means(options, None) as bare:
         means = common.with_baseline(bare, str(old), options, None, when)
-        question = Question(updates=(new,), at=when)
+        question = Question(
+            updates=(new,),
+            at=when,
+            secrets=options.secrets,
+            plaintexts=options.plaintexts,
+        )
         report = inspect(question, means, frozenset({"unpack", "analyse", "compare"}))
     common.print_report(report, output, render_diff)
     common.finish(exit_codes.for_diff(report), exit_zero)

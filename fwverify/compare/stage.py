@@ -8,6 +8,7 @@ import msgspec
 
 from fwverify.compare import abilities, changes
 from fwverify.compare.declared import hold_against
+from fwverify.compare.members import member_findings
 from fwverify.compare.pairing import Pairing, pair_nodes, pair_roots
 from fwverify.compare.profile import order
 from fwverify.compare.runnable import runnable_findings
@@ -21,7 +22,8 @@ def compare(new: Profile, old: Profile, declared: tuple[str, ...] = ()) -> Compa
     the update's; the removed ones are the baseline's under the update's member names.
     A baseline that is incomplete or was made with other rules gives a problem.
     """
-    translate = pair_roots(new.subject, old.subject).translator()
+    roots = pair_roots(new.subject, old.subject)
+    translate = roots.translator()
     pairing = pair_nodes(new.nodes, old.nodes, translate)
     delta = _delta(new, old, pairing, translate)
     paths = (
@@ -36,7 +38,15 @@ def compare(new: Profile, old: Profile, declared: tuple[str, ...] = ()) -> Compa
         delta=msgspec.structs.replace(delta, undeclared=undeclared, not_found=not_found),
         capabilities_removed=tuple(sorted(removed)),
         known=abilities.known_fingerprints(old.findings, translate),
-        findings=tuple(sorted(_findings(new, old, pairing, delta, translate), key=order)),
+        findings=tuple(
+            sorted(
+                (
+                    *_findings(new, old, pairing, delta, translate),
+                    *member_findings(new, old, roots),
+                ),
+                key=order,
+            )
+        ),
         problems=tuple(_problems(new, old)),
     )
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from fwverify.model import Verdict
 from fwverify.policy.facts import Facts
-from fwverify.policy.judged import Judged, judged
+from fwverify.policy.judged import Judged, judged, listed, named
 from fwverify.policy.model import Policy, Strength
 
 LEDGER_PREFIX: Final = "ledger:"
@@ -64,6 +64,21 @@ def nothing_ad_hoc(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             f"steered by what was given for this run only: {', '.join(options)}",
             "lab",
             "put it into the configuration, or check without it",
+        )
+
+
+def plaintext_proven(facts: Facts, _policy: Policy) -> Iterable[Judged]:
+    """REVIEW a plain text that nothing shows to be what the cipher text holds."""
+    unproven = [each for each in facts.findings if each.rule == "plaintext.unproven"]
+    if unproven:
+        yield judged(
+            "plaintext.unproven",
+            Verdict.REVIEW,
+            "binding unproven: a plain text was examined that no secret ties to its cipher "
+            f"text: {listed(each.path for each in unproven)}",
+            "vendor",
+            "send the key, so that encrypting the plain text gives the cipher text",
+            named(facts, "plaintext.unproven"),
         )
 
 

@@ -51,6 +51,7 @@ CHECKS: tuple[Check, ...] = (
     checks_context.baseline_present,
     checks_context.baseline_approved,
     checks_context.nothing_ad_hoc,
+    checks_context.plaintext_proven,
     checks_context.trust_configured,
     checks_context.policy_configured,
     checks_context.strength_applied,

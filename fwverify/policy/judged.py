@@ -14,6 +14,7 @@ _LISTED: Final = 3
 STRUCTURAL: Final = (
     "coverage.steering",
     "coverage.unsigned_executable",
+    "plaintext.unproven",
     "signature.invalid",
     "signature.known_bad",
     "signature.unverifiable",

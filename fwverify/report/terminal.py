@@ -38,7 +38,7 @@ from fwverify.report.blocks import (
     signature_block,
     signature_line,
 )
-from fwverify.report.text import count, fit, joined, percent, size_text, visible
+from fwverify.report.text import count, fit, fit_middle, joined, percent, size_text, visible
 
 MIN_HEIGHT: Final = 20
 LISTED: Final = 50
@@ -179,10 +179,23 @@ def render_unpack(
         *labelled("Bytes", _classes(report), width),
         *labelled("Formats", _formats(report.nodes), width, 3),
         *gap_block(report, width, LISTED, more_place(out)),
+        *_members(report, width, out),
         *labelled("Nodes", "", width),
         *_listing(nodes, len(report.nodes), width, out),
     ]
     return painted([*lines, *_closing(report, width, out)], colour)
+
+
+def _members(report: Report, width: int, out: str | None) -> Lines:
+    """Return a row per member of a set; nothing for a single file."""
+    members = report.subject.members
+    if report.subject.kind != "set":
+        return ()
+    rows = (
+        (f"{size_text(each.size):>12} {fit_middle(visible(each.path), width - 28)}  {each.role}",)
+        for each in members
+    )
+    return (*labelled("Members", "", width), *_listing(rows, len(members), width, out))
 
 
 def _classes(report: Report) -> str:

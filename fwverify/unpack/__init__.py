@@ -7,13 +7,17 @@ builds the tree (``tree``). The rules are UNPACKING's; the formats stand in
 
 from __future__ import annotations
 
+import msgspec
+
+from fwverify.compare.members import set_findings
 from fwverify.limits import Limits
 from fwverify.model import Subject, Unpacked
 from fwverify.store import Store
+from fwverify.unpack.banks import bank_findings
 from fwverify.unpack.classes import unexplained_findings, with_signatures
 from fwverify.unpack.engine import open_all
 from fwverify.unpack.given import Given
-from fwverify.unpack.tree import build
+from fwverify.unpack.tree import build, finding_order
 from fwverify.workers import Executor
 
 __all__ = ["unexplained_findings", "unpack", "with_signatures"]
@@ -27,4 +31,7 @@ def unpack(
     Never raises for what the bytes are. Equal subjects and limits give equal results,
     from a warm cache too.
     """
-    return build(subject, open_all(subject, store, pool, limits, given or Given()), limits)
+    built = build(subject, open_all(subject, store, pool, limits, given or Given()), limits)
+    found = (*bank_findings(built.nodes), *set_findings(subject, built.nodes))
+    ordered = sorted({*built.findings, *found}, key=finding_order)
+    return msgspec.structs.replace(built, findings=tuple(ordered))

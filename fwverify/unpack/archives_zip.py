@@ -55,6 +55,7 @@ _EXTRA_LENGTHS: Final = {
     0x5855: range(8, 13),  # Info-ZIP Unix, first form
     0x7855: range(5),  # Info-ZIP Unix, second form
     0x7875: range(3, 19),  # Info-ZIP Unix, third form
+    0x9901: range(7, 8),  # WinZip AES
     0xCAFE: range(1),  # Java archive
 }
 """Extra fields whose content is understood, with the lengths they may have.
@@ -85,6 +86,7 @@ class Header:
 
     ``local_offset`` is the shifted offset of the local header (of itself for a local
     one). ``opaque`` are ranges of extra fields and comments that are not understood.
+    ``aes`` is version, strength and real method of WinZip's AES, where it is used.
     """
 
     offset: int
@@ -102,6 +104,7 @@ class Header:
     uid: int | None
     gid: int | None
     opaque: tuple[tuple[int, int], ...]
+    aes: tuple[int, int, int] | None = None
 
     @property
     def encrypted(self) -> bool:
@@ -244,6 +247,7 @@ def read_central(reader: Reader, shift: int) -> Header:
         uid=extra.uid,
         gid=extra.gid,
         opaque=tuple(opaque),
+        aes=extra.aes,
     )
 
 
@@ -276,6 +280,7 @@ def read_local(buffer: Buffer, offset: int) -> Header:
         uid=extra.uid,
         gid=extra.gid,
         opaque=extra.opaque,
+        aes=extra.aes,
     )
 
 
@@ -286,13 +291,14 @@ class _Extra:
     uid: int | None = None
     gid: int | None = None
     opaque: tuple[tuple[int, int], ...] = ()
+    aes: tuple[int, int, int] | None = None
 
 
 def _read_extra(reader: Reader, length: int) -> _Extra:
     """Return what the extra fields of ``length`` bytes at the cursor say (4.5)."""
     start, data = reader.offset, reader.take(length, "extra fields")
     wide: tuple[int, ...] = ()
-    mtime = uid = gid = None
+    mtime = uid = gid = aes = None
     opaque: list[tuple[int, int]] = []
     at = 0
     while at < len(data):
@@ -308,13 +314,17 @@ def _read_extra(reader: Reader, length: int) -> _Extra:
             mtime = _number(body[1:5])
         elif kind == 0x7875:
             uid, gid = _unix_owner(body)
+        elif kind == 0x9901:
+            aes = _number(body[:2]), body[4], _number(body[5:])
         at = end
-    return _Extra(wide, mtime, uid, gid, tuple(opaque))
+    return _Extra(wide, mtime, uid, gid, tuple(opaque), aes)
 
 
 def _understood(kind: int, body: bytes) -> bool:
     if len(body) not in _EXTRA_LENGTHS.get(kind, range(0)):
         return False
+    if kind == 0x9901:
+        return _number(body[:2]) in (1, 2) and body[2:4] == b"AE" and body[4] in (1, 2, 3)
     return kind != 0x7875 or _unix_owner(body) != (None, None)
 
 

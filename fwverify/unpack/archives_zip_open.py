@@ -4,32 +4,37 @@ Guarantees: the central directory is the inventory and each of its entries is he
 against its local header; entries that only a local header names are extracted too and
 called unlisted; a second end record outside the content, contents that share bytes and
 checksums that do not hold are reported. Comments count as parsed only when they are
-text. Encrypted content and unknown methods leave the archive incomplete.
+text. Encrypted content without its password and unknown methods leave the archive
+incomplete.
 
 Specification: APPNOTE.TXT 6.3.10; methods 0 (stored), 8 (deflate), 12 (bzip2),
 14 (LZMA), 93 (Zstandard), 95 (xz). Mode and owner come from the Unix attributes and
 extra fields; a time of MS-DOS, which has no zone, is read as UTC.
 
-Not checked: passwords (``encrypted`` is said instead). What Android adds to an archive
-is read by ``android.zip_facts``.
+Not checked: what Android adds to an archive is read by ``android.zip_facts``.
 """
 
 from __future__ import annotations
 
 import bz2
+import dataclasses
 import lzma
 import zlib
 from collections.abc import Generator
 from typing import Final
+
+import msgspec
 
 from fwverify.model import Entry, NodeKind, Opened
 from fwverify.paths import encode_name
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
 from fwverify.unpack import archives_zip as zipfmt
+from fwverify.unpack import archives_zip_crypto as crypto
 from fwverify.unpack.android import zip_facts
 from fwverify.unpack.archives_zip import Directory, Header
 from fwverify.unpack.decoders import DICTIONARY_BYTES, Inflate, Pieces, decode
+from fwverify.unpack.envelopes.ciphers import WrongKey
 from fwverify.unpack.gather import MAX_LINK_BYTES, Gathered, is_link_target, is_text
 from fwverify.unpack.source import Format, LimitHit, Source
 from fwverify.unpack.streams import zstd_frame, zstd_frame_end
@@ -37,6 +42,7 @@ from fwverify.unpack.streams import zstd_frame, zstd_frame_end
 _STORED, _DEFLATE, _BZIP2, _LZMA, _ZSTD, _XZ = 0, 8, 12, 14, 93, 95
 _METHODS: Final = (_STORED, _DEFLATE, _BZIP2, _LZMA, _ZSTD, _XZ)
 _LZMA_END_MARK: Final = 0x0002
+_AE2: Final = 2
 
 
 def open_zip(source: Source) -> Opened:
@@ -59,7 +65,7 @@ def open_zip(source: Source) -> Opened:
     elif not found.entries:
         why = "there is none, and no local entry either"
         raise Malformed(0, "central directory", why, past_end=True)
-    return found.finish(identity=identity)
+    return found.finish(identity=identity, given=bool(source.given.of_kind("password")))
 
 
 def _choose_directory(found: Gathered) -> Directory | None:
@@ -190,6 +196,8 @@ def _take_content(
     that end is not known.
     """
     start = local.end
+    if header.encrypted and local.encrypted and _unlock(found, header, start, end):
+        return end
     if header.encrypted or header.method not in _METHODS:
         _refuse(found, header, start, end)
         return end
@@ -203,6 +211,65 @@ def _take_content(
     _finish_content(found, header, content, start, end)
     found.add(_typed(found, header, digest, content, start))
     return content.end
+
+
+def _unlock(found: Gathered, header: Header, start: int, end: int) -> bool:
+    """Extract an encrypted entry with a password that was given; return whether one fits."""
+    if not crypto.supported(header):
+        return False
+    for secret in found.source.given.of_kind("password"):
+        try:
+            digest = crypto.decrypt(found.source, header, start, end, secret.values["password"])
+        except WrongKey:
+            continue
+        if _take_unlocked(found, _unlocked(header), digest, start, end):
+            return True
+    return False
+
+
+def _unlocked(header: Header) -> Header:
+    """Return ``header`` as it would stand without encryption."""
+    method = header.method if header.aes is None else header.aes[2]
+    return dataclasses.replace(header, method=method, packed_size=0)
+
+
+def _take_unlocked(found: Gathered, header: Header, packed: str, start: int, end: int) -> bool:
+    """Extract the decrypted data ``packed``; return whether it is what the entry says.
+
+    AE-2 records no CRC-32: there the authentication code has been verified instead.
+    """
+    if header.method not in _METHODS:
+        return False
+    with found.source.store.view(packed) as plain:
+        content = _Content(_decode(plain, header, 0, len(plain)))
+        digest, size = found.source.put_stream(content.pieces())
+        whole = content.fault is None and content.end == len(plain)
+    checked = header.aes is not None and header.aes[0] == _AE2
+    if not whole or size != header.size or not (checked or content.crc32 == header.crc32):
+        return False
+    if not found.claim(start, end, "extracted"):
+        _overlap(found, header, start)
+    if header.flags & zipfmt.FLAG_DESCRIPTOR:
+        descriptor = _encrypted_descriptor(found.buffer, header, end - start, end)
+        if descriptor is not None:
+            found.claim(*descriptor)
+    content.end = end
+    entry = _typed(found, header, digest, content, start)
+    found.add(msgspec.structs.replace(entry, stored=False))
+    return True
+
+
+def _encrypted_descriptor(
+    buffer: Buffer, header: Header, packed: int, offset: int
+) -> tuple[int, int] | None:
+    """Return the range of the data descriptor of an encrypted entry, if it is true."""
+    for magic in (zipfmt.DESCRIPTOR_MAGIC, b""):
+        for width in (4, 8):
+            sizes = (size.to_bytes(8, "little")[:width] for size in (packed, header.size))
+            expected = magic + header.crc32.to_bytes(4, "little") + b"".join(sizes)
+            if bytes(buffer[offset : offset + len(expected)]) == expected:
+                return offset, offset + len(expected)
+    return None
 
 
 def _typed(found: Gathered, header: Header, digest: str, content: _Content, start: int) -> Entry:
@@ -226,7 +293,10 @@ def _typed(found: Gathered, header: Header, digest: str, content: _Content, star
 def _refuse(found: Gathered, header: Header, start: int, end: int) -> None:
     """List an entry whose content cannot be had; its bytes stay unexplained."""
     if header.encrypted:
-        found.trouble("encrypted", "the content is encrypted", header.name)
+        tried = bool(found.source.given.of_kind("password"))
+        text = "the content is encrypted"
+        text += ", and no password that was given opens it" if tried else ""
+        found.trouble("encrypted", text, header.name)
     else:
         text = f"compression method {header.method} cannot be opened yet"
         found.trouble("unsupported", text, header.name)
@@ -402,7 +472,8 @@ ZIP: Final = Format(
     title="ZIP",
     family="archive",
     specification="https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT",
-    limitations="no encrypted content, no deflate64, PPMd or split archives; extra fields "
+    limitations="passwords open the traditional cipher and WinZip AES, not PKWARE's strong "
+    "encryption; no deflate64, PPMd or split archives; extra fields "
     "that are not understood are left unexplained",
     recognise=lambda buffer, _: bytes(buffer[:4]) in (zipfmt.LOCAL_MAGIC, zipfmt.END_MAGIC),
     open=open_zip,

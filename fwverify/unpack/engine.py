@@ -7,6 +7,9 @@ the order in which workers finish; what a worker could not do (crash, deadline, 
 exception) is a ``Problem`` of that content. Results are cached under the digest of the
 unpacking code, the content, the limits and the name's suffix; a cached result whose
 children are no longer in the store is a miss, and so is one that wants what was given now.
+A secret reaches the contents whose path its pattern names, and no other; what was opened
+with one is never kept. A content that stands at several paths is opened with what is
+given for those of the level it is first met on.
 
 What it does not do: judge paths or count bytes (``tree``).
 """
@@ -14,7 +17,7 @@ What it does not do: judge paths or count bytes (``tree``).
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -22,9 +25,11 @@ import msgspec
 from fwverify.canonical import digest
 from fwverify.limits import Limits
 from fwverify.model import Opened, Problem, Subject
+from fwverify.paths import encode_name, join, number_duplicates
 from fwverify.store import Store
 from fwverify.tools import code_digest
-from fwverify.unpack.given import NEEDS_GIVEN, Given, OpenRequest
+from fwverify.unpack.envelopes.swupdate import derived
+from fwverify.unpack.given import NEEDS_GIVEN, RAW_KINDS, Given, OpenRequest
 from fwverify.workers import Executor, Outcome, Task
 
 _OPEN: Final = "fwverify.unpack.opening:open_blob"
@@ -34,11 +39,16 @@ _MACHINE_TROUBLE: Final = ("tool.", "open.")
 
 @dataclass(frozen=True)
 class Content:
-    """One content to open. ``name`` is the hint its first name gives."""
+    """One content to open. ``name`` is the hint its first name gives.
+
+    ``path`` is filled, and ``given`` holds secrets, only where secrets were given.
+    """
 
     sha256: str
     size: int
     name: str
+    path: str = ""
+    given: Given = field(default_factory=Given, repr=False)
 
 
 @dataclass(frozen=True)
@@ -59,11 +69,11 @@ def open_all(
     total is looked at between contents, so it is passed by one content at most.
     """
     results: dict[str, Result] = {}
-    level = _distinct(_roots(subject), results)
+    level = _distinct(_roots(subject, given), results)
     produced = depth = 0
     while level:
         following: list[Content] = []
-        answers = _open_level(level, depth, store, pool, limits, given)
+        answers = _open_level(level, depth, store, pool, limits)
         for content in level:
             if produced > limits.bytes_out:
                 text = f"the update grows past {limits.bytes_out} bytes"
@@ -71,7 +81,7 @@ def open_all(
                 continue
             result = results[content.sha256] = next(answers)
             if result.opened is not None:
-                following += _children(result.opened)
+                following += _children(result.opened, content, given)
                 produced += sum(entry.size or 0 for entry in result.opened.entries)
         answers.close()
         level = _distinct(following, results)
@@ -88,20 +98,50 @@ def _failed(code: str, text: str) -> Result:
     return Result(problem=Problem(code=code, path="", text=text))
 
 
-def _roots(subject: Subject) -> list[Content]:
+def _roots(subject: Subject, given: Given) -> list[Content]:
     return [
-        Content(member.sha256, member.size, _hint(member.path))
+        Content(
+            member.sha256,
+            member.size,
+            _hint(member.path),
+            member.path,
+            _given_for(member.path, given, root=True),
+        )
         for member in subject.members
         if member.sha256 is not None and member.role != "secret"
     ]
 
 
-def _children(opened: Opened) -> list[Content]:
-    return [
-        Content(entry.sha256, entry.size or 0, _hint(entry.name.decode("latin-1")))
-        for entry in opened.entries
-        if entry.sha256 is not None
-    ]
+def _given_for(path: str, given: Given, *, root: bool = False) -> Given:
+    """Return what of ``given`` is for the node at ``path``."""
+    return Given(
+        secrets=tuple(each for each in given.secrets if each.is_for(path)),
+        bases=given.bases,
+        plaintexts=tuple(each for each in given.plaintexts if root and each.path == path),
+    )
+
+
+def _children(opened: Opened, parent: Content, given: Given) -> list[Content]:
+    if not given.secrets:
+        bases = Given(bases=given.bases)
+        return [
+            Content(entry.sha256, entry.size or 0, _hint(entry.name.decode("latin-1")), given=bases)
+            for entry in opened.entries
+            if entry.sha256 is not None
+        ]
+    names = number_duplicates(encode_name(entry.name) for entry in opened.entries)
+    children = []
+    for entry, name in zip(opened.entries, names, strict=True):
+        if entry.sha256 is None:
+            continue
+        path = join(parent.path, name)
+        own = _given_for(path, given)
+        own = msgspec.structs.replace(
+            own, secrets=(*own.secrets, *derived(opened, entry.name, parent.given.secrets))
+        )
+        hint = _hint(entry.name.decode("latin-1"))
+        children.append(Content(entry.sha256, entry.size or 0, hint, path, own))
+    return children
 
 
 def _hint(name: str) -> str:
@@ -116,21 +156,29 @@ def _hint(name: str) -> str:
 
 
 def _distinct(contents: list[Content], known: dict[str, Result]) -> list[Content]:
-    """Return the contents that are not ``known``, each once, in order."""
+    """Return the contents that are not ``known``, each once with all it is given, in order."""
     first: dict[str, Content] = {}
     for content in contents:
-        if content.sha256 not in known:
-            first.setdefault(content.sha256, content)
+        if content.sha256 in known:
+            continue
+        before = first.setdefault(content.sha256, content)
+        if before is not content and content.given != before.given:
+            first[content.sha256] = replace(before, given=_joined(before.given, content.given))
     return list(first.values())
 
 
+def _joined(left: Given, right: Given) -> Given:
+    def both(name: str) -> tuple[object, ...]:
+        ours, theirs = getattr(left, name), getattr(right, name)
+        return (*ours, *(each for each in theirs if each not in ours))
+
+    return msgspec.structs.replace(
+        left, secrets=both("secrets"), plaintexts=both("plaintexts"), bases=left.bases
+    )
+
+
 def _open_level(
-    level: list[Content],
-    depth: int,
-    store: Store,
-    pool: Executor,
-    limits: Limits,
-    given: Given,
+    level: list[Content], depth: int, store: Store, pool: Executor, limits: Limits
 ) -> Generator[Result, None, None]:
     """Yield the result of each content of one level, in order."""
     if depth > limits.depth:
@@ -138,26 +186,28 @@ def _open_level(
         yield from (_failed("limit.depth", text) for _ in level)
         return
     keys = [_cache_key(content, limits) for content in level]
-    cached = [_from_cache(store, key, given) for key in keys]
+    cached = [
+        _from_cache(store, key, content.given) for key, content in zip(keys, level, strict=True)
+    ]
     missing = [at for at, opened in enumerate(cached) if opened is None]
-    outcomes = pool.map(_task(level[at], store, limits, given) for at in missing)
-    for key, opened in zip(keys, cached, strict=True):
+    outcomes = pool.map(_task(level[at], store, limits) for at in missing)
+    for content, key, opened in zip(level, keys, cached, strict=True):
         if opened is not None:
             yield Result(opened=opened)
             continue
         result = _result(next(outcomes))
-        if result.opened is not None and _may_be_kept(result.opened, given):
+        if result.opened is not None and _may_be_kept(result.opened, content.given):
             store.put_result(key, msgspec.msgpack.encode(result.opened))
         yield result
 
 
-def _task(content: Content, store: Store, limits: Limits, given: Given) -> Task:
+def _task(content: Content, store: Store, limits: Limits) -> Task:
     request = OpenRequest(
         store=str(store.root.resolve()),
         sha256=content.sha256,
         name=content.name,
         limits=limits,
-        given=given,
+        given=content.given,
     )
     return Task(
         function=_OPEN,
@@ -180,9 +230,14 @@ def _may_be_kept(opened: Opened, given: Given) -> bool:
 
     That is: on nothing given beside the update, and not on this machine.
     """
-    if opened.given or (given and _needs_given(opened)):
+    if opened.given or _depends(given) or (given and _needs_given(opened)):
         return False
     return not any(each.code.startswith(_MACHINE_TROUBLE) for each in opened.problems)
+
+
+def _depends(given: Given) -> bool:
+    """Return whether what is given steers the opening of any content, whatever it is."""
+    return bool(given.plaintexts or given.of_kind(*RAW_KINDS, "swupdate"))
 
 
 def _needs_given(opened: Opened) -> bool:
@@ -190,7 +245,7 @@ def _needs_given(opened: Opened) -> bool:
 
 
 def _from_cache(store: Store, key: str, given: Given) -> Opened | None:
-    body = store.get_result(key)
+    body = None if _depends(given) else store.get_result(key)
     if body is None:
         return None
     try:

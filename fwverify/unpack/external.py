@@ -1,8 +1,9 @@
 """External programs, run inside a worker and bounded on every side.
 
 Guarantees: no shell; a session of its own that ends with the worker; an environment of
-five fixed variables and none of the user's; standard input empty; output streamed and
-bounded; a deadline after which the whole session is killed; a bound on memory. In a
+five fixed variables and none of the user's; standard input empty, or the few bytes fed to
+it (a password never stands in arguments or environment); output streamed and bounded; a
+deadline after which the whole session is killed; a bound on memory. In a
 worker the confinement of ``fwverify.sandbox`` is inherited: no network, no new
 privileges, no writing outside the store.
 
@@ -25,6 +26,9 @@ from typing import Final, Literal, TypeAlias
 from fwverify.sandbox import die_with_parent
 
 MAX_ERROR_BYTES: Final = 64 * 1024
+MAX_FEED_BYTES: Final = 4096
+"""What every pipe takes without a reader (PIPE_BUF of Linux)."""
+
 _CHUNK_BYTES: Final = 256 * 1024
 _ENVIRONMENT: Final = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
@@ -65,6 +69,7 @@ def run_tool(
     deadline_seconds: float,
     memory_bytes: int,
     output_limit_bytes: int,
+    feed: bytes = b"",
 ) -> ToolResult:
     """Run ``argv`` to its end and return its output; never raises for what it does."""
     pieces: list[bytes] = []
@@ -75,6 +80,7 @@ def run_tool(
                 deadline_seconds=deadline_seconds,
                 memory_bytes=memory_bytes,
                 output_limit_bytes=output_limit_bytes,
+                feed=feed,
             )
         )
     except ToolFailed as error:
@@ -89,15 +95,16 @@ def stream_tool(
     deadline_seconds: float,
     memory_bytes: int,
     output_limit_bytes: int,
+    feed: bytes = b"",
 ) -> Iterator[bytes]:
-    """Yield the standard output of ``argv`` in pieces.
+    """Yield the standard output of ``argv`` in pieces; ``feed`` is its standard input.
 
     Raises ``ToolFailed`` at the end when the program is missing, was killed, ended with
     another status than 0, or passed its deadline or ``output_limit_bytes``. Closing the
     iterator early kills the program.
     """
     try:
-        process = _start(argv, memory_bytes)
+        process = _start(argv, memory_bytes, feed)
     except OSError as error:
         failure = ToolResult(127, b"", str(error).encode(), "missing")
         raise ToolFailed(failure) from error
@@ -114,7 +121,22 @@ def stream_tool(
         raise ToolFailed(ToolResult(status, b"", bytes(errors), failed))
 
 
-def _start(argv: Sequence[str], memory_bytes: int) -> subprocess.Popen[bytes]:
+def _input(feed: bytes) -> int:
+    """Return a descriptor to read ``feed`` from, which stands in no file.
+
+    Raises ``ValueError`` past what a pipe takes at once.
+    """
+    if len(feed) > MAX_FEED_BYTES:
+        raise ValueError(f"more than {MAX_FEED_BYTES} bytes for standard input")
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, feed)
+    finally:
+        os.close(writing)
+    return reading
+
+
+def _start(argv: Sequence[str], memory_bytes: int, feed: bytes) -> subprocess.Popen[bytes]:
     def confine_child() -> None:
         die_with_parent()
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -122,17 +144,22 @@ def _start(argv: Sequence[str], memory_bytes: int) -> subprocess.Popen[bytes]:
         bound = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
 
-    return subprocess.Popen(
-        list(argv),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        env=_ENVIRONMENT,
-        start_new_session=True,
-        preexec_fn=confine_child,  # noqa: PLW1509  (a worker has one thread)
-        cwd="/",
-    )
+    entering = _input(feed) if feed else subprocess.DEVNULL
+    try:
+        return subprocess.Popen(
+            list(argv),
+            stdin=entering,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env=_ENVIRONMENT,
+            start_new_session=True,
+            preexec_fn=confine_child,  # noqa: PLW1509  (a worker has one thread)
+            cwd="/",
+        )
+    finally:
+        if feed:
+            os.close(entering)
 
 
 def _pump(

@@ -16,6 +16,7 @@ from fwverify.unpack import (
     delta,
     disks,
     documents,
+    envelopes,
     filesystems,
     flash,
     installers,
@@ -51,6 +52,7 @@ _FAMILIES: Final = (
     packages,
     documents,
     disks,
+    envelopes,
 )
 """The families in order of precedence; each lists its own formats."""
 

@@ -280,10 +280,12 @@ class Gathered:
         *,
         identity: Identity | None = None,
         executable: bool = False,
+        given: bool = False,
     ) -> Opened:
         """Return what was collected; bytes nobody claimed are unexplained.
 
-        ``opening`` measures them and tells padding from content.
+        ``opening`` measures them and tells padding from content. ``given`` says that a
+        secret or the baseline was used.
         """
         self._find_duplicates()
         return Opened(
@@ -294,6 +296,7 @@ class Gathered:
             identity=Identity() if identity is None else identity,
             complete=self._complete,
             executable=executable,
+            given=given,
             problems=tuple(self._problems),
             observations=condense(self._observations),
             attributes=tuple(sorted(self._attributes)),

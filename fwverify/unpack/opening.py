@@ -20,6 +20,9 @@ from fwverify.model import Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed
 from fwverify.store import Store
 from fwverify.unpack.carving import carve
+from fwverify.unpack.envelopes.plaintext import with_plaintexts
+from fwverify.unpack.envelopes.selected import open_selected
+from fwverify.unpack.envelopes.swupdate import with_images
 from fwverify.unpack.formats import CARVED, FORMATS
 from fwverify.unpack.gather import (
     condense,
@@ -49,7 +52,9 @@ def open_blob(argument: bytes) -> bytes:
 
 def examine(source: Source, formats: tuple[Format, ...] = FORMATS) -> Opened:
     """Return what ``source`` holds, every byte with its class."""
-    opened = carve(source, _recognised(source, formats), CARVED)
+    opened = open_selected(source) or recognised(source, formats)
+    opened = with_plaintexts(source, with_images(source, opened))
+    opened = carve(source, opened, CARVED)
     opened = msgspec.structs.replace(
         opened,
         regions=tuple(_settled(source.buffer, region) for region in opened.regions),
@@ -59,7 +64,7 @@ def examine(source: Source, formats: tuple[Format, ...] = FORMATS) -> Opened:
     return opened
 
 
-def _recognised(source: Source, formats: tuple[Format, ...]) -> Opened:
+def recognised(source: Source, formats: tuple[Format, ...]) -> Opened:
     """Return what the first format that reads the blob makes of it."""
     problems: list[Problem] = []
     observations: list[Observation] = []

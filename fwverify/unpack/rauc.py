@@ -2,13 +2,15 @@
 
 Guarantees: the last eight bytes are the message's size, big-endian, and the message is
 one DER ContentInfo that fills exactly the bytes before them; the payload is read as a
-SquashFS that cannot reach past its end; the payload of a ``crypt`` bundle, and the hash
-tree of a ``verity`` or ``crypt`` one, are never called examined.
+SquashFS that cannot reach past its end; the payload of a ``crypt`` bundle is examined
+only with its key, and the hash tree of a ``verity`` or ``crypt`` one is never called
+examined.
 
 The bytes of the message and of its size are of class ``signature``. The hash tree stays
 ``unexplained`` with the note ``verity-tree``: the verify stage recomputes it and then
 says what it is. Attributes give the verify stage the offsets; the manifest of a verity
-bundle stands inside its message and appears as ``@manifest.raucm``.
+bundle stands inside its message and appears as ``@manifest.raucm``, that of a crypt
+bundle without its key.
 
 Specification: RAUC reference manual, "Bundle Formats" (plain, verity, crypt) and
 "Manifest"; RFC 5652 for the message.
@@ -19,7 +21,9 @@ Not checked: the signature, the hash tree and the manifest's digests (``verify.r
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -28,6 +32,10 @@ from asn1crypto import cms
 from fwverify.model import Entry, Identity, Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed
 from fwverify.unpack import squashfs
+from fwverify.unpack.envelopes import ciphers
+from fwverify.unpack.envelopes.ciphers import WrongKey
+from fwverify.unpack.envelopes.cms import open_message
+from fwverify.unpack.given import Secret
 from fwverify.unpack.source import Format, LimitHit, Source, highest_entropy_milli, partition
 from fwverify.unpack.squashfs_blocks import Unsupported
 
@@ -41,6 +49,8 @@ _SIGNED_DATA: Final = bytes.fromhex("06092a864886f70d010702")
 _ENVELOPED_DATA: Final = bytes.fromhex("06092a864886f70d010703")
 _FORMATS: Final = ("plain", "verity", "crypt")
 _BLOCK_BYTES: Final = 4096
+_CRYPT_KEY_BYTES: Final = 32
+_CRYPT_KEY_LINE: Final = re.compile(rb"(?m)^([ \t]*crypt-key[ \t]*=)[^\r\n]*")
 
 Section = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -57,6 +67,8 @@ class Bundle:
     cms_offset: int
     cms_size: int
     manifest: bytes | None
+    key: bytes | None = field(default=None, repr=False)
+    given: bool = False
 
 
 def _recognise(buffer: Buffer, name: str) -> bool:
@@ -99,7 +111,7 @@ def open_bundle(source: Source) -> Opened:
     elif bundle.kind == "plain" and _value(sections, "bundle", "format") not in (None, "plain"):
         text = "the manifest says it is not plain, but it is not inside the message"
         observations.append(Observation(rule="rauc.format_mismatch", text=text, severity="high"))
-    if sections and bundle.kind != "crypt":
+    if sections and (bundle.kind != "crypt" or bundle.key is not None):
         missing, odd = _held_against(sections, contents.entries)
         problems.extend(missing)
         observations.extend(odd)
@@ -110,6 +122,7 @@ def open_bundle(source: Source) -> Opened:
         entries=tuple(entries),
         identity=_identity(sections),
         complete=not (problems or contents.problems),
+        given=bundle.given,
         problems=(*problems, *contents.problems),
         observations=(*observations, *contents.observations),
         attributes=_attributes(bundle),
@@ -170,16 +183,52 @@ def _read_bundle(source: Source) -> Bundle:
         raise Malformed(max(0, end), "rauc.cms_size", f"{stated} of {source.size} bytes")
     start = end - stated
     message = bytes(source.buffer[start:end])
-    manifest = _message_content(message, start)
+    secrets = source.given.of_kind("rauc-crypt", "cms")
+    enveloped = _ENVELOPED_DATA in message[:20]
+    manifest = (
+        _enveloped_manifest(message, secrets) if enveloped else _message_content(message, start)
+    )
     if manifest is None:
-        kind = "crypt" if _ENVELOPED_DATA in message[:20] else "plain"
-        return Bundle(kind, start, start, stated, None)
+        kind = "crypt" if enveloped else "plain"
+        return Bundle(kind, start, start, stated, None, given=enveloped and bool(secrets))
     sections = parse_manifest(manifest)
     kind = _value(sections, "bundle", "format") or "plain"
     if kind not in _FORMATS:
         raise Malformed(start, "rauc.bundle.format", kind[:40])
     tree_bytes = _verity_size(sections, start) if kind != "plain" else 0
-    return Bundle(kind, start - tree_bytes, start, stated, manifest)
+    key = _crypt_key(sections) if kind == "crypt" else None
+    return Bundle(kind, start - tree_bytes, start, stated, manifest, key, enveloped)
+
+
+def _enveloped_manifest(message: bytes, secrets: tuple[Secret, ...]) -> bytes | None:
+    """Return the manifest in the signed message that ``secrets`` find in the envelope."""
+    try:
+        for content in open_message(message, secrets) if secrets else ():
+            manifest = _signed_manifest(content)
+            if manifest is not None:
+                return manifest
+    except Malformed:  # the envelope itself: nothing opens it
+        return None
+    return None
+
+
+def _signed_manifest(content: bytes) -> bytes | None:
+    """Return the manifest of a signed message; None for what a wrong key gave."""
+    try:
+        manifest = _message_content(content, 0)
+        return manifest if manifest is not None and parse_manifest(manifest) else None
+    except Malformed:
+        return None
+
+
+def _crypt_key(sections: tuple[Section, ...]) -> bytes | None:
+    """Return the payload's AES-256 key that the manifest states, or None."""
+    text = _value(sections, "bundle", "crypt-key") or ""
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return key if len(key) == _CRYPT_KEY_BYTES else None
 
 
 def _message_content(message: bytes, start: int) -> bytes | None:
@@ -253,11 +302,51 @@ def _identity(sections: tuple[Section, ...]) -> Identity:
 def _payload(source: Source, bundle: Bundle, problems: list[Problem]) -> squashfs.Contents:
     """Return what the payload holds; an unreadable payload is a problem and gives nothing."""
     nothing = squashfs.Contents((), (), (), (), 0)
-    if bundle.kind == "crypt":
-        text = "the payload is encrypted (RAUC crypt) and its key is not here"
+    if bundle.kind == "crypt" and bundle.key is None:
+        opens = "no key that was given opens it" if bundle.given else "its key is not here"
+        text = f"the payload is encrypted (RAUC crypt) and {opens}"
         problems.append(Problem(code="encrypted", path="", text=text))
         return nothing
-    view = memoryview(source.buffer)[: bundle.payload_end]
+    if bundle.key is not None:
+        return _crypt_payload(source, bundle, bundle.key, problems)
+    return _squashfs(source, memoryview(source.buffer)[: bundle.payload_end], problems)
+
+
+def _crypt_payload(
+    source: Source, bundle: Bundle, key: bytes, problems: list[Problem]
+) -> squashfs.Contents:
+    """Return what the decrypted payload holds; its places are those of the cipher text.
+
+    dm-crypt ``aes-cbc-plain64`` with sectors of 4096 bytes keeps every byte's offset.
+    """
+    nothing = squashfs.Contents((), (), (), (), 0)
+    try:
+        sectors = _sectors(source.buffer, bundle.payload_end, key)
+        digest = source.spool(sectors, bundle.payload_end)
+    except WrongKey:
+        text = "the payload is not whole sectors"
+        problems.append(Problem(code="format.malformed", path="", text=text))
+        return nothing
+    with source.store.view(digest) as plain:
+        before = len(problems)
+        contents = _squashfs(source, memoryview(plain), problems)
+        if len(problems) > before:
+            text = "what the key gives is no SquashFS: binding unproven"
+            problems.append(Problem(code="encrypted", path="", text=text))
+    entries = tuple(msgspec.structs.replace(each, stored=False) for each in contents.entries)
+    return dataclasses.replace(contents, entries=entries)
+
+
+def _sectors(buffer: Buffer, end: int, key: bytes) -> Iterator[bytes]:
+    """Yield the plain text of ``[0, end)``; a sector's IV is its number in 512-byte units."""
+    for at in range(0, end, _BLOCK_BYTES):
+        iv = (at // 512).to_bytes(16, "little")
+        data = (bytes(buffer[at : min(at + _BLOCK_BYTES, end)]),)
+        yield from ciphers.aes_cbc(data, key, iv, padded=False)
+
+
+def _squashfs(source: Source, view: memoryview, problems: list[Problem]) -> squashfs.Contents:
+    nothing = squashfs.Contents((), (), (), (), 0)
     try:
         return squashfs.read_image(dataclasses.replace(source, buffer=view))
     except Malformed as error:
@@ -277,7 +366,12 @@ def _stored_manifest(source: Source, entries: tuple[Entry, ...]) -> bytes | None
 
 
 def _inner_manifest(source: Source, bundle: Bundle, manifest: bytes) -> Entry:
-    """Return the message's manifest as an entry, so that it is searched like a file."""
+    """Return the message's manifest as an entry, so that it is searched like a file.
+
+    The payload's key is left out of it: secrets stand in no blob.
+    """
+    if bundle.kind == "crypt":
+        manifest = _CRYPT_KEY_LINE.sub(rb"\1(left out)", manifest)
     message = bytes(source.buffer[bundle.cms_offset : source.size - TRAILER_BYTES])
     at = message.find(manifest)
     begin = bundle.cms_offset + at
@@ -322,7 +416,7 @@ RAUC: Final = Format(
     title="RAUC bundle",
     family="update container",
     specification="https://rauc.readthedocs.io/en/latest/reference.html#bundle-formats",
-    limitations="crypt payloads are not decrypted; casync bundles are read as their index",
+    limitations="crypt payloads need the recipient's key; casync bundles are read as their index",
     recognise=_recognise,
     open=open_bundle,
 )

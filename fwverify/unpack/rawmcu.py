@@ -17,6 +17,8 @@ lie within one image's size of the reset handler, which for random words happens
 probability of at most (2^25/2^32 / 2)^5 = 2^-40; AVR tables need ten words of one
 opcode nibble (2^-40) or twenty of one 16-bit opcode (2^-320).
 
+An image of two banks (``second_bank``) has them as children.
+
 Not checked: what the code does, where it is loaded, and tables that are filled at run
 time or stand elsewhere than at the start.
 """
@@ -28,11 +30,20 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
-from fwverify.model import Identity, Opened, Region
+from fwverify.model import Entry, Identity, Opened, Region
 from fwverify.reader import Buffer
 from fwverify.unpack import claims
+from fwverify.unpack.banks import BANK_NAMES, MIN_BANK_BYTES
 from fwverify.unpack.claims import Range
-from fwverify.unpack.source import BLOCK_BYTES, Format, Source, entropy_milli, partition
+from fwverify.unpack.gather import Gathered
+from fwverify.unpack.source import (
+    BLOCK_BYTES,
+    Format,
+    LimitHit,
+    Source,
+    entropy_milli,
+    partition,
+)
 
 NAME: Final = "raw-mcu"
 MAX_IMAGE_BYTES: Final = 16 * 1024 * 1024
@@ -40,6 +51,7 @@ MIN_IMAGE_BYTES: Final = 256
 HIGH_ENTROPY_MILLI: Final = 7200
 _WINDOW_STEP_BYTES: Final = 1024
 _TABLE_BYTES: Final = 64
+_MAX_TRAILER_BYTES: Final = 4096
 _SAME_SIZE_SLACK_BYTES: Final = 4096
 _RESET: Final = 1
 _REQUIRED: Final = (1, 2, 3, 11, 14, 15)
@@ -163,6 +175,9 @@ def open_image(source: Source) -> Opened:
         return Opened(
             format=NAME, size=source.size, regions=partition(source.buffer, ()), complete=True
         )
+    bank = second_bank(data) if arch == "arm-cortex-m" else None
+    if bank is not None:
+        return _open_banks(source, data, arch, bank)
     end = _code_end(data)
     doubtful = claims.union((*_encrypted(data, end), *_foreign(data, end), *_tail(data, end)))
     code = claims.subtract(((0, end),), doubtful)
@@ -178,6 +193,51 @@ def open_image(source: Source) -> Opened:
         executable=True,
         attributes=_attributes(data, arch),
     )
+
+
+def second_bank(data: bytes) -> int | None:
+    """Return where the upper half begins with a table like the first one's, or None.
+
+    Its distance is a power of two and reaches at least half of the image, but for a
+    trailer of at most ``_MAX_TRAILER_BYTES``; the initial stack pointer is the same.
+    """
+    offset = MIN_BANK_BYTES
+    while offset * 2 < len(data):
+        offset *= 2
+    for at in (offset, offset // 2):
+        behind = data[at : at + 1024]
+        near = at >= MIN_BANK_BYTES and len(data) - 2 * at <= _MAX_TRAILER_BYTES
+        if not near or len(data) - at < MIN_IMAGE_BYTES or behind[:4] != data[:4]:
+            continue
+        if _is_cortex_m(behind, len(data) - at):
+            return at
+    return None
+
+
+def _open_banks(source: Source, data: bytes, arch: str, bank: int) -> Opened:
+    """Return an image of two banks as two children, each an image of its own."""
+    found = Gathered(source, NAME)
+    places = ((0, bank), (bank, len(data)))
+    for name, (start, end) in zip(BANK_NAMES, places, strict=True):
+        try:
+            digest, size = source.put_range(start, end)
+        except LimitHit as error:
+            found.limit(error)
+            break
+        found.claim(start, end, "extracted")
+        found.add(
+            Entry(
+                name=name,
+                sha256=digest,
+                size=size,
+                extents=((start, end),),
+                stored=True,
+                generated=True,
+            )
+        )
+    for key, value in (*_attributes(data, arch), ("bank_b_offset", str(bank))):
+        found.attribute(key, value)
+    return found.finish(identity=Identity(arch=arch), executable=True)
 
 
 def _code_end(data: bytes) -> int:
@@ -268,5 +328,4 @@ RAW_MCU: Final = Format(
     limitations="Cortex-M and AVR tables at the start only; code is not disassembled here",
     recognise=_recognise,
     open=open_image,
-    leaf=True,
 )

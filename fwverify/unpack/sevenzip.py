@@ -4,7 +4,7 @@ Guarantees: names, sizes and modes come from 7-Zip's listing, contents from one 
 ``7zz x -so`` whose output is cut by the listed sizes, in order; no name is passed back
 and nothing is written to disk but the store's blobs. A content whose CRC-32 is listed
 and differs is dropped. Every complaint of 7-Zip, every byte more or less than listed, a
-missing 7-Zip and any encryption are problems: the blob is INCOMPLETE.
+missing 7-Zip and encryption that no given password opens are problems: the blob is INCOMPLETE.
 
 Byte classes are this project's own (``sevenzip_layout``). File systems keep their
 metadata, and everything no file holds, unexplained.
@@ -18,6 +18,7 @@ other than UTF-8, which 7-Zip may have replaced.
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -55,6 +56,7 @@ from fwverify.unpack.source import Format, LimitHit, Source, partition
 
 MAX_LISTING_BYTES: Final = 256 * 1024 * 1024
 MAX_LINK_BYTES: Final = 65_536
+_PROMPT: Final = re.compile(rb"\n?\nEnter password \(will not be echoed\):\n")
 _FAT_BLOCK, _EXT_BLOCK, _ISO_BLOCK = 512, 1024, 2048
 _EXT_MAGIC_AT: Final = 0x438
 _ISO_MAGIC_AT: Final = 0x8001
@@ -83,6 +85,19 @@ class _Notes:
     blocks: dict[int, Blocks] = field(default_factory=dict)
     """By position in ``entries``."""
 
+    password: bytes | None = field(default=None, repr=False)
+    """Fed to 7-Zip's standard input, where it asks for one; never an argument."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The option that keeps 7-Zip from asking, where there is no password."""
+        return (NO_PASSWORD,) if self.password is None else ()
+
+    @property
+    def feed(self) -> bytes:
+        """What stands on 7-Zip's standard input."""
+        return b"" if self.password is None else self.password + b"\n"
+
     def problem(self, code: str, text: str, name: bytes = b"") -> None:
         """Record why something was not read."""
         path = encode_name(name) if name else ""
@@ -91,25 +106,54 @@ class _Notes:
 
 def open_kind(source: Source, kind: Kind) -> Opened:
     """Return what 7-Zip finds in the blob."""
-    notes = _Notes()
-    regions: tuple[Region, ...] = ()
     tool = locate()
     if tool is None:
+        notes, regions = _Notes(), tuple[Region, ...]()
         text = f"7-Zip 25.01 or later is missing; Debian's package is {DEBIAN_PACKAGE}"
         notes.problem("tool.missing", text)
     else:
-        path = blob_path(source)
-        items, headers_bytes = _list(source, tool, kind, path, notes)
-        _extract(source, tool, kind, path, items, notes)
-        regions = _regions(source, kind, items, headers_bytes, notes)
+        notes, regions = _unlocked(source, tool, kind)
     return Opened(
         format=kind.name,
         size=source.size,
         regions=partition(source.buffer, claims.resolve(regions)),
         entries=tuple(notes.entries),
         complete=not notes.problems,
+        given=notes.password is not None,
         problems=tuple(notes.problems),
     )
+
+
+def _unlocked(source: Source, tool: Tool, kind: Kind) -> tuple[_Notes, tuple[Region, ...]]:
+    """Return what is read without a password, else with the first given one that fits."""
+    notes, regions = _read(source, tool, kind, None)
+    secrets = source.given.of_kind("password")
+    if not _is_encrypted(notes) or not secrets:
+        return notes, regions
+    bytes_left, files_left = source.budget.bytes_left, source.budget.files_left
+    for secret in secrets:
+        if b"\n" in secret.values["password"]:
+            continue
+        tried, found = _read(source, tool, kind, secret.values["password"])
+        if not _is_encrypted(tried):
+            return tried, found
+        source.budget.bytes_left, source.budget.files_left = bytes_left, files_left
+    notes.problem("encrypted", "no password that was given opens it")
+    return notes, regions
+
+
+def _is_encrypted(notes: _Notes) -> bool:
+    return any(problem.code == "encrypted" for problem in notes.problems)
+
+
+def _read(
+    source: Source, tool: Tool, kind: Kind, password: bytes | None
+) -> tuple[_Notes, tuple[Region, ...]]:
+    notes = _Notes(password=password)
+    path = blob_path(source)
+    items, headers_bytes = _list(source, tool, kind, path, notes)
+    _extract(source, tool, kind, path, items, notes)
+    return notes, _regions(source, kind, items, headers_bytes, notes)
 
 
 def blob_path(source: Source) -> Path:
@@ -142,7 +186,7 @@ def _list(
                 "-slt",
                 "-sccUTF-8",
                 f"-t{kind.type_name}",
-                NO_PASSWORD,
+                *notes.options,
                 *options,
                 "--",
                 str(path),
@@ -150,8 +194,9 @@ def _list(
             deadline_seconds=source.limits.open_seconds,
             memory_bytes=source.limits.memory_bytes,
             output_limit_bytes=MAX_LISTING_BYTES,
+            feed=notes.feed,
         )
-        outputs.append(result.stdout)
+        outputs.append(_PROMPT.sub(b"", result.stdout, count=1))
         if result.failure:
             said = (result.stderr + b"\n" + result.stdout[:4096]).replace(bytes(path), b"")
             _complain(notes, said, result.failure)
@@ -235,7 +280,7 @@ def _extract(
     notes: _Notes,
 ) -> None:
     """Record every item; contents come from one stream, cut by the listed sizes."""
-    encrypted = [item for item in items if item.encrypted]
+    encrypted = [item for item in items if item.encrypted and notes.password is None]
     for item in encrypted:
         notes.problem("encrypted", "encrypted, and its password is not here", item.name)
     total = sum(item.size for item in items if item.streamed)
@@ -244,12 +289,14 @@ def _extract(
             notes.problem("limit.bytes_out", f"{total} bytes are listed")
         notes.entries.extend(_entry(item) for item in items)
         return
-    command = (tool.path, "x", "-so", "-snl-", f"-t{kind.type_name}", NO_PASSWORD, "--", str(path))
+    options = ("-so", "-snl-", f"-t{kind.type_name}", *notes.options)
+    command = (tool.path, "x", *options, "--", str(path))
     stream = stream_tool(
         command,
         deadline_seconds=source.limits.open_seconds,
         memory_bytes=source.limits.memory_bytes,
         output_limit_bytes=total + CHUNK_BYTES,
+        feed=notes.feed,
     )
     pieces = Pieces(stream)
     done = 0
@@ -414,7 +461,8 @@ def sevenzip_format(
     limits = (
         "opened with 7-Zip; metadata stays unexplained, holes and deleted files are not read"
         if kind.block_bytes
-        else "opened with 7-Zip; encrypted and multi-volume archives are incomplete"
+        else "opened with 7-Zip; multi-volume archives are incomplete, and encrypted ones "
+        "without their password"
     )
     return Format(
         name=kind.name,

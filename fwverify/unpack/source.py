@@ -83,6 +83,19 @@ class Source:
         self.budget.files_left -= 1
         return digest, size
 
+    def spool(self, chunks: Iterable[bytes], limit_bytes: int) -> str:
+        """Store what is needed between two steps and is no child; return its SHA-256.
+
+        Raises ``LimitHit`` past ``limit_bytes``.
+        """
+        try:
+            with self.store.writer(limit_bytes) as writer:
+                for chunk in chunks:
+                    writer.write(chunk)
+                return writer.commit()[0]
+        except StoreFull as error:
+            raise LimitHit("bytes_out", f"content grows past its bound: {error}") from error
+
     def put(self, data: bytes) -> tuple[str, int]:
         """Store ``data`` as a child; return its SHA-256 and size in bytes."""
         return self.put_stream((data,))

@@ -108,14 +108,15 @@ def _finished(tree: _Tree, subject: Subject) -> Unpacked:
             coverage=submitted_coverage(nodes, subject),
         ),
         nodes=nodes,
-        findings=tuple(sorted(set(tree.findings), key=_finding_order)),
+        findings=tuple(sorted(set(tree.findings), key=finding_order)),
         problems=tuple(
             sorted(set(tree.problems), key=lambda each: (each.path, each.code, each.text))
         ),
     )
 
 
-def _finding_order(finding: Finding) -> tuple[str, int, str, str, str]:
+def finding_order(finding: Finding) -> tuple[str, int, str, str, str]:
+    """Return the sort key of findings: path, offset (none first), rule, fingerprint, text."""
     offset = -1 if finding.offset is None else finding.offset
     return finding.path, offset, finding.rule, finding.fingerprint, finding.text
 

@@ -691,6 +691,7 @@ BITES = {
     "baseline_present": good_facts(**NO_BASELINE),
     "baseline_approved": good_facts(baseline=PROVISIONAL),
     "nothing_ad_hoc": good_facts(ad_hoc=("--anchor",)),
+    "plaintext_proven": with_findings(finding(rule="plaintext.unproven", severity="high")),
     "trust_configured": good_facts(trust_is_configured=False),
     "policy_configured": good_facts(policy_is_configured=False),
     "strength_applied": good_facts(policy_strength_applied=False),
