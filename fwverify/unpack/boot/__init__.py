@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.boot.fit import DTB, FIT
+from fwverify.unpack.boot.gbl import GBL, GBL4
+from fwverify.unpack.boot.mcuboot import MCUBOOT
+from fwverify.unpack.boot.ubootenv import UBOOT_ENV
+from fwverify.unpack.boot.uimage import UIMAGE
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = ()
+STRONG: Final[tuple[Format, ...]] = (FIT, DTB, UIMAGE, MCUBOOT, GBL, GBL4)
 SHAPED: Final[tuple[Format, ...]] = ()
-UNMARKED: Final[tuple[Format, ...]] = ()
+UNMARKED: Final[tuple[Format, ...]] = (UBOOT_ENV,)
