@@ -52,6 +52,11 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"\x1e\xf1\xee\x0b", 0),
     (b"7z\xbc\xaf\x27\x1c", 0),
     (b"MSCF\x00\x00\x00\x00", 0),
+    (b"_FVH", 0x28),
+    (b"\xd0\x0d\xfe\xed", 0),
+    (b"\x27\x05\x19\x56", 0),
+    (b"\x3d\xb8\xf3\x96", 0),
+    (b"\xeb\x17\xa6\x03\x08\x00\x00\x00", 0),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))

@@ -20,7 +20,7 @@ from typing import Final
 
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Malformed, Reader
-from fwverify.unpack.boot.parts import Parts, chunks, crc32, starts
+from fwverify.unpack.parts import Parts, chunks, crc32, starts
 from fwverify.unpack.gather import Gathered
 from fwverify.unpack.source import Format, LimitHit, Source
 
@@ -193,7 +193,7 @@ def _run(parts: Parts, run: list[_Program]) -> None:
         parts.found.claim(start, end, "extracted")
     parts.found.add(
         Entry(
-            name=b"@0x%08x" % run[0].address + b".%#x" % run[0].start,
+            name=b"@0x%08x" % run[0].address,
             sha256=digest,
             size=size,
             extents=extents,

@@ -19,7 +19,7 @@ from typing import Final
 
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
-from fwverify.unpack.boot.parts import Parts, digest, starts
+from fwverify.unpack.parts import Parts, digest, starts
 from fwverify.unpack.gather import Gathered
 from fwverify.unpack.source import Format, LimitHit, Source, is_padding
 

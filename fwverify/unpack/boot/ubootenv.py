@@ -17,7 +17,7 @@ from typing import Final
 
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed
-from fwverify.unpack.boot.parts import crc32
+from fwverify.unpack.parts import crc32
 from fwverify.unpack.gather import Gathered, is_text
 from fwverify.unpack.source import Format, Source
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from fwverify.unpack.source import Format
+from fwverify.unpack.uefi.sections import SECTIONS
+from fwverify.unpack.uefi.volume import VOLUME
 
-STRONG: Final[tuple[Format, ...]] = ()
-SHAPED: Final[tuple[Format, ...]] = ()
+STRONG: Final[tuple[Format, ...]] = (VOLUME,)
+SHAPED: Final[tuple[Format, ...]] = (SECTIONS,)
 UNMARKED: Final[tuple[Format, ...]] = ()

@@ -1,4 +1,4 @@
-"""What the openers of boot images share: parts as children, and digests over ranges.
+"""What openers of boot images and UEFI share: parts as children, and digests over ranges.
 
 Guarantees: a part is stored once where its header says it lies, as far as it is there; a
 part that leaves the blob and a part that lies over other parts are said with the offset
