@@ -18,8 +18,8 @@ from typing import Final
 from fwverify.model import Identity, Opened
 from fwverify.reader import Malformed
 from fwverify.unpack.boot.fdt import Fdt, Property, TreeNode, strings_of
-from fwverify.unpack.parts import Parts
 from fwverify.unpack.gather import Gathered
+from fwverify.unpack.parts import Parts
 from fwverify.unpack.rawmcu import looks_random
 from fwverify.unpack.source import LimitHit
 

@@ -22,8 +22,8 @@ from fwverify.model import Identity, Opened
 from fwverify.reader import Malformed
 from fwverify.unpack.boot.dtb import claim_tree, long_values, open_tree
 from fwverify.unpack.boot.fdt import Fdt, Property, TreeNode, cells, read_tree, strings_of
-from fwverify.unpack.parts import Parts, chunks, crc32, digest, starts
 from fwverify.unpack.gather import Gathered
+from fwverify.unpack.parts import Parts, chunks, crc32, digest, starts
 from fwverify.unpack.source import Format, LimitHit, Source
 from fwverify.unpack.streams import is_lzma_alone
 

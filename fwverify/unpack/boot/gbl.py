@@ -20,8 +20,8 @@ from typing import Final
 
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Malformed, Reader
-from fwverify.unpack.parts import Parts, chunks, crc32, starts
 from fwverify.unpack.gather import Gathered
+from fwverify.unpack.parts import Parts, chunks, crc32, starts
 from fwverify.unpack.source import Format, LimitHit, Source
 
 NAME: Final = "gbl"

@@ -19,8 +19,8 @@ from typing import Final
 
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
-from fwverify.unpack.parts import Parts, digest, starts
 from fwverify.unpack.gather import Gathered
+from fwverify.unpack.parts import Parts, digest, starts
 from fwverify.unpack.source import Format, LimitHit, Source, is_padding
 
 NAME: Final = "mcuboot"

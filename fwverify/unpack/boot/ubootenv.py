@@ -17,8 +17,8 @@ from typing import Final
 
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed
-from fwverify.unpack.parts import crc32
 from fwverify.unpack.gather import Gathered, is_text
+from fwverify.unpack.parts import crc32
 from fwverify.unpack.source import Format, Source
 
 NAME: Final = "uboot-env"

@@ -27,7 +27,7 @@ from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.decoders import DICTIONARY_BYTES, decode
 from fwverify.unpack.gather import Gathered
 from fwverify.unpack.parts import Parts, crc32
-from fwverify.unpack.source import Format, LimitHit, Source
+from fwverify.unpack.source import Format, LimitHit, Source, is_padding
 from fwverify.unpack.uefi.tiano import MAX_OUT_BYTES, expand
 
 SUFFIX: Final = b".sections"
@@ -125,7 +125,9 @@ class Sections:
             body = min(body + 16, each.end)
             self.found.claim(each.body, body)
         kind = _KINDS.get(each.kind, "depex").encode()
-        if body < each.end:
+        if is_padding(self.found.buffer, body, each.end):
+            self.found.claim(body, each.end, "padding")
+        else:
             self.parts.add(name + b"." + kind, body, each.end, "section", generated=True)
 
     def _text(self, each: Section, start: int, what: str) -> None:
@@ -264,7 +266,7 @@ def is_depex(data: bytes) -> bool:
 
 
 def _recognise(buffer: Buffer, name: str) -> bool:
-    """A stream has no magic: the name that this project gives one, and its whole chain."""
+    """Return whether it has this project's name for one and reads to its end: no magic."""
     if not name.encode("latin-1", "replace").endswith(SUFFIX):
         return False
     try:

@@ -67,7 +67,7 @@ class _Code:
     """A canonical Huffman code, looked up by a prefix of at most 16 bits."""
 
     def __init__(self, lengths: list[int], base: int) -> None:
-        """Raises ``Malformed`` at ``base`` unless the code is complete (19.5)."""
+        """Build the code; raise ``Malformed`` at ``base`` unless it is complete (19.5)."""
         total = sum(1 << _MAX_CODE_BITS - bits for bits in lengths if bits)
         if total != 1 << _MAX_CODE_BITS:
             raise Malformed(base, _FIELD, "a Huffman table is not complete")

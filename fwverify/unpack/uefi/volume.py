@@ -21,7 +21,7 @@ from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.gather import Gathered
 from fwverify.unpack.parts import chunks, sum16
 from fwverify.unpack.source import Format, LimitHit, Source, is_padding
-from fwverify.unpack.uefi.sections import Sections, guid, safe_name
+from fwverify.unpack.uefi.sections import Sections, guid, read_sections, safe_name
 from fwverify.unpack.uefi.variables import read_stores
 
 NAME: Final = "uefi-volume"
@@ -33,6 +33,11 @@ _FILE_SYSTEMS: Final = {
     "5473C07A-3DCB-4DCA-BD6F-1E9689E7349A": 3,
 }
 _VARIABLES: Final = "FFF12B8D-7696-4C8B-A985-2747075B4F50"
+_APRIORI: Final = (
+    "1B45CC0A-156A-428A-AF62-49864DA0E6E6",
+    "FC510EE7-FFDC-11D4-BD41-0080C73C8881",
+)
+MAX_APRIORI_BYTES: Final = 4096
 _RAW, _PAD = 0x01, 0xF0
 _LARGE, _CHECKSUM = 0x01, 0x40
 _NO_CHECKSUM: Final = (0xAA, 0x5A)
@@ -101,7 +106,20 @@ def _extended(found: Gathered, header: Header) -> int:
         raise Malformed(header.extended, "ExtHeaderSize", f"{size} bytes")
     reader.seek(header.extended + size, "ExtHeaderSize")
     found.claim(header.extended, header.extended + 20)
+    _pad_header(found, header, size)
     return reader.offset
+
+
+def _pad_header(found: Gathered, header: Header, extended_bytes: int) -> None:
+    """Claim the header of the pad file that builders put around the extended header."""
+    at = header.extended - 24
+    if at != header.header_end:
+        return
+    head = bytearray(found.buffer[at : header.extended])
+    stated = int.from_bytes(head[20:23], "little")
+    head[17] = head[23] = 0
+    if head[18] == _PAD and stated == 24 + extended_bytes and not sum(head) & 0xFF:
+        found.claim(at, header.extended)
 
 
 class _Files:
@@ -131,7 +149,7 @@ class _Files:
         raise Malformed(reader.offset, "file", f"more than {MAX_FILES}")
 
     def _free(self, start: int) -> None:
-        """What is behind the last file must be erased; content there is hidden."""
+        """Note content behind the last file, where all must be erased."""
         if not is_padding(self.found.buffer, start, self.header.length):
             text = "bytes stand in the volume's free space"
             self.found.observe("uefi.free_space", text, offset=start, severity="high")
@@ -190,6 +208,8 @@ class _Files:
             if start < end:
                 self.sections.parts.add(shown + b".raw", start, end, "file", generated=True)
             return
+        if name in _APRIORI and self._apriori(start, end):
+            return
         interface = safe_name(self.found.buffer, start, end)
         if interface:
             shown += b"." + interface.encode()
@@ -197,6 +217,17 @@ class _Files:
             self.sections.walk(start, end, shown + b"/")
         except Malformed as error:
             self.found.malformed(error)
+
+    def _apriori(self, start: int, end: int) -> bool:
+        """Claim an a-priori file (volume 2, 10.3): one raw section of file GUIDs."""
+        sections = list(read_sections(self.found.buffer, start, end))
+        if len(sections) != 1 or sections[0].kind != 0x19:
+            return False
+        body, stop = sections[0].body, sections[0].end
+        if (stop - body) % 16 or stop - body > MAX_APRIORI_BYTES:
+            return False
+        self.found.claim(start, stop)
+        return True
 
 
 VOLUME: Final = Format(
