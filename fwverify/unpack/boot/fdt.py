@@ -29,7 +29,7 @@ MAX_NAME_BYTES: Final = 256
 _BEGIN, _END_NODE, _PROPERTY, _NOP, _END = 1, 2, 3, 4, 9
 _FIRST_WITH_STRUCT_SIZE: Final = 17
 _OLDEST: Final = 16
-_STRING: Final = re.compile(rb"[!-~]{1,64}\0")
+_STRING: Final = re.compile(rb"(?:\A|(?<=\0))[!-~]{1,64}\0")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def read_blocks(buffer: Buffer) -> Blocks:
     reader = Reader(buffer)
     reader.expect(MAGIC, "fdt.magic")
     total, structure, strings, reserve, version, last = reader.unpack(">6I", "fdt.header")
-    if version < _OLDEST or last > _FIRST_WITH_STRUCT_SIZE:
+    if not last <= _FIRST_WITH_STRUCT_SIZE >= version >= _OLDEST:
         raise Malformed(20, "fdt.version", f"{version}, compatible to {last}")
     _, strings_size = reader.unpack(">2I", "fdt.header")
     structure_size = total - structure

@@ -19,7 +19,7 @@ from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed
 from fwverify.unpack.gather import Gathered, is_text
 from fwverify.unpack.parts import crc32
-from fwverify.unpack.source import Format, Source
+from fwverify.unpack.source import Format, Source, is_padding
 
 NAME: Final = "uboot-env"
 SIZES: Final = tuple(1 << power for power in range(10, 21))
@@ -76,6 +76,8 @@ def open_environment(source: Source) -> Opened:
         at = end + 1
     if at < len(data):
         found.claim(start + at, start + at + 1)
+        if is_padding(source.buffer, start + at + 1, size):
+            found.claim(start + at + 1, size, "padding")
     found.attribute("byte_order", order)
     if start == 5:
         found.attribute("redundant_flags", f"{source.buffer[4]:#04x}")

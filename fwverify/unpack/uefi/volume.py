@@ -150,7 +150,9 @@ class _Files:
 
     def _free(self, start: int) -> None:
         """Note content behind the last file, where all must be erased."""
-        if not is_padding(self.found.buffer, start, self.header.length):
+        if is_padding(self.found.buffer, start, self.header.length):
+            self.found.claim(start, self.header.length, "padding")
+        else:
             text = "bytes stand in the volume's free space"
             self.found.observe("uefi.free_space", text, offset=start, severity="high")
 
@@ -193,7 +195,9 @@ class _Files:
 
     def _body(self, name: str, kind: int, start: int, end: int) -> None:
         if kind == _PAD:
-            if not is_padding(self.found.buffer, start, end):
+            if is_padding(self.found.buffer, start, end):
+                self.found.claim(start, end, "padding")
+            else:
                 text = "a pad file has content"
                 self.found.observe("uefi.pad_content", text, offset=start, length=end - start)
             return
