@@ -19,6 +19,7 @@ from fwverify.model import Entry
 from fwverify.reader import Buffer, Malformed
 from fwverify.store import CHUNK_BYTES
 from fwverify.unpack.gather import Gathered
+from fwverify.unpack.source import is_padding
 
 MAX_OVERLAPS: Final = 16
 """Each part that lies over another costs its bytes again."""
@@ -83,6 +84,18 @@ class Parts:
         )
         if self._overlaps > MAX_OVERLAPS:
             raise Malformed(start, field, f"more than {MAX_OVERLAPS} parts lie over others")
+
+
+def claim_padding(found: Gathered, start: int, end: int) -> bool:
+    """Claim ``[start, end)`` if it is one repeated 0x00 or 0xFF; return whether it is.
+
+    For padding whose end is known: what follows it must not hide it, nor be hidden.
+    """
+    if not is_padding(found.buffer, start, end):
+        return False
+    if start < end:
+        found.claim(start, end, "padding", note=f"{found.buffer[start]:#04x}")
+    return True
 
 
 def chunks(buffer: Buffer, start: int, end: int) -> Iterator[bytes]:

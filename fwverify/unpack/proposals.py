@@ -52,6 +52,7 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"\x1e\xf1\xee\x0b", 0),
     (b"7z\xbc\xaf\x27\x1c", 0),
     (b"MSCF\x00\x00\x00\x00", 0),
+    (b"\x02\x21\x4c\x18", 0),
     (b"_FVH", 0x28),
     (b"\xd0\x0d\xfe\xed", 0),
     (b"\x27\x05\x19\x56", 0),

@@ -13,6 +13,7 @@ from fwverify.unpack.boot.esp import ESP_FLASH, ESP_IMAGE
 from fwverify.unpack.boot.fit import DTB, FIT
 from fwverify.unpack.boot.gbl import GBL, GBL4
 from fwverify.unpack.boot.kernels import ARM64_IMAGE, BZIMAGE, ZBOOT, ZIMAGE
+from fwverify.unpack.boot.lz4legacy import LZ4_LEGACY
 from fwverify.unpack.boot.mcuboot import MCUBOOT
 from fwverify.unpack.boot.ubootenv import UBOOT_ENV
 from fwverify.unpack.boot.uimage import UIMAGE
@@ -29,6 +30,7 @@ STRONG: Final[tuple[Format, ...]] = (
     ZBOOT,
     ARM64_IMAGE,
     ZIMAGE,
+    LZ4_LEGACY,
 )
 SHAPED: Final[tuple[Format, ...]] = (ESP_FLASH, ESP_IMAGE)
 UNMARKED: Final[tuple[Format, ...]] = (UBOOT_ENV,)

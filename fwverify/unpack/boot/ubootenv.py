@@ -18,8 +18,8 @@ from typing import Final
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed
 from fwverify.unpack.gather import Gathered, is_text
-from fwverify.unpack.parts import crc32
-from fwverify.unpack.source import Format, Source, is_padding
+from fwverify.unpack.parts import claim_padding, crc32
+from fwverify.unpack.source import Format, Source
 
 NAME: Final = "uboot-env"
 SIZES: Final = tuple(1 << power for power in range(10, 21))
@@ -41,7 +41,7 @@ def _layout(buffer: Buffer) -> tuple[int, int, str] | None:
         for start in (4, 5):
             value = crc32(buffer, start, size)
             for order in ("little", "big"):
-                if size > start and value.to_bytes(4, order) == stated:  # type: ignore[arg-type]
+                if size > start and value.to_bytes(4, order) == stated:
                     return size, start, order
     return None
 
@@ -76,8 +76,7 @@ def open_environment(source: Source) -> Opened:
         at = end + 1
     if at < len(data):
         found.claim(start + at, start + at + 1)
-        if is_padding(source.buffer, start + at + 1, size):
-            found.claim(start + at + 1, size, "padding")
+        claim_padding(found, start + at + 1, size)
     found.attribute("byte_order", order)
     if start == 5:
         found.attribute("redundant_flags", f"{source.buffer[4]:#04x}")

@@ -26,8 +26,8 @@ from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.decoders import DICTIONARY_BYTES, decode
 from fwverify.unpack.gather import Gathered
-from fwverify.unpack.parts import Parts, crc32
-from fwverify.unpack.source import Format, LimitHit, Source, is_padding
+from fwverify.unpack.parts import Parts, claim_padding, crc32
+from fwverify.unpack.source import Format, LimitHit, Source
 from fwverify.unpack.uefi.tiano import MAX_OUT_BYTES, expand
 
 SUFFIX: Final = b".sections"
@@ -101,6 +101,7 @@ class Sections:
                 raise Malformed(each.start, "section", f"more than {MAX_SECTIONS}")
             self.found.claim(each.start, each.body)
             self._one(each, prefix + b"%d" % number, depth)
+            claim_padding(self.found, each.end, min(each.end + -(each.end - start) % 4, end))
 
     def _one(self, each: Section, name: bytes, depth: int) -> None:
         if each.kind == _COMPRESSION:
@@ -125,9 +126,7 @@ class Sections:
             body = min(body + 16, each.end)
             self.found.claim(each.body, body)
         kind = _KINDS.get(each.kind, "depex").encode()
-        if is_padding(self.found.buffer, body, each.end):
-            self.found.claim(body, each.end, "padding")
-        else:
+        if not claim_padding(self.found, body, each.end):
             self.parts.add(name + b"." + kind, body, each.end, "section", generated=True)
 
     def _text(self, each: Section, start: int, what: str) -> None:
@@ -146,7 +145,7 @@ class Sections:
         if kind == 0:
             self.walk(reader.offset, each.end, name + b".", depth + 1)
         elif kind == 1:
-            self._tiano(name, reader.offset, each.end, size)
+            self._tiano(name, reader.offset, each.end, size, (4, 5))
         else:
             self._lzma(name, reader.offset, each.end)
 
@@ -162,7 +161,7 @@ class Sections:
         if kind == _LZMA:
             self._lzma(name, start, each.end)
         elif kind == _TIANO:
-            self._tiano(name, start, each.end, None)
+            self._tiano(name, start, each.end, None, (5,))
         elif kind == _BROTLI:
             self._brotli(name, start, each.end)
         elif kind == _CRC32 and start - reader.offset == 4:
@@ -194,18 +193,20 @@ class Sections:
         except Malformed as error:
             self.found.malformed(error)
 
-    def _tiano(self, name: bytes, start: int, end: int, stated: int | None) -> None:
+    def _tiano(
+        self, name: bytes, start: int, end: int, stated: int | None, widths: tuple[int, ...]
+    ) -> None:
         if end - start > MAX_OUT_BYTES:
             raise LimitHit("memory_bytes", f"a compressed section of {end - start} bytes")
         try:
-            data = expand(bytes(self.found.buffer[start:end]), start)
+            data, used = expand(bytes(self.found.buffer[start:end]), start, widths)
         except Malformed as error:
             self.found.malformed(error)
             return
         if stated is not None and stated != len(data):
             why = f"{stated} bytes stated, {len(data)} came"
             self.found.malformed(Malformed(start, "section.UncompressedLength", why))
-        self._decoded(name, iter((data,)), start, end, [end])
+        self._decoded(name, iter((data,)), start, end, [start + used])
 
     def _brotli(self, name: bytes, start: int, end: int) -> None:
         """EDK II puts the sizes of output and scratch (u64 each) before the stream."""

@@ -2,8 +2,8 @@
 
 Guarantees: reads and writes stay in bounds, and a stream that breaks the rules is a
 ``Malformed``; the output is bounded before it is made. The two variants differ in one
-width (4 or 5 bits for the number of position codes); which one was used is not written
-down, so both are tried and the one that reads the stream to its end is taken.
+width: 4 or 5 bits for the number of position codes. Where it is not written down which one
+was used, both are tried, and a stream that can be read in two ways is refused.
 
 Specification: UEFI 2.10, chapter 19 "EFI compression algorithm": sections 19.2 "Algorithm
 overview", 19.3 "Data format" and 19.5 "Decompressor design".
@@ -23,6 +23,9 @@ _MAX_CODE_BITS: Final = 16
 _LITERALS_AND_LENGTHS: Final = 256 + 256 + 2 - 3
 _LENGTH_CODES: Final = 19
 _MIN_MATCH: Final = 3
+_SPARE_BYTES: Final = 2
+"""What the compressor writes behind the last code: bits to fill a byte."""
+
 _FIELD: Final = "EFI compressed data"
 
 
@@ -56,6 +59,11 @@ class _Bits:
         value = self.peek(width)
         self.drop(width)
         return value
+
+    @property
+    def used(self) -> int:
+        """How many bytes of the string were used, the last perhaps in part."""
+        return min((self._at * 8 - self._count + 7) // 8, len(self._data))
 
     @property
     def overrun(self) -> bool:
@@ -101,27 +109,37 @@ class _Constant:
         return self._symbol
 
 
-def expand(data: bytes, base: int) -> bytes:
-    """Return the content of ``data``: sizes (u32 little-endian each), then the stream.
+def expand(data: bytes, base: int, widths: tuple[int, ...]) -> tuple[bytes, int]:
+    """Return the content of ``data`` and how many of its bytes are the stream.
 
-    ``base`` is where the data lies, for messages. Raises ``Malformed``.
+    ``data`` are two sizes (u32 little-endian each), then the stream; ``base`` is where it
+    lies, for messages. Of several ``widths`` that read it to different contents, the one
+    that uses up the stream counts. Raises ``Malformed``, also where that leaves a choice.
     """
     if len(data) < 8:
         raise Malformed(base, _FIELD, "the sizes are not there", past_end=True)
     packed, size = (int.from_bytes(data[at : at + 4], "little") for at in (0, 4))
     if packed > len(data) - 8 or size > MAX_OUT_BYTES:
         raise Malformed(base, _FIELD, f"{packed} bytes to {size}, {len(data) - 8} are there")
-    stream = data[: 8 + packed]
-    first: Malformed | None = None
-    for width in (4, 5):
+    stream, faults = data[: 8 + packed], []
+    readings: dict[bytes, int] = {}
+    for width in widths:
         try:
-            return _decode(stream, size, width, base)
+            content, used = _decode(stream, size, width, base)
         except Malformed as error:
-            first = first or error
-    raise first or Malformed(base, _FIELD, "cannot be read")
+            faults.append(error)
+        else:
+            readings[content] = max(used, readings.get(content, 0))
+    if not readings:
+        raise faults[0]
+    whole = {text: used for text, used in readings.items() if len(stream) - used <= _SPARE_BYTES}
+    candidates = whole if whole and len(readings) > 1 else readings
+    if len(candidates) > 1:
+        raise Malformed(base, _FIELD, "can be read in two ways")
+    return next(iter(candidates.items()))
 
 
-def _decode(data: bytes, size: int, width: int, base: int) -> bytes:
+def _decode(data: bytes, size: int, width: int, base: int) -> tuple[bytes, int]:
     bits = _Bits(data, 8)
     out = bytearray()
     while len(out) < size:
@@ -139,7 +157,7 @@ def _decode(data: bytes, size: int, width: int, base: int) -> bytes:
             _copy(out, symbol - 256 + _MIN_MATCH, _distance(bits, positions), size, base)
         if bits.overrun:
             raise Malformed(base, _FIELD, "ends too early")
-    return bytes(out)
+    return bytes(out), bits.used
 
 
 def _distance(bits: _Bits, positions: _Code | _Constant) -> int:

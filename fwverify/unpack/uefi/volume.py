@@ -19,8 +19,8 @@ from typing import Final
 from fwverify.model import Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.gather import Gathered
-from fwverify.unpack.parts import chunks, sum16
-from fwverify.unpack.source import Format, LimitHit, Source, is_padding
+from fwverify.unpack.parts import chunks, claim_padding, sum16
+from fwverify.unpack.source import Format, LimitHit, Source
 from fwverify.unpack.uefi.sections import Sections, guid, read_sections, safe_name
 from fwverify.unpack.uefi.variables import read_stores
 
@@ -146,13 +146,12 @@ class _Files:
             end = self._file(reader)
             reader.seek(end)
             reader.skip(min(-end % 8, reader.remaining), "file alignment")
+            claim_padding(self.found, end, reader.offset)
         raise Malformed(reader.offset, "file", f"more than {MAX_FILES}")
 
     def _free(self, start: int) -> None:
         """Note content behind the last file, where all must be erased."""
-        if is_padding(self.found.buffer, start, self.header.length):
-            self.found.claim(start, self.header.length, "padding")
-        else:
+        if not claim_padding(self.found, start, self.header.length):
             text = "bytes stand in the volume's free space"
             self.found.observe("uefi.free_space", text, offset=start, severity="high")
 
@@ -195,9 +194,7 @@ class _Files:
 
     def _body(self, name: str, kind: int, start: int, end: int) -> None:
         if kind == _PAD:
-            if is_padding(self.found.buffer, start, end):
-                self.found.claim(start, end, "padding")
-            else:
+            if not claim_padding(self.found, start, end):
                 text = "a pad file has content"
                 self.found.observe("uefi.pad_content", text, offset=start, length=end - start)
             return
