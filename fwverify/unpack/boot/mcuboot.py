@@ -79,9 +79,24 @@ def read_header(buffer: Buffer) -> Header:
     return Header(load, size, protected, image, flags, f"{major}.{minor}.{revision}+{build}")
 
 
+def _prove(buffer: Buffer, header: Header) -> None:
+    """Raise ``Malformed`` unless a TLV area stands behind the payload.
+
+    Every boot loader built with MCUboot holds the magic: four bytes are no image.
+    """
+    reader = Reader(buffer)
+    reader.seek(header.image_end, "ih_img_size")
+    expected = _PROTECTED if header.protected_bytes else _UNPROTECTED
+    found = reader.u16le("tlv_info.it_magic")
+    if found != expected:
+        why = f"{found:#06x} is not {expected:#06x}"
+        raise Malformed(header.image_end, "tlv_info.it_magic", why)
+
+
 def open_image(source: Source) -> Opened:
     """Return the payload as a child, the TLVs as facts. Raises ``Malformed``."""
     header = read_header(source.buffer)
+    _prove(source.buffer, header)
     found = Gathered(source, NAME)
     found.claim(0, HEADER_BYTES)
     found.attribute("flags", f"{header.flags:#x}")

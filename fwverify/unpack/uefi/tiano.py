@@ -136,7 +136,9 @@ def expand(data: bytes, base: int, widths: tuple[int, ...]) -> tuple[bytes, int]
     candidates = whole if whole and len(readings) > 1 else readings
     if len(candidates) > 1:
         raise Malformed(base, _FIELD, "can be read in two ways")
-    return next(iter(candidates.items()))
+    content, used = next(iter(candidates.items()))
+    spare = stream[used:]
+    return content, len(stream) if len(spare) <= _SPARE_BYTES and not any(spare) else used
 
 
 def _decode(data: bytes, size: int, width: int, base: int) -> tuple[bytes, int]:
