@@ -9,7 +9,8 @@ import pytest
 from fwverify.unpack.boot.fdt import MAX_DEPTH
 from fwverify.unpack.boot.fit import DTB, FIT
 from tests.builders.boot import cell, fdt, fdt_node, fit, fit_image, text
-from tests.unpack.helpers import noise, sha
+from tests.corpus import CORPUS, needs_corpus
+from tests.unpack.helpers import kinds, noise, sha
 from tests.unpack_boot.helpers import (
     Format,
     codes,
@@ -51,11 +52,20 @@ def test_images_are_children_and_every_byte_is_explained():
 
 def test_signature_nodes_are_facts():
     data = fit(fit_image("kernel", KERNEL, children=(SIGNATURE,)))
-    facts = dict(FIT_FORM.open(data).attributes)
+    opened = FIT_FORM.open(data)
+    assert kinds(opened)["signature"] == 256 and left(opened) == 0
+    facts = dict(opened.attributes)
     assert facts["images/kernel/signature-1/algo"] == "sha256,rsa2048"
     assert facts["images/kernel/signature-1/hashed-nodes"] == "/ /images/kernel"
     assert facts["images/kernel/signature-1/value"] == noise(256).hex()
     assert facts["configurations/default"] == "conf-1"
+
+
+@pytest.mark.parametrize("size", [0, 63, 513, 5000])
+def test_a_value_of_no_signature_s_size_has_not_its_class(size):
+    node = fdt_node("signature-1", [("algo", text("sha256,rsa2048")), ("value", noise(size))])
+    opened = FIT_FORM.open(fit(fit_image("kernel", KERNEL, children=(node,))))
+    assert "signature" not in kinds(opened)
 
 
 def _external(offset=0, size=None, name="data-offset", extra=(), total_tail=b""):
@@ -259,3 +269,15 @@ def test_what_mkimage_builds_opens(tmp_path, options):
     # mkimage -E leaves what stood there before in front of the first aligned place
     assert left(opened) < (256 if "-E" in options else 1)
     assert not opened.observations
+
+
+@needs_corpus
+def test_real_images_match_their_hashes_and_open():
+    for path in sorted((CORPUS / "fit_uboot_rockpi4").glob("*/*.itb")):
+        opened = FIT_FORM.open(path.read_bytes())
+        assert opened.complete and left(opened) < 16
+        assert len(opened.entries) in (5, 7)
+        tree = [each for each in opened.entries if each.name.startswith(b"fdt")][0]
+        inner = DTB_FORM.open(FIT_FORM.store.read(tree.sha256))
+        assert inner.complete and left(inner) == 0
+        assert inner.identity.product.startswith("Radxa ROCK Pi 4")

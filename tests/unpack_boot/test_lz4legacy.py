@@ -34,6 +34,11 @@ def test_a_size_behind_it_and_other_bytes_are_left():
     assert left(opened) == 100
 
 
+def test_what_looks_like_a_block_behind_the_last_one_is_left():
+    opened = FORM.open(_frame() + struct.pack("<I", 5) + noise(100))
+    assert opened.complete and left(opened) == 104
+
+
 def test_frames_in_sequence_are_one_content():
     opened = FORM.open(_frame() + _frame(b"more" * 9))
     assert opened.entries[0].sha256 == sha(CONTENT + b"more" * 9)

@@ -31,6 +31,9 @@ NAME: Final = "fit"
 MAX_IMAGES: Final = 1024
 MAX_HASHES: Final = 16
 MAX_SHOWN_BYTES: Final = 1024
+_SIGNATURE_BYTES: Final = (64, 512)
+"""From ECDSA over P-256 to RSA of 4096 bits."""
+
 _DIGESTS: Final = ("md5", "sha1", "sha256", "sha384", "sha512")
 _COMPRESSED: Final = {
     "gzip": (b"\x1f\x8b",),
@@ -80,6 +83,7 @@ def _open_images(found: Gathered, tree: Fdt, images: TreeNode) -> Identity:
             raise Malformed(images.offset, "fit.images", f"more than {MAX_IMAGES}")
         for image in images.children:
             _inline(parts, image)
+        _signature_values(found, tree)
         long_values(parts, tree.root, inline)
         claim_tree(found, tree)
         for image in images.children:
@@ -194,6 +198,22 @@ def _compression(found: Gathered, image: TreeNode, start: int, end: int) -> None
     if not fits:
         text = f"image {_shown(image.name)} is not compressed by {stated!a}, as it says"
         found.observe("unpack.evasion.mismatch", text, offset=start)
+
+
+def _signature_values(found: Gathered, tree: Fdt) -> None:
+    """Give the value of each signature node its class, where it has a signature's size."""
+    parents = [
+        each
+        for name in (b"images", b"configurations")
+        for each in (tree.root.child(name) or tree.root).children
+    ]
+    for parent in parents:
+        for node in parent.children[: 2 * MAX_HASHES]:
+            value = node.get("value")
+            if value is None or not node.name.startswith(b"signature"):
+                continue
+            if _SIGNATURE_BYTES[0] <= value.end - value.start <= _SIGNATURE_BYTES[1]:
+                found.claim(value.start, value.end, "signature")
 
 
 def _signatures(found: Gathered, node: TreeNode, path: str) -> None:
