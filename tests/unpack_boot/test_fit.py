@@ -277,7 +277,7 @@ def test_real_images_match_their_hashes_and_open():
         opened = FIT_FORM.open(path.read_bytes())
         assert opened.complete and left(opened) < 16
         assert len(opened.entries) in (5, 7)
-        tree = [each for each in opened.entries if each.name.startswith(b"fdt")][0]
+        tree = next(each for each in opened.entries if each.name.startswith(b"fdt"))
         inner = DTB_FORM.open(FIT_FORM.store.read(tree.sha256))
         assert inner.complete and left(inner) == 0
         assert inner.identity.product.startswith("Radxa ROCK Pi 4")

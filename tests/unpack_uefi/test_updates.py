@@ -87,6 +87,19 @@ def test_a_message_that_is_none_has_no_signature_class(signature):
         assert opened is None or (not opened.complete and "signature" not in kinds(opened))
 
 
+def test_a_bare_message_is_one_and_an_attached_one_is_none(signature):
+    from asn1crypto import cms
+
+    info = cms.ContentInfo.load(signature)
+    bare = info["content"].untag().dump()
+    opened = AUTH.open(auth_variable(bare, signature_list(*HASHES)))
+    assert opened.complete and kinds(opened)["signature"] == len(bare)
+    info["content"]["encap_content_info"]["content"] = noise(500)
+    attached = info.dump(force=True)
+    opened = AUTH.open(auth_variable(attached, signature_list(*HASHES)))
+    assert not opened.complete and "signature" not in kinds(opened)
+
+
 def test_lists_that_lie_are_said(signature):
     good = signature_list(*HASHES)
     for at, value in ((16, 1 << 30), (16, 20), (20, 1 << 20), (24, 0), (24, 7)):

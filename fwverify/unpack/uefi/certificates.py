@@ -18,7 +18,7 @@ from typing import Final
 from fwverify.model import Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.gather import Gathered
-from fwverify.unpack.leaves import MAX_SIGNATURE_BYTES, der_length
+from fwverify.unpack.leaves import MAX_SIGNATURE_BYTES, der_length, is_detached_signature
 from fwverify.unpack.parts import Parts
 from fwverify.unpack.source import Format, LimitHit, Source
 from fwverify.unpack.uefi.sections import guid
@@ -65,7 +65,11 @@ def read_certificate(found: Gathered, start: int, field: str) -> int:
 
 
 def is_signed_data(buffer: Buffer, start: int, end: int) -> bool:
-    """Return whether the range is one SignedData, with or without its ContentInfo."""
+    """Return whether the range is one detached SignedData, with or without its ContentInfo.
+
+    UEFI 2.10, 8.2.2 allows the bare SignedData; it is put into a ContentInfo to be judged
+    like any other.
+    """
     from asn1crypto import cms
 
     if not 0 < end - start <= MAX_SIGNATURE_BYTES:
@@ -73,16 +77,12 @@ def is_signed_data(buffer: Buffer, start: int, end: int) -> bool:
     data = bytes(buffer[start:end])
     if der_length(data) != len(data):
         return False
+    if is_detached_signature(data):
+        return True
     try:
         signed = cms.SignedData.load(data, strict=True)
-        return len(signed["signer_infos"]) > 0
-    except (ValueError, TypeError, KeyError):
-        pass
-    try:
-        info = cms.ContentInfo.load(data, strict=True)
-        return info["content_type"].native == "signed_data" and bool(
-            len(info["content"]["signer_infos"])
-        )
+        wrapped = cms.ContentInfo({"content_type": "signed_data", "content": signed})
+        return is_detached_signature(wrapped.dump())
     except (ValueError, TypeError, KeyError):
         return False
 
