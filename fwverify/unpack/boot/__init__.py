@@ -25,12 +25,11 @@ STRONG: Final[tuple[Format, ...]] = (
     UIMAGE,
     MCUBOOT,
     GBL,
-    GBL4,
     BZIMAGE,
     ZBOOT,
     ARM64_IMAGE,
     ZIMAGE,
     LZ4_LEGACY,
 )
-SHAPED: Final[tuple[Format, ...]] = (ESP_FLASH, ESP_IMAGE)
+SHAPED: Final[tuple[Format, ...]] = (ESP_FLASH, ESP_IMAGE, GBL4)
 UNMARKED: Final[tuple[Format, ...]] = (UBOOT_ENV,)
