@@ -21,6 +21,7 @@ import msgspec
 from fwverify.model import Entry, Opened, Region
 from fwverify.reader import Malformed
 from fwverify.unpack.archives_zip import zip_lengths
+from fwverify.unpack.claims import subtract
 from fwverify.unpack.gather import limit_problem
 from fwverify.unpack.proposals import by_binwalk, by_magic
 from fwverify.unpack.source import Budget, Format, LimitHit, Source
@@ -109,9 +110,13 @@ def _bound_entries(source: Source, opened: Opened, found: list[_Found]) -> None:
 
 
 def _areas(opened: Opened) -> list[tuple[int, int]]:
-    """Return the ranges to search: what is unexplained, or all of an executable."""
+    """Return the ranges to search: what is unexplained, or all of an executable.
+
+    What is a child already is not searched again.
+    """
     if opened.executable:
-        return [(0, opened.size)]
+        taken = [(each.start, each.end) for each in opened.regions if each.kind == "extracted"]
+        return list(subtract(((0, opened.size),), taken))
     return [
         (region.start, region.end)
         for region in opened.regions

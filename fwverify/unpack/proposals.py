@@ -68,6 +68,12 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"\xef\xbe\xad\xdeNullsoftInst", 4),
     (b"MSWIM\x00\x00\x00", 0),
     (b"Rar!\x1a\x07", 0),
+    (b"\x02\x21\x4c\x18", 0),
+    (b"_FVH", 0x28),
+    (b"\xd0\x0d\xfe\xed", 0),
+    (b"\x27\x05\x19\x56", 0),
+    (b"\x3d\xb8\xf3\x96", 0),
+    (b"\xeb\x17\xa6\x03\x08\x00\x00\x00", 0),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))

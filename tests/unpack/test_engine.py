@@ -217,11 +217,11 @@ def test_a_missing_blob_is_a_failure_and_not_silence() -> None:
 
 
 def test_detected_formats_are_incomplete_by_name() -> None:
-    unpacked = unpack_all(("fw", b"\xd0\x0d\xfe\xed" + noise(200)))
+    unpacked = unpack_all(("fw", b"\xeb\x17\xa6\x84" + noise(200)))
     (problem,) = unpacked.problems
     assert problem.code == "format.unsupported"
-    assert "FIT" in problem.text
-    assert node(unpacked, "fw").node.format == "fit"
+    assert "GBL, version 4" in problem.text
+    assert node(unpacked, "fw").node.format == "gbl-v4"
     assert node(unpacked, "fw").node.coverage.unexplained == 204
 
 

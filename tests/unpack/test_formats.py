@@ -12,11 +12,6 @@ from tests.unpack.helpers import Bench, codes, kinds, noise
 SAMPLES: dict[str, bytes] = {
     "ubi": b"UBI#\x01",
     "jffs2": b"\x85\x19\x01\xe0",
-    "fit": b"\xd0\x0d\xfe\xed",
-    "uimage": b"\x27\x05\x19\x56",
-    "uefi-volume": bytes(40) + b"_FVH",
-    "gbl": b"\xeb\x17\xa6\x03",
-    "mcuboot": b"\x3d\xb8\xf3\x96",
     "rpm": b"\xed\xab\xee\xdb",
     "erofs": bytes(1024) + b"\xe2\xe1\xf5\xe0",
     "cramfs": bytes(16) + b"Compressed ROMFS",
