@@ -29,7 +29,14 @@ from fwverify.paths import encode_name, join, number_duplicates
 from fwverify.store import Store
 from fwverify.tools import code_digest
 from fwverify.unpack.envelopes.swupdate import derived
-from fwverify.unpack.given import NEEDS_GIVEN, RAW_KINDS, Given, OpenRequest
+from fwverify.unpack.given import (
+    DELTA_MAGICS,
+    NEEDS_GIVEN,
+    RAW_KINDS,
+    Base,
+    Given,
+    OpenRequest,
+)
 from fwverify.workers import Executor, Outcome, Task
 
 _OPEN: Final = "fwverify.unpack.opening:open_blob"
@@ -73,6 +80,7 @@ def open_all(
     produced = depth = 0
     while level:
         following: list[Content] = []
+        level = [_with_bases(content, store, given.bases) for content in level]
         answers = _open_level(level, depth, store, pool, limits)
         for content in level:
             if produced > limits.bytes_out:
@@ -116,16 +124,14 @@ def _given_for(path: str, given: Given, *, root: bool = False) -> Given:
     """Return what of ``given`` is for the node at ``path``."""
     return Given(
         secrets=tuple(each for each in given.secrets if each.is_for(path)),
-        bases=given.bases,
         plaintexts=tuple(each for each in given.plaintexts if root and each.path == path),
     )
 
 
 def _children(opened: Opened, parent: Content, given: Given) -> list[Content]:
     if not given.secrets:
-        bases = Given(bases=given.bases)
         return [
-            Content(entry.sha256, entry.size or 0, _hint(entry.name.decode("latin-1")), given=bases)
+            Content(entry.sha256, entry.size or 0, _hint(entry.name.decode("latin-1")))
             for entry in opened.entries
             if entry.sha256 is not None
         ]
@@ -172,9 +178,18 @@ def _joined(left: Given, right: Given) -> Given:
         ours, theirs = getattr(left, name), getattr(right, name)
         return (*ours, *(each for each in theirs if each not in ours))
 
-    return msgspec.structs.replace(
-        left, secrets=both("secrets"), plaintexts=both("plaintexts"), bases=left.bases
-    )
+    return msgspec.structs.replace(left, secrets=both("secrets"), plaintexts=both("plaintexts"))
+
+
+def _with_bases(content: Content, store: Store, bases: tuple[Base, ...]) -> Content:
+    """Return ``content`` with ``bases``, where it begins as a delta does."""
+    if not bases or content.sha256 not in store:
+        return content
+    with store.open(content.sha256) as handle:
+        head = handle.read(max(map(len, DELTA_MAGICS)))
+    if not head.startswith(DELTA_MAGICS):
+        return content
+    return replace(content, given=msgspec.structs.replace(content.given, bases=bases))
 
 
 def _open_level(

@@ -22,6 +22,19 @@ RAW_KINDS: Final = frozenset({"aes-cbc", "aes-ctr", "aes-gcm"})
 """Kinds of secrets for content that no header calls encrypted."""
 
 
+DELTA_MAGICS: Final = (
+    b"BSDIFF40",
+    b"BSDF2",
+    b"\xd6\xc3\xc4\x00",
+    b"\x00ZCK1",
+    b"\x00ZHR1",
+    b"CrAU",
+    b"0\x00\x00\x00\x00\x00\x00\x00\xf9\x9f\x12{",
+)
+"""How contents begin that are applied to a base: bsdiff, VCDIFF, zchunk, Android's
+payload, casync. Only these are sent the baseline's contents."""
+
+
 class Secret(_Value, frozen=True, kw_only=True):
     """One secret. ``kind`` says what it is for; ``values`` are its parts by name.
 
