@@ -71,6 +71,18 @@ def test_a_program_in_letters_is_no_text(before):
     assert "pickle.import" in rules(opened)
 
 
+def test_a_program_that_fails_after_its_call_is_still_a_finding():
+    for rest in (b"hello\n", b"S'\xad'\n.", b"", b"S" + b"x" * 70_000):
+        opened = Bench().open(b"cos\nsystem\n(S'id'\ntR" + rest)
+        assert {"pickle.import", "pickle.call"} <= rules(opened)
+        assert not opened.complete
+
+
+def test_an_odd_escape_warns_nobody():
+    opened = Bench().open(b"cos\nsystem\n(S'\\q'\ntR.")
+    assert "pickle.import" in rules(opened)
+
+
 def test_what_stands_behind_the_end_is_unexplained():
     opened = Bench().open(pickle.dumps(CATALOGUE, 4) + b"\x13\x37" * 40)
     assert "pickle.trailing" in rules(opened)
@@ -114,6 +126,7 @@ def test_a_long_number_is_unexplained():
         b"import os\n.",
         b".PHONY: all\n",
         b"N.\n",
+        b"cat\ndog\nRead me.\n",
         b"cat foo\nbar\n.profile\n",
     ],
 )

@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import pickletools
 import re
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -49,6 +51,7 @@ _NAMES: Final = re.compile(r"[A-Za-z_][\w.]* [A-Za-z_][\w.]*")
 _MAX_TEXT_BYTES: Final = 1024 * 1024
 _IMPORTS: Final = frozenset({"GLOBAL", "STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"})
 _CALLS: Final = frozenset({"REDUCE", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD", "INST"})
+_TUPLES: Final = frozenset({"TUPLE", "EMPTY_TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "MARK"})
 _PERSISTENT: Final = frozenset({"PERSID", "BINPERSID", "NEXT_BUFFER"})
 _DANGEROUS: Final = re.compile(
     r"(?:builtins|__builtin__|os|posix|nt|subprocess|sys|importlib|runpy|shutil|socket|"
@@ -115,7 +118,11 @@ def steps(buffer: Buffer) -> Iterator[Step]:
                 yield Step(held[0].name, held[0], held[1], held[2], at or 0)
             held = (code, argument, at or 0)
             position = file.tell()
-    except (ValueError, UnicodeError, OverflowError, IndexError, KeyError) as error:
+    except (Malformed, ValueError, OverflowError, IndexError, KeyError) as error:
+        if held is not None:  # a loader has done this one before it breaks
+            yield Step(held[0].name, held[0], held[1], held[2], position)
+        if isinstance(error, Malformed):
+            raise
         past_end = file.tell() >= len(buffer)
         raise Malformed(position, "pickle.opcode", str(error)[:120], past_end=past_end) from error
     if held is not None:
@@ -238,6 +245,14 @@ class _Read:
         self._start = self._end
 
 
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Keep Python from warning of escapes in the strings of a hostile program."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
 def _recognise(buffer: Buffer, name: str) -> bool:
     """Return whether the first opcodes are those of a pickle that ends with STOP.
 
@@ -245,10 +260,11 @@ def _recognise(buffer: Buffer, name: str) -> bool:
     """
     del name
     head = bytes(buffer[:256])
-    if head[:1] == b"\x80":
-        return _HEAD.match(head) is not None and _begins_well(buffer)
     known = _HEAD.match(head) is not None
-    return len(buffer) <= _MAX_TEXT_BYTES and _is_whole(buffer, known=known)
+    with _unwarned():
+        if head[:1] == b"\x80":
+            return known and _begins_well(buffer)
+        return len(buffer) <= _MAX_TEXT_BYTES and _is_program(buffer, known=known)
 
 
 def _begins_well(buffer: Buffer) -> bool:
@@ -264,21 +280,23 @@ def _begins_well(buffer: Buffer) -> bool:
     return False
 
 
-def _is_whole(buffer: Buffer, *, known: bool) -> bool:
-    """Return whether ``buffer`` begins with a whole program of a protocol before 2.
+def _is_program(buffer: Buffer, *, known: bool) -> bool:
+    """Return whether ``buffer`` begins with a program of a protocol before 2.
 
-    Where its first bytes are not ``known`` ones, it must import something by a name that
-    can be one: any line of prose that begins with a full stop is a program, too.
+    Either it is whole and its first bytes are ``known`` ones or it imports something by
+    a name that can be one (a line of prose that begins with a full stop is whole, too);
+    or it imports and calls before it breaks, because a loader has then called already.
     """
-    last, imports = "", False
+    seen: set[str] = set()
+    imports = False
     try:
         for step in steps(buffer):
-            last = step.name
-            if last in ("GLOBAL", "INST"):
+            seen.add(step.name)
+            if step.name in ("GLOBAL", "INST"):
                 imports = imports or _NAMES.fullmatch(str(step.argument)) is not None
     except Malformed:
-        return False
-    return last == "STOP" and (known or imports)
+        return imports and bool(seen & _CALLS) and bool(seen & _TUPLES)
+    return "STOP" in seen and (known or imports)
 
 
 def open_pickle(source: Source) -> Opened:
@@ -288,13 +306,14 @@ def open_pickle(source: Source) -> Opened:
     waiting: list[Entry] = []
     end = 0
     try:
-        for step in steps(source.buffer):
-            end = step.end
-            item = _take_constant(found, read, step, waiting)
-            _judge_step(found, step, machine)
-            machine.run(step, item)
-            if len(machine.stack) > MAX_STACK:
-                raise Malformed(step.start, "pickle.stack", f"more than {MAX_STACK} items")
+        with _unwarned():
+            for step in steps(source.buffer):
+                end = step.end
+                item = _take_constant(found, read, step, waiting)
+                _judge_step(found, step, machine)
+                machine.run(step, item)
+                if len(machine.stack) > MAX_STACK:
+                    raise Malformed(step.start, "pickle.stack", f"more than {MAX_STACK} items")
     except Malformed as error:
         if end == 0:
             raise
