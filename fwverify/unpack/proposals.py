@@ -74,6 +74,9 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"\x27\x05\x19\x56", 0),
     (b"\x3d\xb8\xf3\x96", 0),
     (b"\xeb\x17\xa6\x03\x08\x00\x00\x00", 0),
+    (b"vbf_version", 0),
+    (b"UF2\n\x57\x51\x5d\x9e", 0),
+    (b"DfuSe\x01", 0),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))

@@ -9,8 +9,9 @@ its layout and architecture are recognised (CONTRACT, "Verdicts").
 
 Specification: Armv7-M Architecture Reference Manual, B1.5.3 "The vector table" (word 0
 is the initial stack pointer, bit 0 of a handler is set for Thumb); AVR Instruction Set
-Manual, JMP and RJMP. Some boot loaders put the image's length where the stack pointer
-stands (comma.ai panda); NXP's JN518x use the reserved words 7 to 10.
+Manual, JMP and RJMP; Infineon, AURIX TC27x User's Manual, "Boot Mode Headers". Some boot
+loaders put the image's length where the stack pointer stands (comma.ai panda); NXP's
+JN518x use the reserved words 7 to 10.
 
 How chance is kept out: for an image of at most 16 MiB, five handlers must be odd and
 lie within one image's size of the reset handler, which for random words happens with a
@@ -77,6 +78,8 @@ _FLASH_STARTS: Final = (
     0x7000_0000,
     0x9000_0000,
 )
+_BMHD_ID: Final = 0xB359
+_AURIX_FLASH: Final = (0x80, 0xA0)
 _AVR_JMP: Final = b"\x0c\x94"
 _AVR_MIN_JMPS: Final = 20
 _AVR_MIN_RJMPS: Final = 10
@@ -103,13 +106,15 @@ def _recognise(buffer: Buffer, name: str) -> bool:
 
 
 def architecture(buffer: Buffer) -> str | None:
-    """Return ``arm-cortex-m`` or ``avr`` for an image that begins with such a table."""
+    """Return ``arm-cortex-m``, ``tricore`` or ``avr`` for an image that begins so."""
     size = len(buffer)
     if not MIN_IMAGE_BYTES <= size <= MAX_IMAGE_BYTES:
         return None
     head = bytes(buffer[:1024])
     if _is_cortex_m(head, size):
         return "arm-cortex-m"
+    if _is_tricore(head):
+        return "tricore"
     return "avr" if _is_avr(head, size) else None
 
 
@@ -128,6 +133,18 @@ def _is_cortex_m(head: bytes, size: int) -> bool:
         return False
     reset = words[_RESET]
     return any(start <= reset < start + MAX_IMAGE_BYTES for start in _FLASH_STARTS)
+
+
+def _is_tricore(head: bytes) -> bool:
+    """Return whether the image begins with a boot mode header 0 of an AURIX TC2xx.
+
+    Its id, two CRCs beside their complements, and a start address in program flash agree
+    by chance with a probability of 2^-80. The CRCs themselves are not computed.
+    """
+    start, _, identifier, low, high, *checks = struct.unpack_from("<IHH2I4I", head)
+    if identifier != _BMHD_ID or low > high or start >> 24 not in _AURIX_FLASH:
+        return False
+    return all(checks[at] ^ checks[at + 1] == 0xFFFF_FFFF for at in (0, 2))
 
 
 def _is_avr(head: bytes, size: int) -> bool:
@@ -325,7 +342,8 @@ RAW_MCU: Final = Format(
     title="raw microcontroller image",
     family="firmware",
     specification="https://developer.arm.com/documentation/ddi0403/latest/",
-    limitations="Cortex-M and AVR tables at the start only; code is not disassembled here",
+    limitations="Cortex-M and AVR tables and AURIX TC2xx boot headers at the start only; code "
+    "is not disassembled here",
     recognise=_recognise,
     open=open_image,
 )

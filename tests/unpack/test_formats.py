@@ -16,13 +16,10 @@ SAMPLES: dict[str, bytes] = {
     "erofs": bytes(1024) + b"\xe2\xe1\xf5\xe0",
     "cramfs": bytes(16) + b"Compressed ROMFS",
     "romfs": b"-rom1fs-",
-    "uf2": b"UF2\n\x57\x51\x5d\x9e",
-    "dfuse": b"DfuSe\x01",
     "sqlite": b"SQLite format 3\x00",
     "pdf": b"%PDF-1.7\n",
     "jpeg": b"\xff\xd8\xff\xe0",
     "openpgp": b"\x99\x01\x0d\x04\x5f",
-    "vbf": b"vbf_version = 2.6;",
 }
 
 

@@ -12,7 +12,7 @@ from tests.unpack.helpers import Bench, noise
 
 def given(bench, nodes):
     known = SimpleNamespace(profile=SimpleNamespace(nodes=nodes))
-    return pipeline._given(SimpleNamespace(known=known, store=bench.store))
+    return pipeline._bases(SimpleNamespace(known=known, store=bench.store))
 
 
 def node(path, sha256, size):
@@ -20,7 +20,7 @@ def node(path, sha256, size):
 
 
 def test_without_a_baseline_nothing_is_given():
-    assert not pipeline._given(SimpleNamespace(known=None))
+    assert not pipeline._bases(SimpleNamespace(known=None))
 
 
 def test_contents_that_are_not_in_the_store_are_not_given():
@@ -37,6 +37,6 @@ def test_contents_are_given_once_and_bounded(monkeypatch: pytest.MonkeyPatch):
     bases = given(
         bench, [*nodes, node("again", digests[0], 10), node("empty", bench.store.put(b""), 0)]
     )
-    assert [(each.path, each.size) for each in bases.bases] == [("p0", 10), ("p1", 30), ("p2", 20)]
+    assert [(each.path, each.size) for each in bases] == [("p0", 10), ("p1", 30), ("p2", 20)]
     monkeypatch.setattr(pipeline, "_MAX_BASES", 2)
-    assert [each.size for each in given(bench, nodes).bases] == [30, 20]
+    assert [each.size for each in given(bench, nodes)] == [30, 20]
