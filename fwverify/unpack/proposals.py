@@ -52,6 +52,9 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"\x1e\xf1\xee\x0b", 0),
     (b"7z\xbc\xaf\x27\x1c", 0),
     (b"MSCF\x00\x00\x00\x00", 0),
+    (b"UBI#\x01\x00\x00\x00", 0),
+    (b"\x31\x18\x10\x06", 0),
+    (b"\x89LZO\x00\r\n\x1a\n", 0),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))

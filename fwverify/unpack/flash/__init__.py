@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.flash.ubi import UBI
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = ()
+STRONG: Final[tuple[Format, ...]] = (UBI,)
 SHAPED: Final[tuple[Format, ...]] = ()
 UNMARKED: Final[tuple[Format, ...]] = ()
