@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from fwverify.unpack.flash.ubi import UBI
+from fwverify.unpack.flash.ubifs import UBIFS
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (UBI,)
+STRONG: Final[tuple[Format, ...]] = (UBI, UBIFS)
 SHAPED: Final[tuple[Format, ...]] = ()
 UNMARKED: Final[tuple[Format, ...]] = ()
