@@ -10,6 +10,7 @@ import zlib
 from collections import Counter
 from typing import Final
 
+from fwverify.paths import encode_name
 from fwverify.reader import Malformed
 from fwverify.unpack.gather import Gathered
 
@@ -57,3 +58,11 @@ class Faults:
             if count > PROBLEMS_PER_FIELD:
                 more = f"{field}: and {count - PROBLEMS_PER_FIELD} more".removeprefix(": ")
                 self._found.trouble(code or "format.malformed", more)
+
+
+def judge_name(found: Gathered, name: bytes, offset: int) -> None:
+    """Say that one folder entry's ``name`` has a separator or leads elsewhere."""
+    if b"/" in name or name in (b".", b"..", b""):
+        text = "a folder entry has a name that no Linux file can have"
+        evidence = (f"name:{encode_name(name) if name else ''}",)
+        found.observe("unpack.evasion.name", text, offset=offset, evidence=evidence)

@@ -207,6 +207,8 @@ def _volume_table(image: _Image) -> dict[int, VolumeRecord]:
     blocks = image.volumes.pop(LAYOUT_VOLUME, {})
     if not blocks:
         image.faults.malformed(0, "ubi.vtbl", "the image has no volume table")
+    elif sorted(blocks) != [0, 1]:
+        image.faults.malformed(0, "ubi.vtbl", "the volume table is not there twice")
     tables = [_read_table(image, blocks[lnum]) for lnum in sorted(blocks)]
     if any(table != tables[0] for table in tables):
         text = "the copies of the volume table differ"
@@ -273,6 +275,8 @@ def _store_volume(
     """Put a volume's content, after judging whether its LEBs are all there and sound."""
     ordered = [blocks[lnum] for lnum in sorted(blocks)]
     static = bool(ordered) and ordered[0].header.kind == STATIC
+    if not ordered and record is not None and record.kind == STATIC:
+        image.faults.trouble("truncated", "no block of a static volume is there", name)
     _judge_blocks(image, name, record, ordered, static)
     pads = {block.header.data_pad for block in ordered}
     leb_bytes = image.leb_bytes - min(pads, default=0)
@@ -345,9 +349,7 @@ def _store_superseded(image: _Image) -> None:
         image.found.claim(block.start, block.end, "extracted")
         extents = ((block.start, block.end),)
         image.found.add(
-            Entry(
-                name=name, sha256=digest, size=size, extents=extents, stored=True, generated=True
-            )
+            Entry(name=name, sha256=digest, size=size, extents=extents, stored=True, generated=True)
         )
         text = f"erase block {block.number} holds an older state of block {header.lnum}"
         image.found.observe("ubi.superseded", text, offset=block.start, severity="low")

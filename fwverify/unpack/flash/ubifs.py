@@ -22,7 +22,7 @@ from typing import Final
 
 from fwverify.model import Entry, Identity, NodeKind, Opened
 from fwverify.reader import Buffer, Malformed
-from fwverify.unpack.flash.faults import Faults
+from fwverify.unpack.flash.faults import Faults, judge_name
 from fwverify.unpack.flash.ubifs_lpt import read_lpt
 from fwverify.unpack.flash.ubifs_nodes import (
     AUTH,
@@ -133,7 +133,7 @@ def _claim_signature(tree: Tree, node: Node) -> None:
 
 
 def _judge_size(tree: Tree) -> None:
-    """An image may end behind its last used block; a part of a block is a cut."""
+    """Say that an image is cut inside a block; it may end behind its last used one."""
     if tree.found.source.size % tree.superblock.leb_bytes:
         text = "the image ends inside a logical erase block"
         tree.faults.trouble("truncated", text)
@@ -161,6 +161,7 @@ class _Inventory:
             folder, offset = pending.pop()
             entry = tree.entry(offset)
             self._claim(offset)
+            judge_name(tree.found, entry.name, offset)
             name = folder + entry.name
             kind = self._record(entry.inode, name, entry.kind)
             if kind != "directory":

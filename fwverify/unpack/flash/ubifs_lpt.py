@@ -42,7 +42,7 @@ class _Shape:
 
 def read_lpt(tree: Tree, master: Master) -> None:
     """Claim the LPT's nodes that the master node leads to; faults are recorded."""
-    shape = _shape(tree, master)
+    shape = _shape(tree)
     pending = [(*master.lpt, shape.height)]
     if master.ltab[0]:
         pending.append((*master.ltab, -_LTAB))
@@ -68,7 +68,7 @@ def _place(tree: Tree, shape: _Shape, leb: int, offset: int) -> int:
     return tree.place(leb, offset)
 
 
-def _shape(tree: Tree, master: Master) -> _Shape:
+def _shape(tree: Tree) -> _Shape:
     """Return the tree's widths (``calc_lpt_dimensions`` names them)."""
     superblock = tree.superblock
     main = superblock.max_leb_count - superblock.first_main_leb
@@ -77,34 +77,20 @@ def _shape(tree: Tree, master: Master) -> _Shape:
     while reach < pnodes:
         height, reach = height + 1, reach * _FANOUT
     big = bool(superblock.flags & BIG_LPT)
-    number_bits = _bits(_pnodes_now(tree, master)) if big else 0
+    number_bits = _fls(-(-superblock.max_leb_count // _FANOUT) - 1) if big else 0
     space_bits = _fls(superblock.leb_bytes) - 3
     leb_bits = _fls(superblock.lpt_lebs)
     offset_bits = _fls(superblock.leb_bytes - 1)
     head = 16 + 4
     pnode = head + number_bits + (space_bits * 2 + 1) * _FANOUT
     nnode = head + number_bits + (leb_bits + offset_bits) * _FANOUT
-    ltab = head + superblock.lpt_lebs * (space_bits_full(superblock.leb_bytes) * 2)
-    lsave = head + _fls(superblock.max_leb_count) * superblock.lsave_count
+    ltab = head + superblock.lpt_lebs * (_fls(superblock.leb_bytes) * 2)
+    lsave = head + _fls(superblock.max_leb_count - 1) * superblock.lsave_count
     sizes = tuple(-(-bits // 8) for bits in (pnode, nnode, ltab, lsave))
     return _Shape(
         height, number_bits, leb_bits, offset_bits,
         (sizes[0], sizes[1], sizes[2], sizes[3]), superblock.first_lpt_leb,
     )  # fmt: skip
-
-
-def space_bits_full(leb_bytes: int) -> int:
-    """Return the width of a byte count inside a block."""
-    return _fls(leb_bytes)
-
-
-def _pnodes_now(tree: Tree, master: Master) -> int:
-    main = max(1, master.main_lebs - tree.superblock.first_main_leb)
-    return -(-main // _FANOUT)
-
-
-def _bits(value: int) -> int:
-    return _fls(value)
 
 
 def _fls(value: int) -> int:

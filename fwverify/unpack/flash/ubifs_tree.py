@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from fwverify.reader import Malformed
+from fwverify.store import CHUNK_BYTES
 from fwverify.unpack.flash.faults import Faults
 from fwverify.unpack.flash.ubifs_nodes import (
     BLOCK_BYTES,
@@ -36,6 +37,7 @@ from fwverify.unpack.flash.ubifs_nodes import (
     MST,
     PAD,
     REF,
+    SMALLEST_BYTES,
     TRUN,
     XENT,
     EntryNode,
@@ -89,7 +91,8 @@ class Tree:
 
 def scan(tree: Tree) -> None:
     """Find every sound node outside the LPT area; damaged ones are faults."""
-    superblock, size = tree.superblock, tree.found.source.size
+    superblock = tree.superblock
+    size = min(tree.found.source.size, superblock.leb_count * superblock.leb_bytes)
     lpt = range(superblock.first_lpt_leb, superblock.first_lpt_leb + superblock.lpt_lebs)
     for leb in range(-(-size // superblock.leb_bytes)):
         if leb not in lpt:
@@ -103,6 +106,7 @@ def _scan_block(tree: Tree, start: int, end: int) -> None:
         match = _MAGIC_ANYWHERE.search(buffer, position, end)
         _claim_filler(tree, position, end if match is None else match.start())
         if match is None:
+            _claim_blank(tree, position, end)
             return
         at = match.start()
         if at % 8:
@@ -131,15 +135,29 @@ def _after(tree: Tree, node: Node, end: int) -> int:
     if len(tree.nodes) >= MAX_NODES:
         raise LimitHit("files", f"more than {MAX_NODES} nodes")
     tree.nodes[node.start] = node
+    aligned = min(-(-node.end // 8) * 8, end)
+    if is_padding(tree.found.buffer, node.end, aligned):
+        tree.found.claim(node.end, aligned, "padding")
     return node.end
+
+
+def _claim_blank(tree: Tree, start: int, end: int) -> None:
+    """Claim the erased bytes at the end of a block, so that what stands before shows."""
+    low = end
+    while low > start:
+        piece = bytes(tree.found.buffer[max(start, low - CHUNK_BYTES) : low])
+        blank = len(piece) - len(piece.rstrip(b"\xff"))
+        low -= blank
+        if blank < len(piece):
+            break
+    tree.found.claim(low, end, "padding")
 
 
 def _claim_filler(tree: Tree, start: int, end: int) -> None:
     """Claim the bytes that fill what is too short for a padding node."""
-    data = bytes(tree.found.buffer[start : min(end, start + 64)])
-    filler = data.lstrip(b"\0")
-    length = len(filler) - len(filler.lstrip(bytes((_PADDING_BYTE,))))
-    at = start + len(data) - len(filler)
+    at = min(-(-start // 8) * 8, end)
+    data = bytes(tree.found.buffer[at : min(end, at + SMALLEST_BYTES[PAD])])
+    length = len(data) - len(data.lstrip(bytes((_PADDING_BYTE,))))
     tree.found.claim(at, at + length, "padding")
 
 
