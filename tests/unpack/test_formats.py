@@ -10,8 +10,6 @@ from fwverify.unpack.formats import CARVED, FORMATS, NAMED
 from tests.unpack.helpers import Bench, codes, kinds, noise
 
 SAMPLES: dict[str, bytes] = {
-    "ubi": b"UBI#\x01",
-    "jffs2": b"\x85\x19\x01\xe0",
     "fit": b"\xd0\x0d\xfe\xed",
     "uimage": b"\x27\x05\x19\x56",
     "uefi-volume": bytes(40) + b"_FVH",

@@ -241,6 +241,14 @@ def test_a_flipped_byte_is_never_silent(order):
     never_silently_different(JFFS2, tree(order).image, 17)
 
 
+def test_a_damaged_first_node_is_named_and_the_rest_found():
+    data = bytearray(tree().image)
+    data[5] ^= 1
+    opened = OPEN(bytes(data))
+    assert "format.malformed" in codes(opened)
+    assert not opened.complete
+
+
 @needs("mkfs.jffs2")
 @pytest.mark.parametrize(
     "options", [("-l",), ("-b", "-n"), ("-l", "-X", "lzo", "-m", "priority", "-y", "99:lzo"),

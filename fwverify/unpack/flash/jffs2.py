@@ -54,7 +54,12 @@ MAX_NODES: Final = 500_000
 MAX_PATH_BYTES: Final = 4096
 _HOLE_BYTES: Final = 1024 * 1024
 _MAGICS: Final = {"<": b"\x85\x19", ">": b"\x19\x85"}
-_DELETED: Final = -1
+_FIRST: Final = re.compile(
+    rb"\x85\x19(?:[\x01\x02\x08\x09][\xe0\xc0]|[\x03\x04\x06][\x20\x00])"
+    rb"|\x19\x85(?:[\xe0\xc0][\x01\x02\x08\x09]|[\x20\x00][\x03\x04\x06])",
+    re.DOTALL,
+)
+_NONE_HELD: Final = -1
 
 
 @dataclass
@@ -85,8 +90,9 @@ def _order(buffer: Buffer) -> str | None:
 
 
 def _recognise(buffer: Buffer, name: str) -> bool:
+    """Return whether a node's magic and kind stand first, sound or not."""
     del name
-    return _order(buffer) is not None
+    return _FIRST.match(bytes(buffer[:4])) is not None
 
 
 def open_image(source: Source) -> Opened:
@@ -317,7 +323,7 @@ class _Inventory:
         if not stat.S_ISREG(newest.mode):
             size = max(node.offset + node.length for node in self.image.inodes[number])
         position = 0
-        held: tuple[int, bytes] = (_DELETED, b"")
+        held: tuple[int, bytes] = (_NONE_HELD, b"")
         for start, end, node in self._segments(number, size):
             yield from _hole(start - position)
             position = end

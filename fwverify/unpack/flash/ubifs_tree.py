@@ -131,7 +131,7 @@ def _after(tree: Tree, node: Node, end: int) -> int:
             return node.end
         if is_padding(tree.found.buffer, node.end, node.end + length):
             tree.found.claim(node.end, node.end + length, "padding")
-        return node.end + length
+        return node.end + int(length)
     if len(tree.nodes) >= MAX_NODES:
         raise LimitHit("files", f"more than {MAX_NODES} nodes")
     tree.nodes[node.start] = node
@@ -266,7 +266,7 @@ def _apply_inode(tree: Tree, node: Node, number: int) -> None:
         tree.inodes[number] = node.start
         return
     for table in (tree.inodes, tree.blocks, tree.entries, tree.xentries):
-        table.pop(number, None)  # type: ignore[attr-defined]
+        table.pop(number, None)
     _take(tree, node)
 
 

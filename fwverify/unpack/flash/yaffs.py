@@ -185,10 +185,11 @@ def _scan(image: _Image) -> None:
         if is_padding(buffer, start, end):
             continue
         chunk = _read_tags(buffer, start, shape)
+        if end - start < step:
+            why = "the page is cut short"
+            image.faults.malformed(start, "yaffs.page", why, past_end=True)
         if chunk is None:
-            past = end - start < step
-            why = "the page is cut short" if past else "the tags do not hold"
-            image.faults.malformed(start, "yaffs.tags", why, past_end=past)
+            image.faults.malformed(start, "yaffs.tags", "the tags do not hold")
             continue
         at = start + shape.page + shape.place
         image.found.claim(at, at + PACKED_BYTES)
