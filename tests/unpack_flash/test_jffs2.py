@@ -249,6 +249,19 @@ def test_a_damaged_first_node_is_named_and_the_rest_found():
     assert not opened.complete
 
 
+def test_damage_without_end_is_a_limit_and_what_was_read_stays():
+    data = tree().image + b"\x85\x19\x01\xe0" * 30_000
+    opened = OPEN(data)
+    assert "limit.faults" in codes(opened)
+    assert named(opened)[b"a"].sha256 == sha(TEXT)
+
+
+def test_the_extents_of_a_hard_link_stand_once():
+    entries = named(OPEN(tree().name(1, b"z", 10, 8).image))
+    assert entries[b"a"].sha256 == entries[b"z"].sha256
+    assert bool(entries[b"a"].extents) != bool(entries[b"z"].extents)
+
+
 @needs("mkfs.jffs2")
 @pytest.mark.parametrize(
     "options", [("-l",), ("-b", "-n"), ("-l", "-X", "lzo", "-m", "priority", "-y", "99:lzo"),

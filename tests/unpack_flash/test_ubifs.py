@@ -292,6 +292,14 @@ def test_a_flipped_byte_is_never_silent():
     never_silently_different(UBIFS, tree().build(), 977)
 
 
+def test_damage_without_end_is_a_limit_and_what_was_read_stays(monkeypatch):
+    monkeypatch.setattr("fwverify.unpack.flash.faults.MAX_DAMAGED", 50)
+    made = tree()
+    made.dead = b"\x31\x18\x10\x06\0\0\0\0" * 500
+    opened = OPEN(made.build())
+    assert "limit.faults" in codes(opened)
+
+
 # --- a second opinion ----------------------------------------------------------------
 
 

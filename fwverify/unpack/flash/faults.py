@@ -13,8 +13,11 @@ from typing import Final
 from fwverify.paths import encode_name
 from fwverify.reader import Malformed
 from fwverify.unpack.gather import Gathered
+from fwverify.unpack.source import LimitHit
 
 PROBLEMS_PER_FIELD: Final = 20
+MAX_DAMAGED: Final = 20_000
+"""Damaged nodes cost a checksum each; past this an image is made to be slow."""
 
 
 def crc_from_ones(data: bytes) -> int:
@@ -47,6 +50,16 @@ class Faults:
         """Record that something was not examined; ``name`` is the entry it belongs to."""
         if self._counted(code, ""):
             self._found.trouble(code, text, name)
+
+    @property
+    def count(self) -> int:
+        """How many faults there were, listed or not."""
+        return self._counts.total()
+
+    def bound(self) -> None:
+        """Raise ``LimitHit`` past the bound on faults."""
+        if self.count > MAX_DAMAGED:
+            raise LimitHit("faults", f"more than {MAX_DAMAGED} damaged places")
 
     def _counted(self, code: str, field: str) -> bool:
         self._counts[code, field] += 1

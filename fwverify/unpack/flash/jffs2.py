@@ -6,7 +6,8 @@ compared before use; a name that was deleted stays deleted. What no live name le
 appears as ``@inode-N``, what newer nodes replaced as ``@obsolete``, extended attributes
 as ``@xattrs``; each is said by an observation. Bytes between nodes stay unclaimed.
 
-Names that several entries share keep their content under each name as ``file``.
+Names that several entries share keep their content under each name as ``file``; its extents
+stand with the first.
 
 Specification: see ``jffs2_nodes``.
 
@@ -105,6 +106,9 @@ def open_image(source: Source) -> Opened:
     found.attribute("jffs2.byte_order", "little" if order == "<" else "big")
     try:
         _scan(image)
+    except LimitHit as error:
+        found.limit(error)
+    try:
         _Inventory(image).read()
         _store_obsolete(image)
     except LimitHit as error:
@@ -130,11 +134,15 @@ def _scan(image: _Image) -> None:
             count += 1
             if count > MAX_NODES:
                 raise LimitHit("files", f"more than {MAX_NODES} nodes")
+        except Malformed as error:
+            image.faults.record(error)
+            image.faults.bound()
+            position = at + 4
+            continue
+        try:
             _keep(image, node)
         except Malformed as error:
             image.faults.record(error)
-            position = at + 4
-            continue
         position = min(-(-node.end // 4) * 4, len(buffer))
         if is_padding(buffer, node.end, position):
             image.found.claim(node.end, position, "padding")
@@ -208,6 +216,7 @@ class _Inventory:
         self.image = image
         self.named: set[int] = {ROOT_INODE}
         self.known: dict[int, tuple[str, int]] = {}
+        self.facts: dict[int, InodeNode] = {}
         self.folders: dict[int, list[DirentNode]] = {}
 
     def read(self) -> None:
@@ -244,6 +253,8 @@ class _Inventory:
 
     def _claim_inode(self, number: int) -> InodeNode:
         """Return the newest node of an inode, which holds its facts."""
+        if number in self.facts:
+            return self.facts[number]
         nodes = self.image.inodes[number]
         versions = Counter(node.version for node in nodes)
         if len(versions) != len(nodes):
@@ -253,7 +264,8 @@ class _Inventory:
             self.image.faults.malformed(at, "jffs2.inode.version", text)
         for node in nodes:
             self.image.found.claim(node.node.start, node.data_start)
-        return max(nodes, key=lambda node: node.version)
+        self.facts[number] = max(nodes, key=lambda node: node.version)
+        return self.facts[number]
 
     def _record(self, number: int, name: bytes, entry: DirentNode | None) -> str | None:
         image = self.image
@@ -272,6 +284,7 @@ class _Inventory:
             image.found.observe("jffs2.type_mismatch", text, offset=at, severity="high")
         if kind != "directory":
             self.named.add(number)
+        first = number not in self.known
         content = self._content(number, newest, name)
         data = self._small(number) if kind in ("symlink", "device") else b""
         image.found.add(
@@ -280,7 +293,7 @@ class _Inventory:
                 kind=kind,
                 sha256=content[0] if content and kind == "file" else None,
                 size=content[1] if content and kind == "file" else None,
-                extents=self._extents(number) if kind == "file" else (),
+                extents=self._extents(number) if kind == "file" and first else (),
                 generated=entry is None,
                 mode=newest.mode & 0o7777,
                 uid=newest.uid,

@@ -6,7 +6,8 @@ names appear as ``@inode-N``, extended attributes as ``@xattrs``, and what nodes
 the live tree hold (deleted and rewritten content) as ``@obsolete``, each said by an
 observation. Bytes between nodes stay unclaimed.
 
-Names that several entries share keep their content under each name as ``file``.
+Names that several entries share keep their content under each name as ``file``; its extents
+stand with the first.
 
 Specification: see ``ubifs_nodes``.
 
@@ -213,6 +214,7 @@ class _Inventory:
             self.tree.found.observe("ubifs.type_mismatch", text, offset=at, severity="high")
         if kind != "directory":
             self.named.add(number)
+        first = number not in self.known
         content = self._content(number, inode, name) if kind == "file" else None
         self.tree.found.add(
             Entry(
@@ -220,7 +222,7 @@ class _Inventory:
                 kind=kind,
                 sha256=content[0] if content else None,
                 size=content[1] if content else None,
-                extents=self._extents(number) if content else (),
+                extents=self._extents(number) if content and first else (),
                 generated=listed is None,
                 mode=inode.mode & 0o7777,
                 uid=inode.uid,

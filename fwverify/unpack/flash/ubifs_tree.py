@@ -90,7 +90,17 @@ class Tree:
 
 
 def scan(tree: Tree) -> None:
-    """Find every sound node outside the LPT area; damaged ones are faults."""
+    """Find every sound node outside the LPT area; damaged ones are faults.
+
+    A bound that is reached ends the search; what was found until then stays.
+    """
+    try:
+        _scan_blocks(tree)
+    except LimitHit as error:
+        tree.found.limit(error)
+
+
+def _scan_blocks(tree: Tree) -> None:
     superblock = tree.superblock
     size = min(tree.found.source.size, superblock.leb_count * superblock.leb_bytes)
     lpt = range(superblock.first_lpt_leb, superblock.first_lpt_leb + superblock.lpt_lebs)
@@ -116,6 +126,7 @@ def _scan_block(tree: Tree, start: int, end: int) -> None:
             node = read_node(buffer, at, end)
         except Malformed as error:
             tree.faults.record(error)
+            tree.faults.bound()
             position = at + 8
             continue
         position = _after(tree, node, end)

@@ -293,6 +293,7 @@ class _Inventory:
                 return
         facts = image.headers[target][1]
         kind = _kind(facts)
+        first = target not in self.known
         content = self._content(target, facts) if kind == "file" else None
         image.found.add(
             Entry(
@@ -300,7 +301,7 @@ class _Inventory:
                 kind=kind,
                 sha256=content[0] if content else None,
                 size=content[1] if content else None,
-                extents=self._extents(target) if content else (),
+                extents=self._extents(target) if content and first else (),
                 generated=generated,
                 mode=facts.mode & 0o7777,
                 uid=facts.uid,
