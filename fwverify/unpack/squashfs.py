@@ -13,7 +13,7 @@ directory names appear as ``@inode-N``, unused parts of fragments as
 
 Specification: see ``squashfs_blocks``.
 
-Not checked: what ``squashfs_inodes`` names; LZO content is INCOMPLETE by name.
+Not checked: what ``squashfs_inodes`` names.
 """
 
 from __future__ import annotations
@@ -362,7 +362,7 @@ SQUASHFS: Final = Format(
     title="SquashFS 4.0 file system",
     family="file system",
     specification="https://www.kernel.org/doc/html/latest/filesystems/squashfs.html",
-    limitations="LZO content, versions 1 to 3 and vendors' variants are detected only",
+    limitations="versions 1 to 3 and vendors' variants are detected only",
     recognise=_recognise,
     open=open_image,
 )

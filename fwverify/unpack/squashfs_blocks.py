@@ -8,8 +8,7 @@ Specification: Linux ``Documentation/filesystems/squashfs.rst`` and the format
 description of squashfs-tools-ng (``doc/format.adoc``), sections "Superblock",
 "Compression Options", "Metadata Blocks". All integers are little-endian.
 
-Not done here: LZO (no decoder without a compiler; ``Unsupported`` names it), formats
-1 to 3, and vendors' own compressor numbers.
+Not done here: formats 1 to 3, and vendors' own compressor numbers.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ import lz4.block
 import zstandard
 
 from fwverify.reader import Buffer, Malformed, Reader
+from fwverify.unpack import lzo
 
 MAGIC: Final = b"hsqs"
 OTHER_MAGICS: Final = (b"sqsh", b"shsq", b"qshs", b"tqsh", b"hsqt", b"sqlz")
@@ -109,7 +109,7 @@ def decompress(compressor: str, data: bytes, limit_bytes: int, at: int) -> tuple
     """Return what ``data`` (read at offset ``at``) decodes to and the bytes it used.
 
     Raises ``Malformed`` when it does not decode, is cut short or grows past
-    ``limit_bytes``, and ``Unsupported`` for LZO.
+    ``limit_bytes``.
     """
     try:
         if compressor == "gzip":
@@ -121,7 +121,7 @@ def decompress(compressor: str, data: bytes, limit_bytes: int, at: int) -> tuple
         elif compressor == "zstd":
             result, used = _unzstd(data, limit_bytes)
         else:
-            raise Unsupported(f"the {compressor} compressor of SquashFS")
+            result, used = lzo.decompress(data, limit_bytes, at, "squashfs.lzo")
     except (zlib.error, lzma.LZMAError, lz4.block.LZ4BlockError, zstandard.ZstdError) as error:
         raise Malformed(at, f"squashfs.{compressor}", str(error)) from error
     except ValueError as error:
@@ -211,7 +211,7 @@ def read_metadata(
 
     A block that does not decode is kept as a fault and the next one is read, because
     its header says where that begins. Raises ``Malformed`` when a header leaves the
-    range or the whole grows past ``MAX_TABLE_BYTES``; ``Unsupported`` for LZO.
+    range or the whole grows past ``MAX_TABLE_BYTES``.
     """
     reader = Reader(buffer, start, end)
     pieces: list[bytes] = []

@@ -10,8 +10,6 @@ from fwverify.unpack.formats import CARVED, FORMATS, NAMED
 from tests.unpack.helpers import Bench, codes, kinds, noise
 
 SAMPLES: dict[str, bytes] = {
-    "ubi": b"UBI#\x01",
-    "jffs2": b"\x85\x19\x01\xe0",
     "rpm": b"\xed\xab\xee\xdb",
     "erofs": bytes(1024) + b"\xe2\xe1\xf5\xe0",
     "cramfs": bytes(16) + b"Compressed ROMFS",
