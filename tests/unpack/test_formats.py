@@ -23,7 +23,6 @@ SAMPLES: dict[str, bytes] = {
     "avb-vbmeta": b"AVB0",
     "ole": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
     "rar": b"Rar!\x1a\x07\x01\x00",
-    "rpm": b"\xed\xab\xee\xdb",
     "erofs": bytes(1024) + b"\xe2\xe1\xf5\xe0",
     "cramfs": bytes(16) + b"Compressed ROMFS",
     "romfs": b"-rom1fs-",
@@ -32,7 +31,6 @@ SAMPLES: dict[str, bytes] = {
     "sqlite": b"SQLite format 3\x00",
     "pdf": b"%PDF-1.7\n",
     "jpeg": b"\xff\xd8\xff\xe0",
-    "openpgp": b"\x99\x01\x0d\x04\x5f",
     "vbf": b"vbf_version = 2.6;",
 }
 

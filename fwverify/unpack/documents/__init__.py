@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.documents.openpgp import OPENPGP
 from fwverify.unpack.source import Format
 
 STRONG: Final[tuple[Format, ...]] = ()
-SHAPED: Final[tuple[Format, ...]] = ()
+SHAPED: Final[tuple[Format, ...]] = (OPENPGP,)
 UNMARKED: Final[tuple[Format, ...]] = ()

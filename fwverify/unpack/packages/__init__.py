@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.packages.rpm import RPM
+from fwverify.unpack.packages.streams_small import COMPRESS, LZ4_LEGACY, LZIP, ZLIB
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = ()
+STRONG: Final[tuple[Format, ...]] = (RPM, LZIP, LZ4_LEGACY, COMPRESS)
 SHAPED: Final[tuple[Format, ...]] = ()
-UNMARKED: Final[tuple[Format, ...]] = ()
+UNMARKED: Final[tuple[Format, ...]] = (ZLIB,)
