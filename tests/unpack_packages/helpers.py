@@ -15,6 +15,8 @@ def source(bench, data, name="blob"):
 def opened_by(fmt, data, name="blob", bench=None):
     """What ``fmt`` itself makes of ``data``; None where it cannot read it."""
     bench = bench or Bench()
+    if not fmt.recognise(data, name):
+        return None
     try:
         opened = fmt.open(source(bench, data, name))
     except Malformed as error:

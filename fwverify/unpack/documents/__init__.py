@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 from fwverify.unpack.documents.openpgp import OPENPGP
+from fwverify.unpack.documents.pictures import BMP, GIF, ICON, JPEG, RIFF
+from fwverify.unpack.documents.utf16 import UTF16
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = ()
-SHAPED: Final[tuple[Format, ...]] = (OPENPGP,)
+STRONG: Final[tuple[Format, ...]] = (JPEG, GIF, RIFF)
+SHAPED: Final[tuple[Format, ...]] = (OPENPGP, BMP, ICON, UTF16)
 UNMARKED: Final[tuple[Format, ...]] = ()

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.packages.oci import OCI_IMAGE
 from fwverify.unpack.packages.rpm import RPM
 from fwverify.unpack.packages.streams_small import COMPRESS, LZ4_LEGACY, LZIP, ZLIB
+from fwverify.unpack.packages.zips import JAR, WHEEL
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (RPM, LZIP, LZ4_LEGACY, COMPRESS)
+STRONG: Final[tuple[Format, ...]] = (RPM, OCI_IMAGE, WHEEL, JAR, LZIP, LZ4_LEGACY, COMPRESS)
 SHAPED: Final[tuple[Format, ...]] = ()
 UNMARKED: Final[tuple[Format, ...]] = (ZLIB,)

@@ -116,11 +116,13 @@ def _lzip_member(buffer: Buffer, start: int) -> Pieces:
 # --- zlib (RFC 1950) -----------------------------------------------------------------
 
 _SMALLEST_ZLIB: Final = 11
+_SMALLEST_CONTENT: Final = 32
 
 
 def _is_zlib(buffer: Buffer, _: str) -> bool:
     """Return whether a plausible header stands first and the first 64 KiB decode.
 
+    The checksum is left to the opener, so that a wrong one is said.
     CMF and FLG are a multiple of 31 (section 2.2); there is no magic.
     """
     head = bytes(buffer[: 64 * 1024])
@@ -128,12 +130,14 @@ def _is_zlib(buffer: Buffer, _: str) -> bool:
         return False
     if (head[0] << 8 | head[1]) % 31 or head[1] & 0x20:
         return False
-    inflate = zlib.decompressobj()
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        inflate.decompress(head, OUT_BYTES)
+        size = len(inflate.decompress(head[2:], OUT_BYTES))
     except zlib.error:
         return False
-    return inflate.eof or len(head) == 64 * 1024
+    if not inflate.eof:
+        return len(head) == 64 * 1024 or bool(inflate.unconsumed_tail)
+    return size >= _SMALLEST_CONTENT
 
 
 def _zlib_stream(buffer: Buffer, start: int) -> Pieces:
