@@ -36,7 +36,9 @@ def section(*tags: Value) -> bytes:
         store += bytes(-len(store) % {INT16: 2, INT32: 4}.get(kind, 1))
         index += struct.pack(">IIII", number, kind, len(store), count)
         store += data
-    return b"\x8e\xad\xe8\x01" + bytes(4) + struct.pack(">II", len(tags), len(store)) + index + store
+    return (
+        b"\x8e\xad\xe8\x01" + bytes(4) + struct.pack(">II", len(tags), len(store)) + index + store
+    )
 
 
 def lead(name: bytes = b"meterd-1.2-3") -> bytes:

@@ -28,9 +28,6 @@ SAMPLES: dict[str, bytes] = {
     "romfs": b"-rom1fs-",
     "uf2": b"UF2\n\x57\x51\x5d\x9e",
     "dfuse": b"DfuSe\x01",
-    "sqlite": b"SQLite format 3\x00",
-    "pdf": b"%PDF-1.7\n",
-    "jpeg": b"\xff\xd8\xff\xe0",
     "vbf": b"vbf_version = 2.6;",
 }
 

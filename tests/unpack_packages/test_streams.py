@@ -107,7 +107,7 @@ def test_content_comes_out_and_every_byte_is_extracted(fmt, data):
 )  # fmt: skip
 @pytest.mark.parametrize("size", [1, 300, 40_000, 400_000])
 def test_what_the_tools_write_is_read(fmt, command, size):
-    plain = (TEXT * 6)[:size // 2] + bytes(noise(size // 2 + 1))
+    plain = (TEXT * 6)[: size // 2] + bytes(noise(size // 2 + 1))
     data = tool(command, plain, {"compress": "ncompress"}.get(command[0], command[0]))
     if data == plain or not data:
         pytest.skip("the tool refused to make it smaller")
@@ -190,12 +190,17 @@ def test_flips_never_raise_and_checksums_hold(fmt, data):
         bench = Bench()
         (good,) = [each.sha256 for each in bench.open(data).entries]
         never_raises_when_flipped(
-            fmt, data, 60, good=lambda opened: not opened.entries or opened.entries[0].sha256 == good
+            fmt,
+            data,
+            60,
+            good=lambda opened: not opened.entries or opened.entries[0].sha256 == good,
         )
     else:
         never_raises_when_flipped(fmt, data, 60)
 
 
-@pytest.mark.parametrize("data", [b"", b"\x78", b"\x78\x9c", b"\x78\x9c" + noise(300), b"x\x01" * 40])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x78", b"\x78\x9c", b"\x78\x9c" + noise(300), b"x\x01" * 40]
+)
 def test_what_is_no_zlib_stream(data):
     assert not ZLIB.recognise(data, "x")

@@ -19,7 +19,6 @@ from collections.abc import Generator
 from typing import Final
 
 from fwverify.model import Entry, Identity, Opened
-from fwverify.paths import encode_name
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
 from fwverify.unpack.decoders import Decoder, Inflate, decode
@@ -87,13 +86,18 @@ def _take_small(found: Gathered, packet: Packet) -> str | None:
     elif packet.tag in packets.SECRET:
         text = "an OpenPGP secret key is shipped"
         found.observe("openpgp.secret_key", text, offset=packet.start, severity="high")
-    elif packet.tag == _ONE_PASS and len(body) == _ONE_PASS_BYTES.get(body[0] if body else 0):
-        found.claim(packet.start, packet.end)
-    elif packet.tag == _MARKER and body == b"PGP":
+    elif _is_fixed(packet, body):
         found.claim(packet.start, packet.end)
     elif packet.tag in _SESSION_KEYS:
         found.trouble("encrypted", "a session key without the key that opens it")
     return None
+
+
+def _is_fixed(packet: Packet, body: bytes) -> bool:
+    """Return whether the packet has no free content: a one-pass signature or a marker."""
+    if packet.tag == _ONE_PASS:
+        return bool(body) and len(body) == _ONE_PASS_BYTES.get(body[0])
+    return packet.tag == _MARKER and body == b"PGP"
 
 
 def _pieces(buffer: Buffer, packet: Packet, skip: int) -> Generator[bytes, None, None]:

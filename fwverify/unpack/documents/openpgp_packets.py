@@ -62,8 +62,8 @@ def read_packet(buffer: Buffer, start: int, end: int) -> Packet:
         raise Malformed(start, "packet tag", f"{first:#04x} has no first bit")
     if not first & 0x40:
         return _old_packet(reader, first, start)
-    tag, parts = first & 63, []
-    partial = True
+    tag, partial = first & 63, True
+    parts: list[tuple[int, int]] = []
     while partial:
         length, partial = _new_length(reader)
         if partial and tag not in _PARTIAL_TAGS:

@@ -195,9 +195,8 @@ def _sub_blocks(reader: Reader) -> Iterator[bytes]:
 def _gif_extension(found: Gathered, reader: Reader, start: int) -> None:
     label = reader.u8("extension label")
     data = b"".join(_sub_blocks(reader))
-    if label == 0xF9 and len(data) == 4:
-        found.claim(start, reader.offset)
-    elif label == 0xFF and data[:11] in (b"NETSCAPE2.0", b"ANIMEXTS1.0") and len(data) == 14:
+    loops = data[:11] in (b"NETSCAPE2.0", b"ANIMEXTS1.0") and len(data) == 14
+    if (label == 0xF9 and len(data) == 4) or (label == 0xFF and loops):
         found.claim(start, reader.offset)
     else:
         digest, size = found.source.put(data)
@@ -331,7 +330,7 @@ def open_icon(source: Source) -> Opened:
 
 
 def _icon_picture(found: Gathered, start: int, end: int, name: bytes) -> None:
-    """A PNG is a child; a device independent bitmap must have exactly its size."""
+    """Store a PNG as a child; claim a bitmap that has exactly its size."""
     if bytes(found.buffer[start : start + 8]) == b"\x89PNG\r\n\x1a\n":
         _child(found, name + b".png", start, end)
         return
@@ -413,11 +412,9 @@ def _riff_chunk(found: Gathered, reader: Reader, number: int) -> None:
         if reader.peek(end, 1, "padding") == b"\x00":
             found.claim(end, end + 1, "padding")
         reader.skip(1, "padding")
-    if kind == b"fmt " and size <= _MAX_FORMAT_BYTES:
-        found.claim(begin, end)
-    elif size == _RIFF_FIXED.get(kind, -1):
-        found.claim(begin, end)
-    elif kind in _RIFF_CODED and _webp_fits(bytes(found.buffer[begin : begin + 10]), kind, size):
+    fixed = size == _RIFF_FIXED.get(kind, -1) or (kind == b"fmt " and size <= _MAX_FORMAT_BYTES)
+    head = bytes(found.buffer[begin : begin + 10])
+    if fixed or (kind in _RIFF_CODED and _webp_fits(head, kind, size)):
         found.claim(begin, end)
     elif size:
         shown = "".join(chr(each) if chr(each).isalnum() else "_" for each in kind)
@@ -461,10 +458,12 @@ BMP: Final = Format(
     family="document",
     specification="https://learn.microsoft.com/en-us/windows/win32/gdi/bitmap-storage",
     limitations="uncompressed bitmaps only",
-    recognise=lambda buffer, _: bytes(buffer[:2]) == b"BM"
-    and len(buffer) > 54
-    and bytes(buffer[6:10]) == bytes(4)
-    and bytes(buffer[15:18]) == bytes(3),
+    recognise=lambda buffer, _: (
+        bytes(buffer[:2]) == b"BM"
+        and len(buffer) > 54
+        and bytes(buffer[6:10]) == bytes(4)
+        and bytes(buffer[15:18]) == bytes(3)
+    ),
     open=open_bmp,
 )
 ICON: Final = Format(
@@ -482,7 +481,6 @@ RIFF: Final = Format(
     family="document",
     specification="https://www.rfc-editor.org/rfc/rfc9649",
     limitations="coded data is not decoded; sound and other chunks are children",
-    recognise=lambda buffer, _: bytes(buffer[:4]) == b"RIFF"
-    and bytes(buffer[8:12]) in _RIFF_KINDS,
+    recognise=lambda buffer, _: bytes(buffer[:4]) == b"RIFF" and bytes(buffer[8:12]) in _RIFF_KINDS,
     open=open_riff,
 )

@@ -38,13 +38,15 @@ def _encoding(buffer: Buffer) -> str | None:
     if len(head) < _SMALLEST_BYTES or len(buffer) % 2:
         return None
     for encoding, high, low in (("utf-16-le", 1, 0), ("utf-16-be", 0, 1)):
-        latin = sum(
-            1 for at in range(0, len(head) - 1, 2)
-            if head[at + high] == 0 and (0x20 <= head[at + low] < 0x7F or head[at + low] in b"\t\r\n")
-        )  # fmt: skip
+        pairs = zip(head[high::2], head[low::2], strict=False)
+        latin = sum(not top and _is_latin(letter) for top, letter in pairs)
         if latin >= _LATIN_SHARE * (len(head) // 2):
             return encoding
     return None
+
+
+def _is_latin(letter: int) -> bool:
+    return 0x20 <= letter < 0x7F or letter in b"\t\r\n"
 
 
 def _pieces(buffer: Buffer, encoding: str) -> Iterator[bytes]:

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from fwverify.model import Entry, Observation, Opened, Problem
+from fwverify.model import Entry, Observation, Opened, Problem, Severity
 from fwverify.paths import encode_name
 from fwverify.store import CHUNK_BYTES
 from fwverify.unpack.gather import condense
@@ -64,7 +64,7 @@ class Judged:
         self, rule: str, text: str, *, high: bool = False, evidence: Iterable[str] = ()
     ) -> None:
         """Record a suspicious fact."""
-        severity = "high" if high else "medium"
+        severity: Severity = "high" if high else "medium"
         self._observations.append(
             Observation(rule=rule, text=text, severity=severity, evidence=tuple(evidence))
         )

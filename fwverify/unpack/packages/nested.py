@@ -78,4 +78,3 @@ def _moved(entry: Entry, start: int, name: bytes | None) -> Entry:
         name=name if name is not None and entry.kind == "stream" else entry.name,
         extents=tuple((start + low, start + high) for low, high in entry.extents),
     )
-

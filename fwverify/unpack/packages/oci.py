@@ -43,7 +43,8 @@ def _recognise(buffer: Buffer, _: str) -> bool:
         return False
     names = set(_names(buffer))
     return _LAYOUT in names or (
-        _DOCKER in names and any(_BLOB.match(each) or each.endswith(b"/layer.tar") for each in names)
+        _DOCKER in names
+        and any(_BLOB.match(each) or each.endswith(b"/layer.tar") for each in names)
     )
 
 
@@ -153,7 +154,9 @@ def open_image(source: Source) -> Opened:
         elif _OTHER_BLOB.fullmatch(name):
             judged.trouble("unsupported", f"{name!a} is named by a digest that is not SHA-256")
     index = image.json(_INDEX)
-    for descriptor in index.get("manifests", []) if isinstance(index.get("manifests"), list) else []:
+    for descriptor in (
+        index.get("manifests", []) if isinstance(index.get("manifests"), list) else []
+    ):
         image.follow(descriptor)
         annotations = descriptor.get("annotations") if isinstance(descriptor, dict) else None
         if isinstance(annotations, dict):

@@ -99,8 +99,8 @@ def read_section(buffer: Buffer, start: int) -> Section:
     data = reader.take(size, "store")
     read = _Store(data, store)
     tags = [
-        read.tag(*entry, start + INTRO_BYTES + at * ENTRY_BYTES)
-        for at, entry in enumerate(struct.iter_unpack(">IIiI", index))
+        read.tag(number, kind, offset, values, start + INTRO_BYTES + at * ENTRY_BYTES)
+        for at, (number, kind, offset, values) in enumerate(struct.iter_unpack(">IIiI", index))
     ]
     return Section(start, store, reader.offset, tuple(tags))
 

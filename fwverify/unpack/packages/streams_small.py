@@ -107,7 +107,9 @@ def _lzip_member(buffer: Buffer, start: int) -> Pieces:
     at = reader.offset
     stated = (reader.u32le("CRC32"), reader.u64le("data size"), reader.u64le("member size"))
     actual = (crc, size, reader.offset - start)
-    for field, one, other in zip(("CRC32", "data size", "member size"), stated, actual, strict=True):
+    for field, one, other in zip(
+        ("CRC32", "data size", "member size"), stated, actual, strict=True
+    ):
         if one != other:
             raise Malformed(at, field, f"is {one} and should be {other}")
     return reader.offset
@@ -192,10 +194,12 @@ COMPRESS: Final = Format(
     family="compression",
     specification="https://pubs.opengroup.org/onlinepubs/9699919799/utilities/compress.html",
     limitations="carries no checksum, size or end mark; block mode as ncompress writes it",
-    recognise=lambda buffer, _: bytes(buffer[:2]) == b"\x1f\x9d"
-    and len(buffer) > 4
-    and buffer[2] & 0x60 == 0
-    and 9 <= buffer[2] & 31 <= 16,
+    recognise=lambda buffer, _: (
+        bytes(buffer[:2]) == b"\x1f\x9d"
+        and len(buffer) > 4
+        and buffer[2] & 0x60 == 0
+        and 9 <= buffer[2] & 31 <= 16
+    ),
     open=_open_compress,
 )
 ZLIB: Final = Format(

@@ -34,7 +34,7 @@ _RECORD: Final = re.compile(rb"([^/]+\.dist-info)/RECORD")
 _DIST_INFO: Final = re.compile(rb"PK\x01\x02.{42}[^/\x00]{1,200}\.dist-info/RECORD", re.DOTALL)
 _MANIFEST: Final = b"META-INF/MANIFEST.MF"
 _NO_DIGEST: Final = re.compile(rb"[^/]+\.dist-info/(?:RECORD|RECORD\.jws|RECORD\.p7s)")
-_SIGNER: Final = re.compile(rb"META-INF/[^/]+\.(?:SF|RSA|DSA|EC)|META-INF/SIG-[^/]+", re.I)
+_SIGNER: Final = re.compile(rb"META-INF/[^/]+\.(?:SF|RSA|DSA|EC)|META-INF/SIG-[^/]+", re.IGNORECASE)
 _MAX_LINES: Final = 200_000
 _WHEEL_DIGESTS: Final = ("sha256", "sha384", "sha512")
 _JAR_DIGESTS: Final = {
@@ -191,7 +191,9 @@ def _hold_against_manifest(
 ) -> None:
     named: set[bytes] = set()
     for fields in sections:
-        digests = [(_JAR_DIGESTS[key], value) for key, value in fields.items() if key in _JAR_DIGESTS]
+        digests = [
+            (_JAR_DIGESTS[key], value) for key, value in fields.items() if key in _JAR_DIGESTS
+        ]
         name = fields.get("name", "").encode("utf-8", "surrogateescape")
         if not digests:
             continue
