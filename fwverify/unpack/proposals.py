@@ -52,6 +52,15 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"\x1e\xf1\xee\x0b", 0),
     (b"7z\xbc\xaf\x27\x1c", 0),
     (b"MSCF\x00\x00\x00\x00", 0),
+    (b"\xed\xab\xee\xdb", 0),
+    (b"LZIP\x01", 0),
+    (b"\x02\x21\x4c\x18", 0),
+    (b"%PDF-", 0),
+    (b"SQLite format 3\x00", 0),
+    (b"\xff\xd8\xff", 0),
+    (b"GIF87a", 0),
+    (b"GIF89a", 0),
+    (b"RIFF", 0),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))

@@ -143,8 +143,8 @@ def test_a_long_string_is_a_child():
 
 @pytest.mark.parametrize(
     "part",
-    [b"4 0 obj (", b"4 0 obj <<", b"4 0 obj [[[[", b"4 0 obj <</A>> stream", b"4 0 obj <", b"4 0 obj ]",
-     b"xref ", b"trailer <<", b"4 0 obj <</Length 9999999999>> stream\n"],
+    [b"4 0 obj (", b"4 0 obj <<", b"4 0 obj [[[[", b"4 0 obj <</A>> stream", b"4 0 obj <",
+     b"4 0 obj ]", b"xref ", b"trailer <<", b"4 0 obj <</Length 9999999999>> stream\n"],
 )  # fmt: skip
 def test_hostile_repetition_ends_soon(part):
     started = time.monotonic()

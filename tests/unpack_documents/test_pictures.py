@@ -179,3 +179,10 @@ def test_webp_data_is_bounded_by_its_picture():
 
 def test_a_png_is_what_it_was():
     assert zlib.crc32(png()) and Bench().open(png()).format == "png"
+
+
+def test_content_inside_unexplained_bytes_is_carved():
+    opened = Bench().open(noise(500, 40) + jpeg() + noise(300, 41) + gif() + noise(200, 42))
+    formats = sorted(each.name.rpartition(b".")[2] for each in opened.entries)
+    assert formats == [b"gif", b"jpeg"]
+    assert kinds(opened)["unexplained"] == 1000

@@ -358,7 +358,7 @@ class _Onnx:
         reader = Reader(self.found.buffer, start, end)
         if wire == 0:
             return [_varint(reader)]
-        dims = []
+        dims: list[int] = []
         while reader.remaining and len(dims) <= _MAX_DIMENSIONS:
             dims.append(_varint(reader))
         return dims

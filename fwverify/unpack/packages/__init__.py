@@ -15,6 +15,6 @@ from fwverify.unpack.packages.streams_small import COMPRESS, LZ4_LEGACY, LZIP, Z
 from fwverify.unpack.packages.zips import JAR, WHEEL
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (RPM, OCI_IMAGE, WHEEL, JAR, LZIP, LZ4_LEGACY, COMPRESS)
-SHAPED: Final[tuple[Format, ...]] = ()
+STRONG: Final[tuple[Format, ...]] = (RPM, OCI_IMAGE, WHEEL, JAR, LZIP, LZ4_LEGACY)
+SHAPED: Final[tuple[Format, ...]] = (COMPRESS,)
 UNMARKED: Final[tuple[Format, ...]] = (ZLIB,)
