@@ -174,8 +174,11 @@ def test_an_image_that_runs_as_root_is_said():
 
 
 def test_a_blob_that_is_not_its_name_is_incomplete():
-    opened = Bench().open(image(rename={LAYER: "0" * 64}))
+    assert not Bench().open(image(rename={LAYER: "0" * 64})).complete
+    other = LAYER[:600] + bytes((LAYER[600] ^ 1,)) + LAYER[601:]
+    opened = Bench().open(image(blobs=(other,), drop=(LAYER,), rename={other: sha(LAYER)}))
     assert not opened.complete
+    assert "does not have the digest" in texts(opened)
 
 
 def test_a_layer_that_is_absent_is_incomplete():
