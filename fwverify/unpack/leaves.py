@@ -25,9 +25,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from fwverify import der
-from fwverify.model import Observation, Opened, Problem, Region
+from fwverify.model import Identity, Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
+from fwverify.unpack.documents.manifests import identity_of
 from fwverify.unpack.gather import Gathered, condense
 from fwverify.unpack.source import Format, Source, highest_entropy_milli
 
@@ -73,6 +74,7 @@ def _whole(source: Source, name: str, *, executable: bool = False) -> Opened:
         executable=executable,
         complete=source.size <= _MAX_SEARCHED_BYTES,
         problems=() if source.size <= _MAX_SEARCHED_BYTES else (_TOO_LONG,),
+        identity=identity_of(source.buffer, source.name) if name == "text" else Identity(),
         observations=condense(_encoded_runs(source.buffer)),
     )
 

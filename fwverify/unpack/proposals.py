@@ -86,6 +86,14 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"\x19\x85\xe0\x02", 0),
     (b"\x19\x85\x20\x03\x00\x00\x00\x0c", 0),
     (b"\x89LZO\x00\r\n\x1a\n", 0),
+    (b"\xed\xab\xee\xdb", 0),
+    (b"LZIP\x01", 0),
+    (b"%PDF-", 0),
+    (b"SQLite format 3\x00", 0),
+    (b"\xff\xd8\xff", 0),
+    (b"GIF87a", 0),
+    (b"GIF89a", 0),
+    (b"RIFF", 0),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))

@@ -10,14 +10,9 @@ from fwverify.unpack.formats import CARVED, FORMATS, NAMED
 from tests.unpack.helpers import Bench, codes, kinds, noise
 
 SAMPLES: dict[str, bytes] = {
-    "rpm": b"\xed\xab\xee\xdb",
     "erofs": bytes(1024) + b"\xe2\xe1\xf5\xe0",
     "cramfs": bytes(16) + b"Compressed ROMFS",
     "romfs": b"-rom1fs-",
-    "sqlite": b"SQLite format 3\x00",
-    "pdf": b"%PDF-1.7\n",
-    "jpeg": b"\xff\xd8\xff\xe0",
-    "openpgp": b"\x99\x01\x0d\x04\x5f",
 }
 
 

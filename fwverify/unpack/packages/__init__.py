@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.packages.cpio_binary import CPIO_BINARY
+from fwverify.unpack.packages.oci import OCI_IMAGE
+from fwverify.unpack.packages.rpm import RPM
+from fwverify.unpack.packages.streams_small import COMPRESS, LZ4_LEGACY, LZIP, ZLIB
+from fwverify.unpack.packages.zips import JAR, WHEEL
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = ()
-SHAPED: Final[tuple[Format, ...]] = ()
-UNMARKED: Final[tuple[Format, ...]] = ()
+STRONG: Final[tuple[Format, ...]] = (RPM, OCI_IMAGE, WHEEL, JAR, LZIP, LZ4_LEGACY)
+SHAPED: Final[tuple[Format, ...]] = (COMPRESS, CPIO_BINARY)
+UNMARKED: Final[tuple[Format, ...]] = (ZLIB,)

@@ -1,0 +1,213 @@
+"""Small and old compressed streams: LZ4 legacy, lzip, compress, bare zlib.
+
+Guarantees: content is decoded in bounded pieces against the source's budget; each
+checksum and size that a format carries is compared; what follows a stream stays visible.
+
+Specifications: the LZ4 frame format, "Legacy frame"; the lzip manual, "File format";
+POSIX compress as ncompress 5.0 writes it; RFC 1950. Integers are little-endian.
+
+Not checked: an LZ4 legacy stream and a compress stream carry no checksum; a bare zlib
+stream is taken for one only when its beginning decodes. Brotli has no magic and no
+checksum and is not opened.
+"""
+
+from __future__ import annotations
+
+import lzma
+import zlib
+from typing import Final
+
+from fwverify.model import Opened
+from fwverify.reader import Buffer, Malformed, Reader
+from fwverify.unpack.decoders import (
+    OUT_BYTES,
+    Chain,
+    Inflate,
+    Pieces,
+    decode,
+    directly,
+    open_plain,
+)
+from fwverify.unpack.packages.lzw import compress_stream
+from fwverify.unpack.source import Format, Source
+
+# --- LZ4 legacy ----------------------------------------------------------------------
+
+_LZ4_MAGIC: Final = b"\x02\x21\x4c\x18"
+_LZ4_BLOCK_BYTES: Final = 8 * 1024 * 1024
+_LZ4_MAX_PACKED: Final = _LZ4_BLOCK_BYTES + _LZ4_BLOCK_BYTES // 255 + 16
+_OTHER_MAGICS: Final = (0x184D2204, 0x184C2102)
+
+
+def _lz4_legacy(buffer: Buffer, start: int) -> Pieces:
+    """Decode blocks of 8 MiB, the last shorter; another frame's magic ends them.
+
+    The Linux kernel appends the size of the image as four bytes: what is no block and
+    stands at the end is left to the caller.
+    """
+    import lz4.block
+
+    reader = Reader(buffer, start)
+    reader.expect(_LZ4_MAGIC, "magic")
+    last = False
+    while reader.remaining >= 4 and not last:
+        size = int.from_bytes(reader.peek(reader.offset, 4, "block size"), "little")
+        if size in _OTHER_MAGICS or size == 0:
+            break
+        if size > min(_LZ4_MAX_PACKED, reader.remaining - 4):
+            if reader.remaining == 4:
+                break
+            past = size > reader.remaining - 4
+            raise Malformed(reader.offset, "block size", f"{size} bytes", past_end=past)
+        reader.skip(4, "block size")
+        at = reader.offset
+        try:
+            block: bytes = lz4.block.decompress(
+                reader.take(size, "block"), uncompressed_size=_LZ4_BLOCK_BYTES
+            )
+        except lz4.block.LZ4BlockError as error:
+            raise Malformed(at, "block", str(error)) from error
+        last = len(block) < _LZ4_BLOCK_BYTES
+        for low in range(0, len(block), OUT_BYTES):
+            yield block[low : low + OUT_BYTES]
+    if reader.offset == start + 4:
+        raise Malformed(reader.offset, "block", "there is none", past_end=True)
+    return reader.offset
+
+
+# --- lzip ----------------------------------------------------------------------------
+
+_LZIP_MAGIC: Final = b"LZIP\x01"
+_LZIP_TRAILER_BYTES: Final = 20
+_LZIP_PROPERTIES: Final = b"\x5d"
+"""lc 3, lp 0, pb 2: the only ones that the format has."""
+
+
+def _lzip_member(buffer: Buffer, start: int) -> Pieces:
+    """Decode one member; its LZMA stream ends with an end mark, then CRC and two sizes."""
+    reader = Reader(buffer, start)
+    reader.expect(_LZIP_MAGIC, "magic")
+    coded = reader.u8("dictionary size")
+    dictionary = 1 << (coded & 31)
+    if not 12 <= coded & 31 <= 29:
+        raise Malformed(start + 5, "dictionary size", f"{coded:#04x} does not exist")
+    dictionary -= (dictionary // 16) * (coded >> 5)
+    decoder = lzma.LZMADecompressor(lzma.FORMAT_ALONE)
+    decoder.decompress(_LZIP_PROPERTIES + dictionary.to_bytes(4, "little") + b"\xff" * 8, 1)
+    crc = size = 0
+    pieces = decode(buffer, reader.offset, len(buffer), decoder, "LZMA stream")
+    while True:
+        try:
+            piece = next(pieces)
+        except StopIteration as stop:
+            reader.seek(stop.value, "trailer")
+            break
+        crc, size = zlib.crc32(piece, crc), size + len(piece)
+        yield piece
+    at = reader.offset
+    stated = (reader.u32le("CRC32"), reader.u64le("data size"), reader.u64le("member size"))
+    actual = (crc, size, reader.offset - start)
+    for field, one, other in zip(
+        ("CRC32", "data size", "member size"), stated, actual, strict=True
+    ):
+        if one != other:
+            raise Malformed(at, field, f"is {one} and should be {other}")
+    return reader.offset
+
+
+# --- zlib (RFC 1950) -----------------------------------------------------------------
+
+_SMALLEST_ZLIB: Final = 11
+_SMALLEST_CONTENT: Final = 32
+
+
+def _is_zlib(buffer: Buffer, _: str) -> bool:
+    """Return whether a plausible header stands first and the first 64 KiB decode.
+
+    The checksum is left to the opener, so that a wrong one is said.
+    CMF and FLG are a multiple of 31 (section 2.2); there is no magic.
+    """
+    head = bytes(buffer[: 64 * 1024])
+    if len(head) < _SMALLEST_ZLIB or head[0] & 15 != 8 or head[0] >> 4 > 7:
+        return False
+    if (head[0] << 8 | head[1]) % 31 or head[1] & 0x20:
+        return False
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        size = len(inflate.decompress(head[2:], OUT_BYTES))
+    except zlib.error:
+        return False
+    if not inflate.eof:
+        return len(head) == 64 * 1024 or bool(inflate.unconsumed_tail)
+    return size >= _SMALLEST_CONTENT
+
+
+def _zlib_stream(buffer: Buffer, start: int) -> Pieces:
+    return decode(buffer, start, len(buffer), Inflate(zlib.MAX_WBITS), "zlib stream")
+
+
+def _first(buffer: Buffer, offset: int) -> int | None:
+    del buffer
+    return offset if offset == 0 else None
+
+
+# --- the records ---------------------------------------------------------------------
+
+
+def _open_legacy(source: Source) -> Opened:
+    return open_plain(source, "lz4-legacy", Chain(source.buffer, _lz4_legacy, directly(_LZ4_MAGIC)))
+
+
+def _open_lzip(source: Source) -> Opened:
+    return open_plain(source, "lzip", Chain(source.buffer, _lzip_member, directly(_LZIP_MAGIC)))
+
+
+def _open_compress(source: Source) -> Opened:
+    return open_plain(source, "compress", Chain(source.buffer, compress_stream, _first))
+
+
+def _open_zlib(source: Source) -> Opened:
+    return open_plain(source, "zlib", Chain(source.buffer, _zlib_stream, _first))
+
+
+LZ4_LEGACY: Final = Format(
+    name="lz4-legacy",
+    title="LZ4 legacy frame",
+    family="compression",
+    specification="https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md",
+    limitations="carries no checksum; the kernel's size behind it stays unexplained",
+    recognise=lambda buffer, _: bytes(buffer[:4]) == _LZ4_MAGIC,
+    open=_open_legacy,
+)
+LZIP: Final = Format(
+    name="lzip",
+    title="lzip",
+    family="compression",
+    specification="https://www.nongnu.org/lzip/manual/lzip_manual.html#File-format",
+    limitations="members in sequence are one content; version 1 only",
+    recognise=lambda buffer, _: bytes(buffer[:5]) == _LZIP_MAGIC,
+    open=_open_lzip,
+)
+COMPRESS: Final = Format(
+    name="compress",
+    title="compress (LZW)",
+    family="compression",
+    specification="https://pubs.opengroup.org/onlinepubs/9699919799/utilities/compress.html",
+    limitations="carries no checksum, size or end mark; block mode as ncompress writes it",
+    recognise=lambda buffer, _: (
+        bytes(buffer[:2]) == b"\x1f\x9d"
+        and len(buffer) > 4
+        and buffer[2] & 0x60 == 0
+        and 9 <= buffer[2] & 31 <= 16
+    ),
+    open=_open_compress,
+)
+ZLIB: Final = Format(
+    name="zlib",
+    title="zlib stream",
+    family="compression",
+    specification="https://www.rfc-editor.org/rfc/rfc1950",
+    limitations="has no magic: recognised by its header and by decoding; no preset dictionary",
+    recognise=_is_zlib,
+    open=_open_zlib,
+)
