@@ -22,7 +22,7 @@ from fwverify.workers import Pool
 from tests.unpack.helpers import check_tree, subject_of
 
 _WITH_LINKS = re.compile(
-    r"tar|zip$|zchunk|cpio|7z|deb|rpm|wim|squashfs|erofs|ext|iso|romfs|cramfs|jffs2|ubi|qcow2|"
+    r"tar|zip$|zchunk|cpio|7z|deb|rpm|squashfs|erofs|ext|iso|romfs|cramfs|jffs2|ubi|qcow2|"
     r"vmdk|vhd|gpt|android|uimage|fit|swu|raucb|mender|docker|five"
 )
 _UNNAMED = ("msi", "nsis-lzma", "nsis-zlib", "uf2", "intel-hex")

@@ -3,10 +3,13 @@ import struct
 import subprocess
 import zlib
 
+import brotli
 import lz4.block
 import pytest
 
-from fwverify.unpack.packages.streams_small import COMPRESS, LZ4_LEGACY, LZIP, ZLIB
+from fwverify.limits import Limits
+from fwverify.unpack.boot.lz4legacy import LZ4_LEGACY
+from fwverify.unpack.packages.streams_small import BROTLI, COMPRESS, LZIP, ZLIB
 from tests.unpack.helpers import Bench, codes, kinds, noise
 from tests.unpack_packages.helpers import (
     never_complete_when_cut,
@@ -204,3 +207,27 @@ def test_flips_never_raise_and_checksums_hold(fmt, data):
 )
 def test_what_is_no_zlib_stream(data):
     assert not ZLIB.recognise(data, "x")
+
+
+def test_a_brotli_stream_is_known_by_its_name_and_opens_whole():
+    bench = Bench()
+    data = brotli.compress(TEXT)
+    opened = bench.open(data, "file.br")
+    assert opened.format == BROTLI.name
+    assert opened.complete
+    assert bench.content(opened, b"data") == TEXT
+    assert bench.open(data, "file.bin").format != BROTLI.name
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda d: d[:-1], lambda d: d[: len(d) // 2], lambda d: d + b"x"]
+)
+def test_a_cut_or_followed_brotli_stream_is_incomplete(spoil):
+    opened = Bench().open(spoil(brotli.compress(TEXT)), "file.br")
+    assert not opened.complete
+
+
+def test_a_brotli_bomb_meets_the_bound():
+    limits = Limits(ratio=10, ratio_free_bytes=1 << 20)
+    opened = Bench(limits).open(brotli.compress(bytes(4 << 20)), "file.br")
+    assert "limit.ratio" in codes(opened)

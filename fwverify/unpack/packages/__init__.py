@@ -12,10 +12,10 @@ from typing import Final
 from fwverify.unpack.packages.cpio_binary import CPIO_BINARY
 from fwverify.unpack.packages.oci import OCI_IMAGE
 from fwverify.unpack.packages.rpm import RPM
-from fwverify.unpack.packages.streams_small import COMPRESS, LZ4_LEGACY, LZIP, ZLIB
+from fwverify.unpack.packages.streams_small import BROTLI, COMPRESS, LZIP, ZLIB
 from fwverify.unpack.packages.zips import JAR, WHEEL
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (RPM, OCI_IMAGE, WHEEL, JAR, LZIP, LZ4_LEGACY)
+STRONG: Final[tuple[Format, ...]] = (RPM, OCI_IMAGE, WHEEL, JAR, LZIP)
 SHAPED: Final[tuple[Format, ...]] = (COMPRESS, CPIO_BINARY)
-UNMARKED: Final[tuple[Format, ...]] = (ZLIB,)
+UNMARKED: Final[tuple[Format, ...]] = (ZLIB, BROTLI)

@@ -1,14 +1,14 @@
-"""Small and old compressed streams: LZ4 legacy, lzip, compress, bare zlib.
+"""Small and old compressed streams: lzip, compress, bare zlib, Brotli.
 
 Guarantees: content is decoded in bounded pieces against the source's budget; each
 checksum and size that a format carries is compared; what follows a stream stays visible.
 
-Specifications: the LZ4 frame format, "Legacy frame"; the lzip manual, "File format";
-POSIX compress as ncompress 5.0 writes it; RFC 1950. Integers are little-endian.
+Specifications: the lzip manual, "File format"; POSIX compress as ncompress 5.0 writes it;
+RFC 1950; RFC 7932. Integers are little-endian.
 
-Not checked: an LZ4 legacy stream and a compress stream carry no checksum; a bare zlib
-stream is taken for one only when its beginning decodes. Brotli has no magic and no
-checksum and is not opened.
+Not checked: compress and Brotli streams carry no checksum; a bare zlib stream is taken
+for one only when its beginning decodes. Brotli has no magic either: a file called
+``.br`` is one when all of it decodes.
 """
 
 from __future__ import annotations
@@ -30,50 +30,6 @@ from fwverify.unpack.decoders import (
 )
 from fwverify.unpack.packages.lzw import compress_stream
 from fwverify.unpack.source import Format, Source
-
-# --- LZ4 legacy ----------------------------------------------------------------------
-
-_LZ4_MAGIC: Final = b"\x02\x21\x4c\x18"
-_LZ4_BLOCK_BYTES: Final = 8 * 1024 * 1024
-_LZ4_MAX_PACKED: Final = _LZ4_BLOCK_BYTES + _LZ4_BLOCK_BYTES // 255 + 16
-_OTHER_MAGICS: Final = (0x184D2204, 0x184C2102)
-
-
-def _lz4_legacy(buffer: Buffer, start: int) -> Pieces:
-    """Decode blocks of 8 MiB, the last shorter; another frame's magic ends them.
-
-    The Linux kernel appends the size of the image as four bytes: what is no block and
-    stands at the end is left to the caller.
-    """
-    import lz4.block
-
-    reader = Reader(buffer, start)
-    reader.expect(_LZ4_MAGIC, "magic")
-    last = False
-    while reader.remaining >= 4 and not last:
-        size = int.from_bytes(reader.peek(reader.offset, 4, "block size"), "little")
-        if size in _OTHER_MAGICS or size == 0:
-            break
-        if size > min(_LZ4_MAX_PACKED, reader.remaining - 4):
-            if reader.remaining == 4:
-                break
-            past = size > reader.remaining - 4
-            raise Malformed(reader.offset, "block size", f"{size} bytes", past_end=past)
-        reader.skip(4, "block size")
-        at = reader.offset
-        try:
-            block: bytes = lz4.block.decompress(
-                reader.take(size, "block"), uncompressed_size=_LZ4_BLOCK_BYTES
-            )
-        except lz4.block.LZ4BlockError as error:
-            raise Malformed(at, "block", str(error)) from error
-        last = len(block) < _LZ4_BLOCK_BYTES
-        for low in range(0, len(block), OUT_BYTES):
-            yield block[low : low + OUT_BYTES]
-    if reader.offset == start + 4:
-        raise Malformed(reader.offset, "block", "there is none", past_end=True)
-    return reader.offset
-
 
 # --- lzip ----------------------------------------------------------------------------
 
@@ -151,11 +107,54 @@ def _first(buffer: Buffer, offset: int) -> int | None:
     return offset if offset == 0 else None
 
 
+# --- Brotli (RFC 7932) ---------------------------------------------------------------
+
+
+class _Brotli:
+    """``brotli.Decompressor`` as the other decoders are called."""
+
+    def __init__(self) -> None:
+        import brotli
+
+        self._decoder = brotli.Decompressor()
+        self._error = brotli.error
+
+    @property
+    def eof(self) -> bool:
+        """Whether the stream has ended."""
+        return bool(self._decoder.is_finished())
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing more comes out without more input."""
+        return bool(self._decoder.can_accept_more_data())
+
+    @property
+    def unused_data(self) -> None:
+        """The library does not say what it left over."""
+        return
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """Return about ``max_length`` bytes. Raises ``ValueError`` for a broken stream."""
+        try:
+            return bytes(self._decoder.process(data, output_buffer_limit=max_length))
+        except self._error as error:
+            raise ValueError(str(error)) from error
+
+
+def _is_brotli(buffer: Buffer, name: str) -> bool:
+    return name.endswith((".br", ".brotli")) and len(buffer) > 0
+
+
+def _brotli_stream(buffer: Buffer, start: int) -> Pieces:
+    return decode(buffer, start, len(buffer), _Brotli(), "brotli stream")
+
+
+def _open_brotli(source: Source) -> Opened:
+    return open_plain(source, "brotli", Chain(source.buffer, _brotli_stream, _first))
+
+
 # --- the records ---------------------------------------------------------------------
-
-
-def _open_legacy(source: Source) -> Opened:
-    return open_plain(source, "lz4-legacy", Chain(source.buffer, _lz4_legacy, directly(_LZ4_MAGIC)))
 
 
 def _open_lzip(source: Source) -> Opened:
@@ -170,15 +169,6 @@ def _open_zlib(source: Source) -> Opened:
     return open_plain(source, "zlib", Chain(source.buffer, _zlib_stream, _first))
 
 
-LZ4_LEGACY: Final = Format(
-    name="lz4-legacy",
-    title="LZ4 legacy frame",
-    family="compression",
-    specification="https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md",
-    limitations="carries no checksum; the kernel's size behind it stays unexplained",
-    recognise=lambda buffer, _: bytes(buffer[:4]) == _LZ4_MAGIC,
-    open=_open_legacy,
-)
 LZIP: Final = Format(
     name="lzip",
     title="lzip",
@@ -210,4 +200,13 @@ ZLIB: Final = Format(
     limitations="has no magic: recognised by its header and by decoding; no preset dictionary",
     recognise=_is_zlib,
     open=_open_zlib,
+)
+BROTLI: Final = Format(
+    name="brotli",
+    title="Brotli stream",
+    family="compression",
+    specification="https://www.rfc-editor.org/rfc/rfc7932",
+    limitations="has no magic and no checksum: known by its name; bytes behind it spoil it",
+    recognise=_is_brotli,
+    open=_open_brotli,
 )
