@@ -9,8 +9,8 @@ Specification: Microsoft, "Windows Imaging File Format (WIM)". All integers are
 little-endian.
 
 Not checked: security descriptors and reparse data, which 7-Zip may leave out (their
-streams then stay unexplained), and where a link leads: its reparse data is its content. The metadata of an image counts as parsed when 7-Zip
-listed it.
+streams then stay unexplained), and where a link leads: its reparse data is its content.
+The metadata of an image counts as parsed when 7-Zip listed it.
 """
 
 from __future__ import annotations
