@@ -42,6 +42,7 @@ from fwverify.model import (
     Stage,
     StageName,
     Stages,
+    Subject,
     Unpacked,
     Verified,
 )
@@ -74,7 +75,10 @@ _NOTHING_UNPACKED: Final = Unpacked(image=Image(), nodes=())
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked: which update, under which case, and for which moment."""
+    """What is asked: which update, under which case, and for which moment.
+
+    ``second`` names another engine that is to unpack it, too (``unpack.second``).
+    """
 
     updates: tuple[Path, ...]
     at: datetime
@@ -83,6 +87,7 @@ class Question:
     secrets: tuple[Path, ...] = ()
     plaintexts: tuple[Path, ...] = ()
     supersedes: str | None = None
+    second: str | None = None
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,7 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
     given = _given(intake, means)
     unpacked, unpack_stage = _stage(
         "unpack",
-        lambda: unpack(subject, means.store, means.pool, means.limits, given),
+        lambda: _unpack(subject, given, question, means),
         _NOTHING_UNPACKED,
         means,
         wanted,
@@ -213,6 +218,20 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
         )
         stages = msgspec.structs.replace(stages, compare=compare_stage)
     return _Outputs(intake, unpacked, verified, analysed, compared, stages, present)
+
+
+def _unpack(subject: Subject, given: Given, question: Question, means: Means) -> Unpacked:
+    unpacked = unpack(subject, means.store, means.pool, means.limits, given)
+    if question.second is None:
+        return unpacked
+    from fwverify.unpack.second import program, second_opinion
+
+    opinion = second_opinion(unpacked, subject, means.store, means.limits, program())
+    return msgspec.structs.replace(
+        unpacked,
+        findings=(*unpacked.findings, *opinion.findings),
+        problems=(*unpacked.problems, *opinion.problems),
+    )
 
 
 def _given(intake: Intake, means: Means) -> Given:

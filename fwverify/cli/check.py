@@ -24,6 +24,7 @@ from fwverify.cli import common
 @click.option("--ledger", metavar="URL", help="Ledger of approved baselines.")
 @click.option("--supersedes", metavar="CASE", help="The case that this update replaces.")
 @click.option("--out", type=common.FILE, metavar="DIR", help="Where the reports go.")
+@common.second_option
 @common.run_options
 def check(
     updates: tuple[Path, ...],
@@ -31,6 +32,7 @@ def check(
     signatures: tuple[Path, ...],
     at: str | None,
     supersedes: str | None,
+    second: str | None,
     out: Path | None,
     output: str,
     exit_zero: bool,
@@ -53,6 +55,7 @@ def check(
             secrets=options.secrets,
             plaintexts=options.plaintexts,
             supersedes=supersedes,
+            second=second,
         )
         report = inspect(question, means)
     if out is not None:

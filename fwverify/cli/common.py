@@ -109,6 +109,16 @@ def subject_options(command: Command) -> Command:
     return command
 
 
+def second_option(command: Command) -> Command:
+    """Add the option that asks another engine, too."""
+    return click.option(
+        "--second-opinion",
+        "second",
+        type=click.Choice(["unblob"]),
+        help="Unpack with this engine, too, and say what only one of them found.",
+    )(command)
+
+
 def secret_options(command: Command) -> Command:
     """Add the options that open what is encrypted; they steer no verdict."""
     for option in (

@@ -16,9 +16,16 @@ from fwverify.cli import common
 @click.option("--out", required=True, type=common.FILE, metavar="DIR", help="Where the files go.")
 @common.at_option
 @common.secret_options
+@common.second_option
 @common.run_options
 def unpack(
-    updates: tuple[Path, ...], out: Path, at: str | None, output: str, exit_zero: bool, **rest: Any
+    updates: tuple[Path, ...],
+    out: Path,
+    at: str | None,
+    second: str | None,
+    output: str,
+    exit_zero: bool,
+    **rest: Any,
 ) -> None:
     """Unpack to the last byte and write what came out."""
     from fwverify.pipeline import Question, inspect
@@ -32,6 +39,7 @@ def unpack(
             at=common.moment(at),
             secrets=options.secrets,
             plaintexts=options.plaintexts,
+            second=second,
         )
         report = inspect(question, means, frozenset({"unpack"}))
         write_tree(report.nodes, means.store, out)

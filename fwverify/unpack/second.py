@@ -63,7 +63,7 @@ def second_opinion(
 ) -> Opinion:
     """Return how unblob's files differ from those of ``unpacked``, per submitted member."""
     if unblob is None:
-        text = "unblob is not installed: pip install 'fwverify[unblob]'"
+        text = "unblob is missing: install fwverify[unblob]"
         return Opinion(problems=(Problem(code="tool.missing", path="", text=text),))
     findings: list[Finding] = []
     problems: list[Problem] = []
