@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 LINK: Final = "bin/alias"
+_MIB: Final = 1024 * 1024
 _ALL_TIMES: Final = 1_700_000_000
 
 
@@ -69,19 +70,46 @@ class Kind:
         """Return the programs that are not here."""
         return tuple(tool for tool in self.tools if shutil.which(tool) is None)
 
-    def planted(self) -> tuple[File, ...]:
-        """Return the files that must come out of an image of this kind."""
+    def planted(self, tree: Path) -> tuple[File, ...]:
+        """Return the files of ``tree`` that must come out of an image of this kind."""
         return tuple(
-            File(name, hashlib.sha256(data).hexdigest(), len(data), mode if self.modes else None)
-            for name, (data, mode) in sorted(FILES.items())
+            File(
+                name,
+                hashlib.sha256((tree / name).read_bytes()).hexdigest(),
+                (tree / name).stat().st_size,
+                (tree / name).stat().st_mode & 0o7777 if self.modes else None,
+            )
+            for name in _files(tree)
             if not self.only or name in self.only
         )
 
 
-def plant(folder: Path) -> Path:
-    """Write the tree into ``folder``; return its root."""
+def _more(count: int) -> dict[str, tuple[bytes, int]]:
+    """Return ``count`` files of about 100 KB that compress to a third, as programs do."""
+    files = {}
+    for index in range(count):
+        rng = random.Random(1000 + index)
+        words = [rng.randbytes(rng.randint(3, 9)) for _ in range(400)]
+        data = b"".join(rng.choice(words) for _ in range(17_000))
+        files[f"lib/p{index // 20:02}/m{index:04}.bin"] = (data, 0o755 if index % 3 else 0o644)
+    return files
+
+
+def _files(tree: Path) -> list[str]:
+    found = (path for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
+    return sorted(str(path.relative_to(tree)) for path in found)
+
+
+def _room(tree: Path, spare_bytes: int = 3 * 1024 * 1024) -> int:
+    """Return the size of an image that holds ``tree``, in whole mebibytes."""
+    used = sum((tree / name).stat().st_size // 4096 * 4096 + 8192 for name in _files(tree))
+    return (used * 11 // 10 + spare_bytes) // _MIB * _MIB + _MIB
+
+
+def plant(folder: Path, more: int = 0) -> Path:
+    """Write the tree into ``folder``, with ``more`` files to unpack; return its root."""
     root = folder / "tree"
-    for name, (data, mode) in FILES.items():
+    for name, (data, mode) in {**FILES, **_more(more)}.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -177,7 +205,7 @@ def _rpm(tree: Path, folder: Path) -> Path:
     lines = ["Name: planted", "Version: 1.2", "Release: 3", "Summary: planted", "License: none"]
     lines += ["BuildArch: noarch", "%description", "planted", "%install"]
     lines += [f"mkdir -p %{{buildroot}} && cp -a {tree}/. %{{buildroot}}/", "%files"]
-    lines += [f"/{name}" for name in (*FILES, LINK)]
+    lines += [f"/{name}" for name in (*_files(tree), LINK)]
     spec = folder / "planted.spec"
     spec.write_text("\n".join(lines) + "\n")
     defines = ("--define", f"_topdir {folder}/rpm", "--define", "__os_install_post %{nil}")
@@ -187,17 +215,17 @@ def _rpm(tree: Path, folder: Path) -> Path:
 
 def _cab(tree: Path, folder: Path) -> Path:
     image = folder / "image.cab"
-    run("gcab", "-c", "-z", image, *sorted(FILES), cwd=tree)
+    run("gcab", "-c", "-z", image, *_files(tree), cwd=tree)
     return image
 
 
 def _msi(tree: Path, folder: Path) -> Path:
     components = "".join(
-        f'<Component Id="C{index}" Guid="0F2E4C6A-1111-2222-3333-00000000000{index}">'
+        f'<Component Id="C{index}" Guid="0F2E4C6A-1111-2222-3333-{index:012}">'
         f'<File Id="F{index}" Name="f{index}.bin" Source="{name}"/></Component>'
-        for index, name in enumerate(sorted(FILES))
+        for index, name in enumerate(_files(tree))
     )
-    references = "".join(f'<ComponentRef Id="C{index}"/>' for index in range(len(FILES)))
+    references = "".join(f'<ComponentRef Id="C{index}"/>' for index in range(len(_files(tree))))
     source = folder / "planted.wxs"
     source.write_text(
         '<?xml version="1.0"?><Wix xmlns="http://schemas.microsoft.com/wix/2006/wi">'
@@ -217,7 +245,7 @@ def _nsis(*compressor: str) -> Callable[[Path, Path], Path]:
     def build(tree: Path, folder: Path) -> Path:
         image = folder / "image.exe"
         script = folder / "planted.nsi"
-        files = "\n".join(f'File "/oname=f{at}" "{tree}/{n}"' for at, n in enumerate(FILES))
+        files = "\n".join(f'File "/oname=f{at}" "{tree}/{n}"' for at, n in enumerate(_files(tree)))
         script.write_text(
             f'Name "planted"\nOutFile "{image}"\nSetCompressor {" ".join(compressor)}\n'
             f'InstallDir "$TEMP\\planted"\nSection\nSetOutPath $INSTDIR\n{files}\nSectionEnd\n'
@@ -258,7 +286,7 @@ def _erofs(*options: str) -> Callable[[Path, Path], Path]:
 
 def _ext(version: str, *options: str) -> Callable[[Path, Path], Path]:
     def build(tree: Path, folder: Path) -> Path:
-        image = _zero(folder / f"image.{version}", 4 * 1024 * 1024)
+        image = _zero(folder / f"image.{version}", _room(tree))
         run(f"mkfs.{version}", "-q", *options, "-d", tree, image)
         return image
 
@@ -266,7 +294,7 @@ def _ext(version: str, *options: str) -> Callable[[Path, Path], Path]:
 
 
 def _fat(tree: Path, folder: Path) -> Path:
-    image = _zero(folder / "image.fat", 4 * 1024 * 1024)
+    image = _zero(folder / "image.fat", _room(tree))
     run("mkfs.vfat", image)
     for top in sorted(path for path in tree.iterdir() if path.is_dir()):
         _copy_to_fat(top, image, "::/")
@@ -284,9 +312,9 @@ def _copy_to_fat(path: Path, image: Path, target: str) -> None:
 
 
 def _ntfs(tree: Path, folder: Path) -> Path:
-    image = _zero(folder / "image.ntfs", 8 * 1024 * 1024)
+    image = _zero(folder / "image.ntfs", _room(tree, 8 * _MIB))
     run("mkntfs", "-q", "-F", "-Q", image)
-    for name in FILES:
+    for name in _files(tree):
         run("ntfscp", "-q", image, tree / name, Path(name).name)
     return image
 
@@ -321,7 +349,7 @@ def _jffs2(*options: str) -> Callable[[Path, Path], Path]:
 def _ubifs(compressor: str) -> Callable[[Path, Path], Path]:
     def build(tree: Path, folder: Path) -> Path:
         image = folder / "image.ubifs"
-        sizes = ("-m", "2048", "-e", "126976", "-c", "200")
+        sizes = ("-m", "2048", "-e", "126976", "-c", "2000")
         run("mkfs.ubifs", "-r", tree, *sizes, "-x", compressor, "-U", "-o", image)
         return image
 
@@ -332,7 +360,7 @@ def _ubi(tree: Path, folder: Path) -> Path:
     inner = _ubifs("lzo")(tree, folder)
     layout = folder / "ubi.ini"
     layout.write_text(
-        f"[rootfs]\nmode=ubi\nimage={inner}\nvol_id=0\nvol_size=8MiB\n"
+        f"[rootfs]\nmode=ubi\nimage={inner}\nvol_id=0\nvol_size={_room(tree) // _MIB}MiB\n"
         "vol_type=dynamic\nvol_name=rootfs\n"
     )
     image = folder / "image.ubi"
@@ -357,8 +385,8 @@ def _disk(form: str) -> Callable[[Path, Path], Path]:
 
 def _gpt(tree: Path, folder: Path) -> Path:
     inner = _ext("ext4")(tree, folder)
-    image = _zero(folder / "image.gpt", 8 * 1024 * 1024)
-    run("sgdisk", "-n", "1:2048:+4M", "-c", "1:rootfs", image)
+    image = _zero(folder / "image.gpt", inner.stat().st_size + 4 * _MIB)
+    run("sgdisk", "-n", f"1:2048:+{inner.stat().st_size // _MIB}M", "-c", "1:rootfs", image)
     with image.open("r+b") as handle:
         handle.seek(2048 * 512)
         handle.write(inner.read_bytes())

@@ -1,11 +1,12 @@
 """Unpacking beside unblob and binwalk: recall, wall time and anonymous memory, in one run.
 
 Usage: ``python -m bench.unpack [--unblob PROGRAM] [--binwalk PROGRAM] [--only NAME]...
-[--large]``. Every image of ``bench.images`` whose tools are here is made once and given to
-each engine, one after the other, each with an empty output folder and no cache. What came
-out is judged alike for all: the regular files in the output folder, by SHA-256, against
-the planted ones. Memory is the highest sum of the anonymous memory of the engine's
-processes, looked at every 20 milliseconds. ``--large`` adds a file system image of 1 GiB.
+[--more N] [--large]``. Every image of ``bench.images`` whose tools are here is made once
+and given to each engine, one after the other, each with an empty output folder and no
+cache. What came out is judged alike for all: the regular files in the output folder, by
+SHA-256, against the planted ones. Memory is the highest sum of the anonymous memory of
+the engine's processes, looked at every 20 milliseconds. ``--large`` adds a file system
+image of 1 GiB.
 
 Prints a table and writes ``bench/out/unpack.json``. unblob is to have all the programs
 that its ``--show-external-dependencies`` names; binwalk is Debian's. Run as root, binwalk
@@ -84,6 +85,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--unblob", help="program; left out where it is not named or on PATH")
     parser.add_argument("--binwalk", help="program; left out where it is not named or on PATH")
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
+    parser.add_argument("--more", type=int, default=100, help="further files of 100 KB in each")
     parser.add_argument("--large", action="store_true")
     return parser.parse_args()
 
@@ -114,7 +116,7 @@ def _engines(arguments: argparse.Namespace) -> dict[str, tuple[str, ...]]:
 
 
 def _images(work: Path, arguments: argparse.Namespace) -> list[Image]:
-    tree = plant(work)
+    tree = plant(work, arguments.more)
     images = []
     for kind in KINDS:
         if arguments.only and kind.name not in arguments.only:
@@ -124,7 +126,7 @@ def _images(work: Path, arguments: argparse.Namespace) -> list[Image]:
             continue
         folder = work / "images" / kind.name
         folder.mkdir(parents=True)
-        planted = frozenset(file.sha256 for file in kind.planted())
+        planted = frozenset(file.sha256 for file in kind.planted(tree))
         images.append(Image(kind.name, kind.build(tree, folder), planted))
     return [*images, *([_large(work)] if arguments.large else [])]
 

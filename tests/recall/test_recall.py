@@ -79,7 +79,7 @@ def test_what_was_planted_comes_out(
     found: dict[str, list[Placed]] = {}
     for placed in unpacked.nodes:
         found.setdefault(placed.node.sha256 or "", []).append(placed)
-    for file in kind.planted():
+    for file in kind.planted(tree):
         nodes = found.get(file.sha256, [])
         assert nodes, f"{file.name} did not come out; {[str(p) for p in unpacked.problems][:5]}"
         if kind.name not in _UNNAMED:
