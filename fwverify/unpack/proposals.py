@@ -52,6 +52,11 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"\x1e\xf1\xee\x0b", 0),
     (b"7z\xbc\xaf\x27\x1c", 0),
     (b"MSCF\x00\x00\x00\x00", 0),
+    (b"EFI PART\x00\x00\x01\x00", 512),
+    (b"QFI\xfb", 0),
+    (b"KDMV", 0),
+    (b"vhdxfile", 0),
+    (b"conectix", 0),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))
