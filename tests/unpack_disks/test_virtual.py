@@ -162,7 +162,8 @@ def test_terabytes_of_zeros_are_a_limit_and_nothing_is_written(tmp_path):
 
 @pytest.mark.parametrize(
     ("at", "layout", "value"),
-    [(12, "<Q", 1 << 62), (20, "<Q", 3), (20, "<Q", 0), (44, "<I", 0), (56, "<Q", 1 << 40), (4, "<I", 99), (73, "<I", 0)],
+    [(12, "<Q", 1 << 62), (20, "<Q", 3), (20, "<Q", 0), (44, "<I", 0), (56, "<Q", 1 << 40),
+     (4, "<I", 99), (73, "<I", 0)],
 )  # fmt: skip
 def test_a_vmdk_header_that_cannot_be(at, layout, value):
     opened = Bench().open(patched(image("vmdk"), at, layout, value))

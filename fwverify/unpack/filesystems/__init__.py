@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.filesystems.cramfs import CRAMFS
+from fwverify.unpack.filesystems.erofs import EROFS
 from fwverify.unpack.filesystems.ext import EXT
+from fwverify.unpack.filesystems.romfs import ROMFS
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (EXT,)
+STRONG: Final[tuple[Format, ...]] = (EXT, EROFS, CRAMFS, ROMFS)
 SHAPED: Final[tuple[Format, ...]] = ()
 UNMARKED: Final[tuple[Format, ...]] = ()
