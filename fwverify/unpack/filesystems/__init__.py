@@ -12,9 +12,10 @@ from typing import Final
 from fwverify.unpack.filesystems.cramfs import CRAMFS
 from fwverify.unpack.filesystems.erofs import EROFS
 from fwverify.unpack.filesystems.ext import EXT
+from fwverify.unpack.filesystems.fat import FAT
 from fwverify.unpack.filesystems.romfs import ROMFS
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (EXT, EROFS, CRAMFS, ROMFS)
+STRONG: Final[tuple[Format, ...]] = (EXT, EROFS, CRAMFS, ROMFS, FAT)
 SHAPED: Final[tuple[Format, ...]] = ()
 UNMARKED: Final[tuple[Format, ...]] = ()
