@@ -168,9 +168,13 @@ def _refcounts(found: Gathered, header: Header) -> None:
         raise Malformed(56, "qcow2.refcount_table_clusters", f"{header.refcount_clusters}")
     table = Reader(found.buffer).peek(header.refcounts_at, size, "qcow2.refcount_table")
     claim(found, header.refcounts_at, header.refcounts_at + size)
+    seen: set[int] = set()
     for (entry,) in struct.iter_unpack(">Q", table):
         start = entry & _OFFSET_MASK
+        if start in seen:
+            raise Malformed(start, "qcow2.refcount_block", "is used twice")
         if start:
+            seen.add(start)
             if start + header.cluster > found.source.size:
                 raise Malformed(start, "qcow2.refcount_block", "outside the file", past_end=True)
             claim(found, start, start + header.cluster)

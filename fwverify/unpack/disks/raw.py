@@ -31,6 +31,7 @@ class RawDisk:
         self._left = size_bytes
         self._extents: list[tuple[int, int]] = []
         self._verbatim = True
+        self._overlap = False
 
     def bytes_at(self, start: int, length: int, field: str) -> Iterator[bytes]:
         """Yield ``length`` bytes at ``start``, cut to what the disk still lacks.
@@ -62,10 +63,15 @@ class RawDisk:
         self._left -= length
         yield from zeros(length)
 
+    def claim(self, start: int, end: int, kind: str = "parsed") -> None:
+        """Claim ``[start, end)``; of several overlaps the first is said."""
+        if not claim(self.found, start, end, kind, shared=self._overlap):
+            self._overlap = True
+
     def _claim(self, start: int, end: int) -> None:
         if start >= end:
             return
-        claim(self.found, start, end, "extracted")
+        self.claim(start, end, "extracted")
         if self._extents and self._extents[-1][1] == start:
             self._extents[-1] = (self._extents[-1][0], end)
         elif len(self._extents) <= MAX_EXTENTS:

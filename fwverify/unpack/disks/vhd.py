@@ -126,7 +126,7 @@ def _blocks(found: Gathered, disk: RawDisk, table: bytes, block: int) -> Iterato
             continue
         start = sector * 512
         bitmap = Reader(found.buffer).peek(start, bitmap_bytes, "vhd.bitmap")
-        claim(found, start, start + bitmap_bytes)
+        disk.claim(start, start + bitmap_bytes)
         _disputed(found, bitmap, start + bitmap_bytes, block)
         yield from disk.bytes_at(start + bitmap_bytes, block, "vhd.block")
 

@@ -22,7 +22,13 @@ from typing import Final, Literal
 from fwverify.model import Entry, NodeKind, Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
-from fwverify.unpack.filesystems.runs import Stored, claim, claim_padding, require_room
+from fwverify.unpack.filesystems.runs import (
+    Stored,
+    claim,
+    claim_padding,
+    require_names,
+    require_room,
+)
 from fwverify.unpack.gather import MAX_LINK_BYTES, Gathered
 from fwverify.unpack.source import Format, LimitHit, Source
 
@@ -163,6 +169,7 @@ def _walk(image: _Image) -> None:
         else:
             seen.add(inode.offset)
             pending += _children(image, inode, name + b"/")
+            require_names(found, len(pending))
 
 
 def _children(image: _Image, folder: Inode, path: bytes) -> list[tuple[bytes, Inode]]:
@@ -249,6 +256,7 @@ def _content(image: _Image, inode: Inode, kind: str) -> Iterator[bytes]:
     start = inode.offset + 4 * len(ends)
     claim(image.found, inode.offset, start)
     left = inode.size
+    shared = False
     for end in ends:
         wanted = min(BLOCK_BYTES, left)
         left -= wanted
@@ -265,7 +273,8 @@ def _content(image: _Image, inode: Inode, kind: str) -> Iterator[bytes]:
             raise Malformed(start, "cramfs.block", str(error)) from error
         if len(data) != wanted or not inflate.eof:
             raise Malformed(start, "cramfs.block", f"{len(data)} of {wanted} bytes")
-        claim(image.found, start, end - len(inflate.unused_data), kind)
+        stop = end - len(inflate.unused_data)
+        shared = not claim(image.found, start, stop, kind, shared=shared) or shared
         yield data
         start = end
 

@@ -38,6 +38,7 @@ from fwverify.unpack.filesystems.runs import (
     claim_padding,
     claim_read,
     pieces,
+    require_names,
     require_room,
     store_runs,
 )
@@ -176,6 +177,7 @@ def _walk(image: _Image) -> None:
         else:
             seen.add(inode.nid)
             pending += _children(image, inode, name + b"/")
+            require_names(image.found, len(pending))
 
 
 def _judge(image: _Image, listed: Listed, inode: Inode) -> None:
@@ -197,8 +199,7 @@ def _children(image: _Image, inode: Inode, folder: bytes) -> list[tuple[bytes, L
         for start in range(0, len(data), image.superblock.block):
             block = data[start : start + image.superblock.block]
             listed += layout.read_directory(block, at + start)
-            if len(listed) > image.found.source.limits.files:
-                raise LimitHit("files", "a directory has too many names")
+            require_names(image.found, len(listed))
     except (Malformed, Unsupported) as error:
         image.fault(error, folder or None)
     for each in listed:
@@ -320,7 +321,8 @@ def _claim_extents(
         end = extent.end
         if extent.algorithm == "plain":
             end = min(end, extent.start + extent.length)
-        claim(image.found, extent.start, end, kind, shared=may_share or extent.partial)
+        shared = may_share or extent.partial
+        may_share |= not claim(image.found, extent.start, end, kind, shared=shared) and not shared
         if ranges and ranges[-1][1] == extent.start:
             ranges[-1] = (ranges[-1][0], end)
         else:

@@ -1,9 +1,9 @@
 """ext2, ext3, ext4: inodes, block maps, extent trees and extended attributes.
 
 Guarantees: an inode's fields are those of its slot in the inode table; a block map or an
-extent tree is read to its leaves, each of its blocks once, with the depth that the format
-allows; the checksums of inodes, extent blocks and attribute blocks are compared where
-the file system has them. Blocks of a tree are bounded for the whole image.
+extent tree is read to its leaves, with the depth that the format allows, and each of its
+blocks has one owner; the checksums of inodes, extent blocks and attribute blocks are compared where
+the file system has them.
 
 Specification: Linux kernel, Documentation/filesystems/ext4, "Index Nodes", "The Contents
 of inode.i_block", "Extended Attributes". All integers are little-endian.
@@ -22,7 +22,7 @@ from fwverify.model import NodeKind
 from fwverify.reader import Malformed, Reader
 from fwverify.unpack.filesystems.crc32c import update
 from fwverify.unpack.filesystems.ext_layout import EA_INODE, Superblock
-from fwverify.unpack.filesystems.runs import Run, claim, claim_read
+from fwverify.unpack.filesystems.runs import MAX_RUNS, Run, append_run, claim, claim_read
 from fwverify.unpack.gather import Gathered
 from fwverify.unpack.source import LimitHit
 
@@ -156,11 +156,10 @@ def _inode_checksum_holds(superblock: Superblock, raw: bytes, extra: int, seed: 
 
 @dataclass
 class Trees:
-    """Reads block maps and extent trees of one image; counts the blocks they take."""
+    """Reads block maps and extent trees of one image; each block of them once."""
 
     found: Gathered
     superblock: Superblock
-    left: int
     seen: set[int] = field(default_factory=set)
     lengths: dict[bytes, int] = field(default_factory=dict)
     """Of the tree at hand: an entry's place in file and image, and its length."""
@@ -171,7 +170,10 @@ class Trees:
         Raises ``Malformed`` where a tree is broken, and ``LimitHit``.
         """
         if not inode.flags & EXTENTS:
-            return list(self._mapped(inode)), 60
+            runs: list[Run] = []
+            for run in self._mapped(inode):
+                append_run(runs, run)
+            return runs, 60
         self.lengths = {}
         runs = self._extents(inode)
         used = min(60, 12 + 12 * int.from_bytes(inode.area[2:4], "little"))
@@ -180,6 +182,8 @@ class Trees:
         return runs, used
 
     def _note(self, entry: bytes) -> None:
+        if len(self.lengths) >= MAX_RUNS:
+            raise LimitHit("blocks", f"a tree of more than {MAX_RUNS} entries")
         self.lengths[entry[:4] + entry[6:]] = int.from_bytes(entry[4:6], "little")
 
     def _is_stale(self, slot: bytes) -> bool:
@@ -191,11 +195,14 @@ class Trees:
         return length is not None and int.from_bytes(slot[4:6], "little") <= length
 
     def _block(self, number: int, field_name: str) -> tuple[int, bytes]:
-        """Return the offset and bytes of a metadata block, counted."""
-        self.left -= 1
-        if self.left < 0:
-            raise LimitHit("blocks", "more mapping blocks than the image has")
+        """Return the offset and bytes of a metadata block, which has one owner.
+
+        Raises ``Malformed`` for the second.
+        """
         at = number * self.superblock.block_bytes
+        if number in self.seen:
+            raise Malformed(at, field_name, f"block {number} maps content twice")
+        self.seen.add(number)
         return at, Reader(self.found.buffer).peek(at, self.superblock.block_bytes, field_name)
 
     def _extents(self, inode: Inode) -> list[Run]:
@@ -206,8 +213,9 @@ class Trees:
             if logical < position:
                 raise Malformed(inode.area_at, "ext.extent", "extents are not in order")
             if logical > position:
-                runs.append(Run(None, (logical - position) * block))
-            runs.append(Run(None if physical is None else physical * block, length * block))
+                append_run(runs, Run(None, (logical - position) * block))
+            start = None if physical is None else physical * block
+            append_run(runs, Run(start, length * block))
             position = logical + length
         return runs
 
@@ -268,10 +276,6 @@ class Trees:
 
     def _indirect(self, pointer: int, level: int) -> Iterator[Run]:
         block = self.superblock.block_bytes
-        if pointer in self.seen:
-            at = pointer * block
-            raise Malformed(at, "ext.indirect", f"block {pointer} maps content twice")
-        self.seen.add(pointer)
         at, node = self._block(pointer, "ext.indirect")
         claim(self.found, at, at + len(node))
         span = (block // 4) ** (level - 1)

@@ -23,7 +23,8 @@ from fwverify.unpack.filesystems.crc32c import START, update
 SUPERBLOCK_AT: Final = 1024
 SUPERBLOCK_BYTES: Final = 1024
 MAGIC: Final = 0xEF53
-MAX_GROUPS: Final = 1 << 20
+MAX_GROUPS: Final = 1 << 16
+"""With groups of 128 MiB this is 8 TiB."""
 
 FILETYPE, RECOVER, JOURNAL_DEVICE, META_BG = 0x2, 0x4, 0x8, 0x10
 EXTENTS, BITS64, MMP, FLEX_BG, EA_INODE = 0x40, 0x80, 0x100, 0x200, 0x400

@@ -28,9 +28,11 @@ from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.filesystems.runs import (
     Run,
+    append_run,
     claim,
     claim_padding,
     claim_read,
+    require_names,
     require_room,
     store_runs,
 )
@@ -232,7 +234,8 @@ def _chain(image: _Image, first: int, most_bytes: int, name: bytes) -> list[Run]
             raise Malformed(at, "fat.chain", "the chain does not end")
         crossed = crossed or bool(image.owners[number])
         image.owners[number] = 1
-        runs.append(Run(geometry.data_at + (number - 2) * geometry.cluster, geometry.cluster))
+        start = geometry.data_at + (number - 2) * geometry.cluster
+        append_run(runs, Run(start, geometry.cluster))
         total += geometry.cluster
         if total > most_bytes + geometry.cluster:
             raise Malformed(at, "fat.chain", f"longer than {most_bytes} bytes")
@@ -279,6 +282,7 @@ def _walk(image: _Image) -> None:
             _fault(image, error, name)
             continue
         pending += _listing(image, runs, name + b"/")
+        require_names(image.found, len(pending))
 
 
 def _fault(image: _Image, error: Malformed, name: bytes) -> None:

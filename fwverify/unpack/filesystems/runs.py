@@ -18,6 +18,9 @@ from fwverify.unpack.gather import Gathered
 from fwverify.unpack.source import LimitHit, is_padding
 
 _ZEROS: Final = bytes(CHUNK_BYTES)
+MAX_RUNS: Final = 1 << 19
+"""Pieces of one content; a file of 512 GiB in whole groups has 4,096."""
+
 MAX_EXTENTS: Final = 4096
 """Content in more pieces than this is stored, but its pieces are not listed."""
 
@@ -48,14 +51,18 @@ def fitted(runs: Iterable[Run], size_bytes: int) -> list[Run]:
         if left <= 0:
             break
         length = min(run.length, left)
-        _append(result, Run(run.start, length))
+        append_run(result, Run(run.start, length))
         left -= length
     if left > 0:
-        _append(result, Run(None, left))
+        append_run(result, Run(None, left))
     return result
 
 
-def _append(result: list[Run], run: Run) -> None:
+def append_run(result: list[Run], run: Run) -> None:
+    """Append ``run``, joined with the last one where it goes on; bound their number.
+
+    Raises ``LimitHit`` past ``MAX_RUNS``.
+    """
     if run.length <= 0:
         return
     if result:
@@ -68,6 +75,8 @@ def _append(result: list[Run], run: Run) -> None:
         ):
             result[-1] = Run(last.start, last.length + run.length)
             return
+    if len(result) >= MAX_RUNS:
+        raise LimitHit("blocks", f"content in more than {MAX_RUNS} pieces")
     result.append(run)
 
 
@@ -112,7 +121,7 @@ def store_runs(
     digest, size = found.source.put_stream(pieces(found.buffer, kept))
     extents = tuple((run.start, run.start + run.length) for run in kept if run.start is not None)
     for start, end in extents:
-        claim(found, start, end, "extracted", shared=shared)
+        shared = not claim(found, start, end, "extracted", shared=shared) or shared
     whole = bool(extents) and all(run.start is not None for run in kept)
     listed = len(extents) <= MAX_EXTENTS
     return Stored(digest, size, extents if listed else (), whole and listed)
@@ -120,8 +129,12 @@ def store_runs(
 
 def claim(
     found: Gathered, start: int, end: int, kind: str = "parsed", *, shared: bool = False
-) -> None:
-    """Claim ``[start, end)`` and say when somebody had claimed any of it."""
+) -> bool:
+    """Claim ``[start, end)``; say when somebody had claimed any of it, and return not so.
+
+    Who claims many ranges passes ``shared`` after the first that was not free: one
+    sentence per content is enough.
+    """
     free = found.claim(start, end, "extracted" if kind == "extracted" else "parsed")
     if not free and not shared:
         found.observe(
@@ -131,6 +144,13 @@ def claim(
             length=end - start,
             severity="high",
         )
+    return free
+
+
+def require_names(found: Gathered, waiting: int) -> None:
+    """Raise ``LimitHit`` when ``waiting`` more entries are past the bound on entries."""
+    if len(found.entries) + waiting > found.source.limits.files:
+        raise LimitHit("files", f"more than {found.source.limits.files} entries")
 
 
 def claim_read(found: Gathered, start: int, end: int, used_end: int) -> None:
