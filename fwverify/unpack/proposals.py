@@ -94,6 +94,14 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"GIF87a", 0),
     (b"GIF89a", 0),
     (b"RIFF", 0),
+    (b"EFI PART\x00\x00\x01\x00", 512),
+    (b"QFI\xfb", 0),
+    (b"KDMV", 0),
+    (b"vhdxfile", 0),
+    (b"conectix", 0),
+    (b"\xe2\xe1\xf5\xe0", 1024),
+    (b"Compressed ROMFS", 16),
+    (b"-rom1fs-", 0),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))

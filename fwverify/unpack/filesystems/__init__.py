@@ -1,4 +1,4 @@
-"""File systems read by this project: ext, EROFS, cramfs, romfs.
+"""File systems read by this project: ext, EROFS, cramfs, romfs, FAT, ISO 9660.
 
 ``STRONG`` formats prove themselves by a magic and are carved out of other content;
 ``SHAPED`` ones are known by their shape and only at the start of a blob; ``UNMARKED``
@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.unpack.filesystems.cramfs import CRAMFS
+from fwverify.unpack.filesystems.erofs import EROFS
+from fwverify.unpack.filesystems.ext import EXT
+from fwverify.unpack.filesystems.fat import FAT
+from fwverify.unpack.filesystems.romfs import ROMFS
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = ()
+STRONG: Final[tuple[Format, ...]] = (EXT, EROFS, CRAMFS, ROMFS, FAT)
 SHAPED: Final[tuple[Format, ...]] = ()
 UNMARKED: Final[tuple[Format, ...]] = ()

@@ -1,0 +1,1 @@
+"""Tests of disks and partition tables."""
