@@ -1,9 +1,11 @@
 """Content-addressed blobs and cached results on disk.
 
 Guarantees: a blob's name is its SHA-256; a blob or result appears whole or not at all
-(temporary file, fsync, rename); a blob is hashed again before its first use in a
-process and whenever its inode, size or change time differ from what was hashed; a
-damaged one raises ``Corrupt`` and is never used. Files are plain, mode 0400, never
+(temporary file, rename); a blob is hashed again before its first use in a process and
+whenever its inode, size or change time differ from what was hashed; a damaged one raises
+``Corrupt``, is removed and never used. Nothing is forced to the disk: what a power
+failure leaves behind is found by its digest, and waiting for the disk at each of many
+thousand small files took most of the time. Files are plain, mode 0400, never
 executable, never links. A cached result carries its own digest and a wrong one is a
 miss, because a cache may cost time but never truth.
 
@@ -76,7 +78,6 @@ class BlobWriter:
         try:
             self._file.flush()
             os.fchmod(self._file.fileno(), 0o400)
-            os.fsync(self._file.fileno())
         except OSError as error:
             raise StoreFull(str(error)) from error
         digest = self._hash.hexdigest()
@@ -166,7 +167,8 @@ class Store:
         if self._verified.get(digest) == stamp:
             return
         if hashlib.file_digest(handle, "sha256").hexdigest() != digest:
-            raise Corrupt(f"blob {digest} does not have its digest; clear the cache")
+            self.path(digest).unlink(missing_ok=True)
+            raise Corrupt(f"blob {digest} did not have its digest; it was removed, try again")
         handle.seek(0)
         self._verified[digest] = stamp
 
@@ -183,13 +185,15 @@ class Store:
         """Cache ``body`` under ``key`` (hexadecimal), whole or not at all."""
         target = self._results / key[:2] / key
         target.parent.mkdir(mode=0o700, exist_ok=True)
-        write_whole(target, hashlib.sha256(bytes.fromhex(key) + body).digest() + body)
+        data = hashlib.sha256(bytes.fromhex(key) + body).digest() + body
+        write_whole(target, data, durable=False)
 
 
-def write_whole(target: Path, data: bytes) -> None:
-    """Replace ``target`` by ``data``: temporary file beside it, fsync, rename.
+def write_whole(target: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace ``target`` by ``data``: temporary file beside it, rename.
 
-    Raises ``OSError``; the old content then still stands and no temporary file is left.
+    ``durable`` content is on the disk before it gets its name. Raises ``OSError``; the
+    old content then still stands and no temporary file is left.
     """
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")
     try:
@@ -197,7 +201,8 @@ def write_whole(target: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(name, target)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -102,3 +102,14 @@ def test_write_whole_keeps_the_old_content_when_it_fails(
         write_whole(target, b"new")
     assert target.read_bytes() == b"old"
     assert [file.name for file in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_damaged_blob_is_removed_and_can_be_stored_again(tmp_path: Path) -> None:
+    digest = Store(tmp_path).put(b"whole")
+    os.chmod(Store(tmp_path).path(digest), 0o600)
+    Store(tmp_path).path(digest).write_bytes(b"")  # as a power failure may leave it
+    with pytest.raises(Corrupt):
+        Store(tmp_path).read(digest)
+    assert digest not in Store(tmp_path)
+    assert Store(tmp_path).put(b"whole") == digest
+    assert Store(tmp_path).read(digest) == b"whole"

@@ -12,7 +12,9 @@ completely; recognising is not parsing (rule 1).
 
 from __future__ import annotations
 
+import functools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -132,14 +134,23 @@ class Format:
     leaf: bool = False
 
 
+@functools.cache
+def _weights() -> tuple[float, ...]:
+    """Return ``n * log2(n)`` for each count that a block can hold."""
+    return (0.0, *(n * math.log2(n) for n in range(1, BLOCK_BYTES + 1)))
+
+
 def entropy_milli(data: bytes) -> int:
     """Return the Shannon entropy of ``data`` in thousandths of a bit per byte."""
     if not data:
         return 0
     total = len(data)
-    counts = [data.count(value) for value in set(data)]
-    bits = -sum(count / total * math.log2(count / total) for count in counts)
-    return min(8000, round(bits * 1000))
+    counts = Counter(data).values()
+    if total > BLOCK_BYTES:
+        weighted = sum(count * math.log2(count) for count in counts)
+    else:
+        weighted = sum(map(_weights().__getitem__, counts))
+    return max(0, min(8000, round((math.log2(total) - weighted / total) * 1000)))
 
 
 def highest_entropy_milli(buffer: Buffer, start: int, end: int) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
+import signal
 import struct
 import time
 
@@ -163,10 +165,33 @@ def test_a_scanner_that_hangs_or_dies_is_a_problem_and_the_table_goes_on(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, scanner: object
 ) -> None:
     monkeypatch.setattr(proposals, "_scanner", lambda: scanner)
+    monkeypatch.setattr(proposals, "_apart", [])
     monkeypatch.setattr(proposals, "_BASE_SECONDS", 0.3)
     opened = bench.open(noise(50) + HIDDEN["zip"])
     assert codes(opened) == {"tool.binwalk"}
     assert opened.entries[0].sha256 == sha(HIDDEN["zip"])
+    monkeypatch.undo()
+    assert codes(bench.open(noise(51) + HIDDEN["zip"])) == set()
+
+
+def test_a_scanner_that_was_killed_is_begun_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pybinwalk")
+    monkeypatch.setattr(proposals, "_apart", [])
+    assert codes(bench.open(noise(52))) == set()
+    (first,) = proposals._apart
+    os.kill(first._process, signal.SIGKILL)
+    assert codes(bench.open(noise(53))) == {"tool.binwalk"}
+    assert codes(bench.open(noise(54))) == set()
+    assert proposals._apart != [first]
+
+
+def test_one_magic_too_often_for_yara_is_a_limit(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proposals, "MAX_HITS", 5_000_000)
+    assert codes(bench.open(b"\x01" + b"MZ" * 1_200_000)) == {"limit.carving"}
 
 
 def test_a_machine_that_allows_no_process_is_a_problem(
@@ -176,6 +201,7 @@ def test_a_machine_that_allows_no_process_is_a_problem(
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(proposals, "_scanner", _Loops)
+    monkeypatch.setattr(proposals, "_apart", [])
     monkeypatch.setattr(proposals.os, "fork", refuse)
     opened = bench.open(noise(50) + HIDDEN["zip"])
     assert codes(opened) == {"tool.binwalk"}
