@@ -71,7 +71,7 @@ ROWS = (
         (*UNSIGNED, "unpack.high_entropy")),
     Row("meter_nodon_sem_zigbee_gbl/128b-0022-0011-nodon-SEM_4_1_00_v17.zigbee",
         "meter_nodon_sem_zigbee_gbl/128b-0022-000B_nodon_sem_4_1_00_V010015.ota", METER, "DENY",
-        UNSIGNED, ("format.unsupported",)),
+        UNSIGNED),
     Row("meter_zlinky_tic_zigbee/ZLinky_router_v17.ota",
         "meter_zlinky_tic_zigbee/ZLinky_router_v16.ota", METER, "DENY", UNSIGNED),
     Row("meter_emonpi_hex/emonPi_V2.4.hex", "meter_emonpi_hex/emonPi_V2.3.hex", METER, "DENY",
@@ -86,13 +86,11 @@ ROWS = (
     Row("uefi_shim_signed/update_16.1/shimx64.efi.signed",
         "uefi_shim_signed/baseline_15.8/shimx64.efi.signed", SCANNER, "DENY", UNSIGNED),
     Row("uefi_ovmf/update_deb12u2/OVMF_CODE_4M.secboot.fd",
-        "uefi_ovmf/baseline_deb12u1/OVMF_CODE_4M.secboot.fd", SCANNER, "DENY", UNSIGNED,
-        ("format.unsupported",)),
+        "uefi_ovmf/baseline_deb12u1/OVMF_CODE_4M.secboot.fd", SCANNER, "DENY", UNSIGNED),
     Row("uefi_dbx/DBXUpdate_amd64_2025-06-10.bin", "uefi_dbx/DBXUpdate_amd64_2025-02-24.bin",
-        SCANNER, "DENY", UNSIGNED, ("format.unsupported",)),
+        SCANNER, "DENY", UNSIGNED),
     Row("mcuboot_nrf52840dk/mcuboot_b_smp_dut.bin",
-        "mcuboot_nrf52840dk/mcuboot_a_128_8_1024.bin", METER, "DENY", UNSIGNED,
-        ("format.unsupported",)),
+        "mcuboot_nrf52840dk/mcuboot_a_128_8_1024.bin", METER, "DENY", UNSIGNED),
     Row("mcuboot_nrf52840dk/a_smp_dut_128_2_256.merged.hex", None, METER, "DENY", UNSIGNED),
     Row("rauc_test_bundles/good-bundle.raucb", None, DEV_CA, "DENY",
         ("signature.known_bad", "baseline.none")),
@@ -105,7 +103,7 @@ ROWS = (
         ("signature.invalid",)),
     Row("fit_uboot_rockpi4/update_2025.01/u-boot.itb",
         "fit_uboot_rockpi4/baseline_2023.01/u-boot.itb", ("--class", "vehicle-ecu"), "DENY",
-        UNSIGNED, ("format.unsupported",)),
+        UNSIGNED),
     Row("lvfs_cab_fakedevice/fakedevice124.cab", "lvfs_cab_fakedevice/fakedevice123.cab",
         SCANNER, "DENY", UNSIGNED),
     Row("uptane_aktualizr/test_data/prov", None, ("--class", "vehicle-ecu"), "DENY", UNSIGNED),
@@ -124,10 +122,10 @@ ROWS = (
             "apk/v1-only-with-rsa-pkcs1-md5-1.2.840.113549.1.1.1-2048.apk",
         )
     ),
-    Row("flashfs_ubi_jffs2/ubi.img", None, (), "DENY", UNSIGNED, ("format.unsupported",)),
-    Row("flashfs_ubi_jffs2/test.ubifs", None, (), "DENY", UNSIGNED, ("format.unsupported",)),
-    Row("flashfs_ubi_jffs2/jffs2_le.img", None, (), "DENY", UNSIGNED, ("format.unsupported",)),
-    Row("flashfs_ubi_jffs2/jffs2_be.img", None, (), "DENY", UNSIGNED, ("format.unsupported",)),
+    Row("flashfs_ubi_jffs2/ubi.img", None, (), "DENY", UNSIGNED),
+    Row("flashfs_ubi_jffs2/test.ubifs", None, (), "DENY", UNSIGNED),
+    Row("flashfs_ubi_jffs2/jffs2_le.img", None, (), "DENY", UNSIGNED),
+    Row("flashfs_ubi_jffs2/jffs2_be.img", None, (), "DENY", UNSIGNED),
     Row("flashfs_ubi_jffs2/ext4.img.xz", None, (), "DENY", UNSIGNED),
     Row("flashfs_ubi_jffs2/wr.fw", None, (), "DENY", UNSIGNED),
 )  # fmt: skip
@@ -238,19 +236,19 @@ def test_a_rauc_bundle_with_an_invalid_signature_fails() -> None:
     ("update", "name", "verdict"),
     [
         ("meter_dlms_spodes_1phase/OTA_PWRM_M2M_1S_F4__1.6.2.bin", "meter", "INCOMPLETE"),
-        ("uefi_ovmf/update_deb12u2/OVMF_CODE_4M.secboot.fd", "scanner", "INCOMPLETE"),
-        ("flashfs_ubi_jffs2/ubi.img", "generic", "INCOMPLETE"),
+        ("uefi_ovmf/update_deb12u2/OVMF_CODE_4M.secboot.fd", "scanner", "REVIEW"),
+        ("flashfs_ubi_jffs2/ubi.img", "generic", "REVIEW"),
         ("meter_nodon_sem_zigbee_gbl/Bituo_ZS2S_signing_app14.ota", "meter", "INCOMPLETE"),
     ],
 )
-def test_unopened_content_is_incomplete_even_where_no_signature_is_asked_for(
+def test_what_stays_unopened_decides_where_no_signature_is_asked_for(
     update: str, name: str, verdict: str, tmp_path: Path
 ) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text(LAB_POLICY.format(name=name))
     row = Row(update, None, ("--class", name), verdict)
     code, report = gate(row, "--policy", policy)
-    assert (code, report["verdict"]) == (5, verdict)
+    assert (code, report["verdict"]) == ({"INCOMPLETE": 5, "REVIEW": 3}[verdict], verdict)
 
 
 def test_the_same_question_gives_the_same_bytes_on_any_cache(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ from fwverify.unpack.streams import LZMA, STREAMS
 from fwverify.unpack.zigbee import ZIGBEE_OTA
 
 _FAMILIES: Final = (
+    envelopes,
     uefi,
     boot,
     android,
@@ -52,7 +53,6 @@ _FAMILIES: Final = (
     packages,
     documents,
     disks,
-    envelopes,
 )
 """The families in order of precedence; each lists its own formats."""
 

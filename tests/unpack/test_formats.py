@@ -9,7 +9,12 @@ import pytest
 from fwverify.unpack.formats import CARVED, FORMATS, NAMED
 from tests.unpack.helpers import Bench, codes, kinds, noise
 
-SAMPLES: dict[str, bytes] = {}
+SAMPLES: dict[str, bytes] = {
+    "thin-ar": b"!<thin>\n",
+    "macho": b"\xcf\xfa\xed\xfe",
+    "java-class": b"\xca\xfe\xba\xbe\x00\x00\x00\x34",
+    "flash-container": b"SGML Object File\x00",
+}
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
