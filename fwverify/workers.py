@@ -84,15 +84,26 @@ class Pool:
     folders a worker may write to, where Landlock is at hand.
     """
 
-    def __init__(self, jobs: int, memory_bytes: int, writable: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        jobs: int,
+        memory_bytes: int,
+        writable: tuple[str, ...] = (),
+        preload: tuple[str, ...] = (),
+    ) -> None:
         if jobs < 1:
             raise ValueError("a pool needs at least one worker")
         self._jobs = jobs
-        self._settings = msgspec.json.encode({"memory_bytes": memory_bytes, "writable": writable})
+        self._preload = preload
+        self._settings = msgspec.json.encode(
+            {"memory_bytes": memory_bytes, "writable": writable, "preload": preload}
+        )
         self._idle: list[_Worker] = []
         self._busy: list[_Worker] = []
 
     def __enter__(self) -> Self:
+        if self._preload:  # it gets ready while the caller does
+            self._idle.append(self._start())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -300,6 +311,8 @@ def _serve() -> None:
     confine(memory_bytes=settings["memory_bytes"], writable=tuple(settings["writable"]))
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library's print must not corrupt answers
+    for module in settings["preload"]:
+        importlib.import_module(module)
     questions = sys.stdin.buffer
     while header := questions.read(_HEADER.size):
         body = questions.read(_HEADER.unpack(header)[0])

@@ -174,3 +174,15 @@ def test_the_doctors_proof_holds():
         ("memory", True),
         ("exception", True),
     ]
+
+
+def test_a_preloaded_worker_is_ready_and_used_first() -> None:
+    with Pool(2, 256 * 1024 * 1024, preload=("fwverify.selftest",)) as pool:
+        (ready,) = pool._idle
+        assert pool.run(task("echo", b"x")).result == b"x"
+        assert pool._idle == [ready]
+
+
+def test_a_worker_whose_preload_fails_costs_its_item_and_no_more() -> None:
+    with Pool(1, 256 * 1024 * 1024, preload=("fwverify.no_such_module",)) as pool:
+        assert pool.run(task("echo", b"x")).failure == "crashed"

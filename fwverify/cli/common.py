@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_FIRST_MODULE = "fwverify.unpack.opening"
+"""What the first worker needs, whatever is asked."""
+
 LEDGER_PREFIX = "ledger:"
 
 FILE = click.Path(path_type=Path)
@@ -230,12 +233,6 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
     """Yield everything the pipeline works with, and end the workers afterwards."""
     import tempfile
 
-    from fwverify.analyse.rules import load_rules
-    from fwverify.analyse.taxonomy import CAPABILITIES
-    from fwverify.pipeline import Means
-    from fwverify.policy.load import select_policy
-    from fwverify.unpack.given import Given
-    from fwverify.verify.trust import load_trust, with_floors
     from fwverify.workers import Pool
 
     config = configuration()
@@ -246,6 +243,16 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
         if options.no_cache:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fwverify-")))
         store = _store(folder)
+        pool = stack.enter_context(
+            Pool(jobs, config.limits.memory_bytes, (str(store.root),), (_FIRST_MODULE,))
+        )
+        from fwverify.analyse.rules import load_rules
+        from fwverify.analyse.taxonomy import CAPABILITIES
+        from fwverify.pipeline import Means
+        from fwverify.policy.load import select_policy
+        from fwverify.unpack.given import Given
+        from fwverify.verify.trust import load_trust, with_floors
+
         policy = select_policy(
             case.class_name if case else "generic",
             config.policies,
@@ -261,9 +268,7 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
         )
         yield Means(
             store=store,
-            pool=stack.enter_context(
-                Pool(jobs, config.limits.memory_bytes, writable=(str(store.root),))
-            ),
+            pool=pool,
             limits=config.limits,
             rules=load_rules((*config.rules, *options.rules)),
             trust=trust,

@@ -16,13 +16,14 @@ What it does not do: judge paths or count bytes (``tree``).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
 
-from fwverify.canonical import digest
+from fwverify.canonical import digest, sha256_hex
 from fwverify.limits import Limits
 from fwverify.model import Opened, Problem, Subject
 from fwverify.paths import encode_name, join, number_duplicates
@@ -274,4 +275,10 @@ def _from_cache(store: Store, key: str, given: Given) -> Opened | None:
 
 
 def _cache_key(content: Content, limits: Limits) -> str:
-    return digest(["opened", code_digest("unpack"), content.sha256, content.name, limits])
+    steers = _steering_digest(code_digest("unpack"), limits)
+    return sha256_hex(f"opened {steers} {content.sha256} {content.name}".encode())
+
+
+@functools.cache
+def _steering_digest(code: str, limits: Limits) -> str:
+    return digest([code, limits])
