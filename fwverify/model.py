@@ -129,7 +129,8 @@ class Region(_Value, frozen=True, kw_only=True):
     """A run of bytes of one blob and the class it ends in.
 
     ``entropy_milli`` is the highest Shannon entropy of any 4 KiB block of the run in
-    thousandths of a bit per byte (0 to 8000); it is measured for ``unexplained`` only.
+    thousandths of a bit per byte (0 to 8000), or that of the first block at 7900 or more;
+    it is measured for ``unexplained`` only.
     """
 
     start: Count

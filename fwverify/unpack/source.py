@@ -26,6 +26,9 @@ from fwverify.store import CHUNK_BYTES, Store, StoreFull
 from fwverify.unpack.given import Given
 
 BLOCK_BYTES: Final = 4096
+SATURATED_MILLI: Final = 7900
+"""Random bytes reach about 7.95 in a block of 4 KiB."""
+
 _PADDING_BYTES: Final = (0x00, 0xFF)
 
 
@@ -157,10 +160,13 @@ def highest_entropy_milli(buffer: Buffer, start: int, end: int) -> int:
     """Return the highest entropy of any 4 KiB block of ``[start, end)``.
 
     The last block is taken full, backwards from the end, where the range allows it, so
-    that a short tail does not look poorer than it is.
+    that a short tail does not look poorer than it is. The first block of
+    ``SATURATED_MILLI`` or more ends the search: nothing is decided above it.
     """
     best = 0
     for at in range(start, end, BLOCK_BYTES):
+        if best >= SATURATED_MILLI:
+            break
         low = max(start, min(at, end - BLOCK_BYTES))
         best = max(best, entropy_milli(bytes(buffer[low : min(low + BLOCK_BYTES, end)])))
     return best
