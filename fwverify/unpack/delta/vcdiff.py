@@ -35,6 +35,9 @@ MAX_WINDOWS: Final = 1_000_000
 _DECOMPRESS, _CODE_TABLE, _APP_HEADER = 1, 2, 4
 _SOURCE, _TARGET, _ADLER32 = 1, 2, 4
 _LZMA: Final = 2
+MAX_APPLICATION_BYTES: Final = 1024
+"""xdelta3 writes two file names and two names of compressors."""
+
 _SECONDARY: Final = {1: "DJW", 2: "LZMA", 16: "FGK"}
 _ADD, _RUN, _COPY = 1, 2, 3
 _NEAR, _SAME = 4, 3
@@ -98,6 +101,8 @@ def read_header(buffer: Buffer) -> Header:
     if indicator & _APP_HEADER:
         size = number(reader, "vcdiff.app_header")
         reader.count(size, 1, "vcdiff.app_header")
+        if size > MAX_APPLICATION_BYTES:
+            raise Malformed(reader.offset, "vcdiff.app_header", f"{size} bytes")
         application = reader.take(size, "vcdiff.app_header")
     return Header(reader.offset, secondary, application)
 
