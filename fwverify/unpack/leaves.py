@@ -275,7 +275,7 @@ def _open_der(source: Source) -> Opened:
     return found.finish()
 
 
-_LONG_TEXT: Final = re.compile(rb"[\t\n\r -~]{256,}")
+LONG_TEXT: Final = re.compile(rb"[\t\n\r -~]{256,}")
 """A notice in a certificate has at most 200 characters (RFC 5280, 4.2.1.4)."""
 
 
@@ -287,7 +287,7 @@ def is_detached_signature(data: bytes, *, detached: bool = True) -> bool:
     """
     from asn1crypto import cms, core
 
-    if _LONG_TEXT.search(data):  # an attribute can carry anything
+    if LONG_TEXT.search(data):  # an attribute can carry anything
         return False
     try:
         der.walk(data)

@@ -10,6 +10,7 @@ from tests.attack3.helpers import SCRIPT, seen
 from tests.builders import pki, uefi, vehicle
 from tests.unpack.helpers import Bench, rules
 from tests.unpack_installers import builders
+from tests.unpack_installers import test_rar as rar
 
 
 def volume_with_map(hidden):
@@ -108,3 +109,23 @@ def test_a_script_as_the_application_header_of_a_delta_is_seen():
     head, window = b"\xd6\xc3\xc4\x00", b"\x00" + bytes((len(body),)) + body
     assert Bench().open(head + b"\x00" + window).complete
     assert seen(head + b"\x04" + size + hidden + window, hidden)
+
+
+@pytest.mark.parametrize(
+    "archive",
+    [
+        rar.rar_5(rar.file_5(b"a", extra=rar.vint(len(SCRIPT) + 1) + b"\x63" + SCRIPT)),
+        rar.rar_5(rar.file_5(b"a", extra=rar.vint(len(SCRIPT) + 1) + b"\x07" + SCRIPT)),
+        rar.rar_5(rar.file_5(b"a", extra=rar.vint(len(SCRIPT) + 1) + b"\x06" + SCRIPT)),
+        rar.rar_5(rar.block_5(1, rar.vint(0) + SCRIPT)),
+        rar.rar_5(rar.block_5(9, SCRIPT), rar.file_5(b"a")),
+        rar.rar_4(rar.block_4(0x7A + 5, SCRIPT), rar.file_4(b"a")),
+        rar.rar_4(rar.file_4(b"a\0" + SCRIPT)),
+        rar.MAGIC_4 + rar.block_4(0x73, bytes(6) + SCRIPT) + rar.file_4(b"a") + rar.block_4(0x7B),
+    ],
+)
+def test_a_script_in_a_header_of_rar_is_seen(archive):
+    opened = Bench().open(archive)
+    assert opened.format == "rar"
+    assert "unpack.evasion.hidden" not in rules(opened)
+    assert seen(archive)
