@@ -67,6 +67,11 @@ def with_programs(source: Source, opened: Opened, leaves: frozenset[str]) -> Ope
     )
 
 
+def has_program(data: bytes) -> bool:
+    """Return whether something in ``data`` begins like a program."""
+    return next(_programs(data, 0, len(data)), None) is not None
+
+
 def _first(buffer: Buffer, region: Region) -> tuple[int, str] | None:
     """Return where the first program of ``region`` begins, and what it is."""
     return next(_programs(buffer, region.start, region.end), None)

@@ -168,14 +168,17 @@ class _Secondary:
         self._streams = [lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=1 << 28) for _ in range(3)]
 
     def unpack(self, kind: int, data: bytes, at: int) -> bytes:
-        reader = Reader(data)
+        reader, stream = Reader(data), self._streams[kind]
         size = number(reader, "vcdiff.section.unpacked_size")
         if size > MAX_WINDOW_BYTES:
             raise Malformed(at, "vcdiff.section.unpacked_size", f"{size}")
         try:
-            result = self._streams[kind].decompress(data[reader.offset :], size)
+            result = stream.decompress(data[reader.offset :], size)
+            more = b"" if stream.eof or stream.needs_input else stream.decompress(b"", 1)
         except (lzma.LZMAError, EOFError) as error:
             raise Malformed(at, "vcdiff.section", str(error)) from error
+        if more or stream.unused_data:
+            raise Malformed(at, "vcdiff.section", f"holds more than {size} bytes")
         if len(result) != size:
             raise Malformed(at, "vcdiff.section", f"{len(result)} of {size} bytes")
         return result
