@@ -26,6 +26,9 @@ MAX_UPDATES: Final = 256
 MAX_TABLE_BYTES: Final = 16 * 1024
 MAX_UPDATE_BYTES: Final = 16 * 1024 * 1024
 _OLD_BYTES: Final = 2048
+_CPUID_RESERVED: Final = 0xF000F000
+"""Bits of CPUID's signature (leaf 1, EAX) that no processor sets."""
+
 _AMD_MAGIC: Final = b"DMA\0\0\0\0\0"
 
 
@@ -111,8 +114,12 @@ def open_amd(source: Source) -> Opened:
     if size % 16 or not 0 < size <= MAX_TABLE_BYTES or any(reader.peek(12 + size - 16, 16, "end")):
         raise Malformed(8, "equivalence table", f"{size} bytes")
     found = Gathered(source, "amd-microcode")
-    reader.skip(size, "equivalence table")
     found.claim(0, reader.offset)
+    for _ in range(size // 16):
+        at = reader.offset
+        processor, *_ = reader.unpack("<3I2H", "equivalence table")
+        if not processor & _CPUID_RESERVED:
+            found.claim(at, reader.offset)
     parts = Parts(found)
     try:
         for number in range(MAX_UPDATES):
