@@ -212,8 +212,8 @@ def _signature_values(found: Gathered, tree: Fdt) -> None:
             value = node.get("value")
             if value is None or not node.name.startswith(b"signature"):
                 continue
-            plain = has_text(found, value)
-            if not plain and _SIGNATURE_BYTES[0] <= value.end - value.start <= _SIGNATURE_BYTES[1]:
+            sized = _SIGNATURE_BYTES[0] <= value.end - value.start <= _SIGNATURE_BYTES[1]
+            if sized and not has_text(found, value):
                 found.claim(value.start, value.end, "signature")
 
 
