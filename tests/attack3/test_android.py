@@ -173,3 +173,12 @@ def test_odd_types_in_a_mender_header_do_not_raise():
     for value in ([1], "x", 3):
         body = {"artifact_provides": value, "artifact_depends": value}
         assert _identity(json.dumps(body).encode()).version is None
+
+
+def test_many_unknown_fields_of_a_manifest_are_one_range():
+    extra = (build.integer(99, 1) + build.integer(16, 1)) * 3000
+    opened = Bench().open(payload(extra=extra))
+    assert len(opened.regions) < 20
+    assert (
+        sum(each.end - each.start for each in opened.regions if each.kind == "unexplained") > 8000
+    )

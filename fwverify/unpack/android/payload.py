@@ -44,6 +44,9 @@ from fwverify.unpack.gather import Gathered
 from fwverify.unpack.source import Format, LimitHit, Source
 
 NAME: Final = "android-payload"
+MAX_UNKNOWN_RANGES: Final = 1000
+"""More are one range: nothing between them is called understood then."""
+
 MAX_SIGNATURES_BYTES: Final = 64 * 1024
 MAX_OPERATION_BYTES: Final = 96 * 1024 * 1024
 """What one operation reads or writes; update_engine makes them of 2 MiB, rarely more."""
@@ -73,11 +76,15 @@ def open_payload(source: Source) -> Opened:
     """Return the partitions as children. Raises ``Malformed`` for a broken manifest."""
     manifest = proto.read_manifest(source.buffer)
     found = Gathered(source, NAME)
-    position = 0
-    for low, high in manifest.unknown:
+    position, ranges = 0, manifest.unknown
+    if len(ranges) > MAX_UNKNOWN_RANGES:
+        ranges = ((ranges[0][0], ranges[-1][1]),)
+    for low, high in ranges:
         found.claim(position, low)
-        found.observe("payload.unknown_field", "the manifest has an unknown field", offset=low)
         position = high
+    if manifest.unknown:
+        text = f"{len(manifest.unknown)} ranges of the manifest are in no field that is known"
+        found.observe("payload.unknown_field", text, offset=manifest.unknown[0][0])
     found.claim(position, manifest.manifest_end)
     _signatures(found, manifest)
     used = any(_base(found, each) is not None for each in manifest.partitions)

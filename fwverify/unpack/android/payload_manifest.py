@@ -15,6 +15,7 @@ from typing import Final
 
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.android.protobuf import NUMBER, Message, Schema, unknown
+from fwverify.unpack.claims import union
 
 MAGIC: Final = b"CrAU"
 HEADER_BYTES: Final = 24
@@ -150,7 +151,7 @@ def read_manifest(buffer: Buffer) -> Manifest:
         patch_level=message.text(18),
         partial=bool(message.integer(16)),
         signatures=(message.integer(4), message.integer(5)) if signed else None,
-        unknown=tuple(
+        unknown=union(
             (HEADER_BYTES + low, HEADER_BYTES + high)
             for low, high in unknown(data, slice(0, size), _MANIFEST)
         ),
