@@ -100,5 +100,11 @@ FORMATS: Final[tuple[Format, ...]] = (
     TEXT,
 )
 
+_BINARY_LEAVES: Final = ("png", "der", "appx-signature", "uboot-env")
+LEAVES: Final = frozenset(
+    each.name for each in FORMATS if each.leaf and each.name not in _BINARY_LEAVES
+)
+"""Texts and programs: what has no children and is analysed as it stands."""
+
 CARVED: Final[tuple[Format, ...]] = (*CONTAINERS, *EXECUTABLES, PNG)
 """What is looked for inside other content: only formats that prove themselves."""

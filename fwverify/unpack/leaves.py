@@ -277,6 +277,10 @@ def _open_der(source: Source) -> Opened:
     return found.finish()
 
 
+LONG_TEXT: Final = re.compile(rb"[\t\n\r -~]{256,}")
+"""A notice in a certificate has at most 200 characters (RFC 5280, 4.2.1.4)."""
+
+
 def is_detached_signature(data: bytes, *, detached: bool = True) -> bool:
     """Return whether ``data`` is exactly one DER SignedData with a signer.
 
@@ -285,6 +289,8 @@ def is_detached_signature(data: bytes, *, detached: bool = True) -> bool:
     """
     from asn1crypto import cms, core
 
+    if LONG_TEXT.search(data):  # an attribute can carry anything
+        return False
     try:
         der.walk(data)
         info = cms.ContentInfo.load(data, strict=True)

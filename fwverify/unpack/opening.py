@@ -20,10 +20,11 @@ from fwverify.model import Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed
 from fwverify.store import Store
 from fwverify.unpack.carving import carve
+from fwverify.unpack.disguised import with_programs
 from fwverify.unpack.envelopes.plaintext import with_plaintexts
 from fwverify.unpack.envelopes.selected import open_selected
 from fwverify.unpack.envelopes.swupdate import with_images
-from fwverify.unpack.formats import CARVED, FORMATS
+from fwverify.unpack.formats import CARVED, FORMATS, LEAVES
 from fwverify.unpack.gather import (
     condense,
     limit_problem,
@@ -54,7 +55,7 @@ def examine(source: Source, formats: tuple[Format, ...] = FORMATS) -> Opened:
     """Return what ``source`` holds, every byte with its class."""
     opened = open_selected(source) or recognised(source, formats)
     opened = with_plaintexts(source, with_images(source, opened))
-    opened = carve(source, opened, CARVED)
+    opened = carve(source, with_programs(source, opened, LEAVES), CARVED)
     opened = msgspec.structs.replace(
         opened,
         regions=tuple(_settled(source.buffer, region) for region in opened.regions),

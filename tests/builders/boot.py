@@ -187,7 +187,11 @@ def esp_image(*segments, chip=0, hashed=True, extended=True):
 
 
 def esp_signature_sector(image, *, good=True):
-    block = b"\xe7\x02\0\0" + hashlib.sha256(image).digest() + b"R" * 1160
+    modulus = b"S" + b"R" * 383
+    n = int.from_bytes(modulus, "little")
+    block = b"\xe7\x02\0\0" + hashlib.sha256(image).digest() + modulus
+    block += struct.pack("<I", 65537) + pow(2, 6144, n).to_bytes(384, "little")
+    block += struct.pack("<I", -pow(n, -1, 1 << 32) % (1 << 32)) + b"R" * 384
     block += struct.pack("<I", zlib.crc32(block) ^ (not good)) + bytes(16)
     return block.ljust(4096, b"\xff")
 

@@ -124,6 +124,9 @@ def super_image(metadata, contents, *, slots=2, size=4096) -> bytes:
 # --- AVB -----------------------------------------------------------------------------
 
 
+RSA_KEY = struct.pack(">2I", 2048, 1) + b"P" * 512
+
+
 def descriptor(tag: int, body: bytes) -> bytes:
     body = padded(body, 8)
     return struct.pack(">2Q", tag, len(body)) + body
@@ -151,7 +154,7 @@ def hashtree_descriptor(image, tree, root, *, salt=b"s" * 32, fec=b"", name=b"sy
     return descriptor(1, fixed + name + salt + root)
 
 
-def vbmeta(descriptors=b"", *, flags=0, algorithm=1, rollback=7, key=b"P" * 520) -> bytes:
+def vbmeta(descriptors=b"", *, flags=0, algorithm=1, rollback=7, key=RSA_KEY) -> bytes:
     aux = padded(descriptors + key, 64)
     size = {0: 0, 1: 256, 2: 512}[algorithm]
     auth_bytes = len(padded(bytes(32 + size), 64)) if algorithm else 0
@@ -203,6 +206,9 @@ def extent(number: int, start: int, count: int) -> bytes:
     return octets(number, integer(1, start) + integer(2, count))
 
 
+SIGNATURES = octets(1, octets(2, b"S" * 256) + b"\x1d\x00\x01\x00\x00")
+
+
 class Payload:
     """Collects operations and data."""
 
@@ -233,13 +239,13 @@ class Payload:
         body += octets(7, info) + b"".join(operations) + extra
         self.partitions += octets(13, body)
 
-    def build(self, *, signed=True, metadata=b"M" * 267, extra=b"") -> bytes:
+    def build(self, *, signed=True, metadata=SIGNATURES, extra=b"") -> bytes:
         manifest = integer(3, 4096) + integer(12, self.minor) + integer(14, 1700000000)
         manifest += self.partitions + octets(18, b"2024-05-05") + extra
         if signed:
-            manifest += integer(4, len(self.data)) + integer(5, 100)
+            manifest += integer(4, len(self.data)) + integer(5, len(SIGNATURES))
         head = b"CrAU" + struct.pack(">2QI", 2, len(manifest), len(metadata))
-        return head + manifest + metadata + self.data + (b"S" * 100 if signed else b"")
+        return head + manifest + metadata + self.data + (SIGNATURES if signed else b"")
 
 
 REPLACE, BZ, COPY, BSDIFF, ZERO, XZ, PUFF, BROTLI = 0, 1, 4, 5, 6, 8, 9, 10

@@ -26,7 +26,7 @@ SPARSE = build.sparse(
     checksum=zlib.crc32(SPARSE_IMAGE),
 )
 BOOT2 = build.boot_v2(noise(5000, 1), noise(3000, 2), dtb=noise(700, 4), dtbo=noise(100, 5))
-BOOT4 = build.boot_v4(noise(5000, 1), noise(3000, 2), noise(4096, 3))
+BOOT4 = build.boot_v4(noise(5000, 1), noise(3000, 2), build.vbmeta().ljust(4096, b"\0"))
 VENDOR = build.vendor_boot(
     [(b"base", noise(900, 1)), (b"modules", noise(800, 2))], noise(500, 3), b"a=b\n" * 9
 )
@@ -197,7 +197,8 @@ def test_boot_version_2_gives_its_parts_and_identity():
 def test_boot_version_4_delimits_its_signature():
     opened = Bench().open(BOOT4)
     assert opened.complete
-    assert kinds(opened)["signature"] == 4096
+    assert kinds(opened)["signature"] == 32 + 256 + len(build.RSA_KEY)
+    assert dict(opened.attributes)["boot_signature_avb_rollback_index"] == "7"
     assert dict(opened.attributes)["boot_signature_offset"] == str(4096 + 8192 + 4096)
 
 
@@ -358,7 +359,7 @@ def test_vbmeta_is_parsed_and_its_signature_delimited():
     facts = dict(opened.attributes)
     assert facts["avb_rollback_index"] == "7"
     assert facts["avb_algorithm"] == "SHA256_RSA2048"
-    assert facts["avb_public_key_sha256"] == hashlib.sha256(b"P" * 520).hexdigest()
+    assert facts["avb_public_key_sha256"] == hashlib.sha256(build.RSA_KEY).hexdigest()
     assert "os_version=14" in facts["avb_descriptor_0000"]
     assert kinds(opened)["signature"] == 32 + 256 + 520
     assert "unexplained" not in kinds(opened)

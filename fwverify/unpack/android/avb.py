@@ -40,6 +40,9 @@ HEADER_BYTES: Final = 256
 FOOTER_BYTES: Final = 64
 MAX_BLOCK_BYTES: Final = 1024 * 1024
 MAX_DESCRIPTORS: Final = 1024
+MAX_PLAIN_BYTES: Final = 1024
+"""A descriptor of more bytes is a child; a chained RSA key of 8192 bits is one too."""
+
 MAX_TREE_BYTES: Final = 64 * 1024 * 1024
 """A larger tree (images above 8 GiB) stays unexplained: it would be built in memory."""
 
@@ -54,6 +57,9 @@ _ALGORITHMS: Final = {
     7: ("MLDSA65", "", 3309),
     8: ("MLDSA87", "", 4627),
 }
+_RSA_BITS: Final = (2048, 4096, 8192)
+_POST_QUANTUM_KEYS: Final = {7: (1952,), 8: (2592,)}
+_DIGEST_BYTES: Final = (0, 32, 64)
 _HASHTREE_DISABLED, _VERIFICATION_DISABLED = 1, 2
 _PROPERTY, _HASHTREE, _HASH, _KERNEL_COMMAND_LINE, _CHAIN = range(5)
 
@@ -152,8 +158,10 @@ def read_header(buffer: Buffer, start: int) -> Vbmeta:
     )
 
 
-def read_vbmeta(found: Gathered, start: int) -> list[Hashed | Tree]:
+def read_vbmeta(found: Gathered, start: int, prefix: str = "") -> list[Hashed | Tree]:
     """Claim the structure at ``start`` and record what it says; return its digests.
+
+    ``prefix`` begins the names of its attributes.
 
     Raises ``Malformed`` where the header cannot be read.
     """
@@ -161,23 +169,28 @@ def read_vbmeta(found: Gathered, start: int) -> list[Hashed | Tree]:
     found.claim(start, vbmeta.auth_start)
     if vbmeta.aux_start > vbmeta.auth_start:
         _authentication(found, vbmeta)
-    for low, high in (vbmeta.public_key, vbmeta.key_metadata):
-        found.claim(low, high, "signature", note="avb-key")
-    _record(found, vbmeta)
+    _key(found, vbmeta)
+    _record(found, vbmeta, prefix)
     described: list[Hashed | Tree] = []
     with noted(found):
-        _descriptors(found, vbmeta, described)
+        _descriptors(found, vbmeta, described, prefix)
     return described
 
 
 def _authentication(found: Gathered, vbmeta: Vbmeta) -> None:
     """Claim the authentication block and recompute its digest."""
-    for low, high in (vbmeta.hash, vbmeta.signature):
-        found.claim(low, high, "signature", note="avb")
     _, digest, size = _ALGORITHMS[vbmeta.algorithm]
-    if vbmeta.signature[1] - vbmeta.signature[0] != size:
-        field = "avb.header.signature_size"
-        found.malformed(Malformed(vbmeta.start + 56, field, "is not that of the algorithm"))
+    expected = hashlib.new(digest).digest_size if digest else None
+    for (low, high), wanted, at, field in (
+        (vbmeta.hash, expected, 40, "avb.header.hash_size"),
+        (vbmeta.signature, size, 56, "avb.header.signature_size"),
+    ):
+        fits = high - low == wanted if wanted is not None else high - low in _DIGEST_BYTES
+        if fits:
+            found.claim(low, high, "signature", note="avb")
+        else:
+            why = "is not that of the algorithm"
+            found.malformed(Malformed(vbmeta.start + at, field, why))
     if not digest:
         return
     total = hashlib.new(digest)
@@ -188,7 +201,27 @@ def _authentication(found: Gathered, vbmeta: Vbmeta) -> None:
         found.malformed(Malformed(low, "avb.hash", "is not that of header and auxiliary block"))
 
 
-def _record(found: Gathered, vbmeta: Vbmeta) -> None:
+def _key(found: Gathered, vbmeta: Vbmeta) -> None:
+    """Claim the public key where it is one; its metadata, which are free, become a child.
+
+    An RSA key is its size in bits, n0inv, the modulus and R^2 (``AvbRSAPublicKeyHeader``).
+    """
+    low, high = vbmeta.public_key
+    bits = int.from_bytes(bytes(found.buffer[low : min(low + 4, high)]), "big")
+    size = _ALGORITHMS[vbmeta.algorithm][2]
+    is_rsa = bits in _RSA_BITS and high - low == 8 + 2 * bits // 8 and size in (0, bits // 8)
+    if is_rsa or high - low in _POST_QUANTUM_KEYS.get(vbmeta.algorithm, ()):
+        found.claim(low, high, "signature", note="avb-key")
+    elif high > low:
+        text = "the public key is none of the algorithm"
+        found.observe("avb.public_key", text, offset=low, length=high - low)
+    low, high = vbmeta.key_metadata
+    if high > low:
+        with noted(found):
+            take_part(found, "@public_key_metadata", low, high - low, "avb.public_key_metadata")
+
+
+def _record(found: Gathered, vbmeta: Vbmeta, prefix: str) -> None:
     key = bytes(found.buffer[vbmeta.public_key[0] : vbmeta.public_key[1]])
     for label, value in (
         ("algorithm", _ALGORITHMS[vbmeta.algorithm][0]),
@@ -204,7 +237,7 @@ def _record(found: Gathered, vbmeta: Vbmeta) -> None:
         ("flags", f"{vbmeta.flags:#x}"),
         ("release", vbmeta.release),
     ):
-        found.attribute(f"avb_{label}", value)
+        found.attribute(f"{prefix}avb_{label}", value)
     for flag, what in (
         (_HASHTREE_DISABLED, "hash tree verification"),
         (_VERIFICATION_DISABLED, "verification"),
@@ -219,7 +252,9 @@ def _record(found: Gathered, vbmeta: Vbmeta) -> None:
         found.observe("avb.unsigned", "the vbmeta structure has no signature", offset=vbmeta.start)
 
 
-def _descriptors(found: Gathered, vbmeta: Vbmeta, described: list[Hashed | Tree]) -> None:
+def _descriptors(
+    found: Gathered, vbmeta: Vbmeta, described: list[Hashed | Tree], prefix: str
+) -> None:
     reader = Reader(found.buffer, *vbmeta.descriptors)
     for index in range(MAX_DESCRIPTORS):
         if not reader.remaining:
@@ -237,20 +272,25 @@ def _descriptors(found: Gathered, vbmeta: Vbmeta, described: list[Hashed | Tree]
             found.observe("avb.descriptor", text, offset=at)
         else:
             value = read(own)
-            found.claim(at, own.offset)
+            if own.offset - at <= MAX_PLAIN_BYTES:
+                found.claim(at, own.offset)
+            else:  # a property's value can be anything
+                take_part(found, f"@descriptor-{index}", at, own.offset - at, "avb.descriptor")
             if not any(bytes(found.buffer[own.offset : end])):
                 found.claim(own.offset, end)
-            _describe(found, index, value)
+            _describe(found, index, value, prefix)
             if isinstance(value, (Hashed, Tree)):
                 described.append(value)
         reader.seek(end)
     raise Malformed(reader.offset, "avb.descriptors", f"more than {MAX_DESCRIPTORS}")
 
 
-def _describe(found: Gathered, index: int, value: Hashed | Tree | tuple[str, str]) -> None:
-    name = f"avb_descriptor_{index:04}"
+def _describe(
+    found: Gathered, index: int, value: Hashed | Tree | tuple[str, str], prefix: str
+) -> None:
+    name = f"{prefix}avb_descriptor_{index:04}"
     if isinstance(value, tuple):
-        found.attribute(name, f"{value[0]}: {value[1]}")
+        found.attribute(name, f"{value[0]}: {value[1][:MAX_PLAIN_BYTES]}")
     else:
         kind = "hash" if isinstance(value, Hashed) else "hashtree"
         text = f"{kind}: {value.name} {value.image_bytes} {value.algorithm} {value.digest.hex()}"

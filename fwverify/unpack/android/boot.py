@@ -5,8 +5,8 @@ device-tree part are children; ramdisks of a vendor ramdisk table stand alone un
 names; the SHA-1 ``id`` of versions 0 to 2 is recomputed where one is recorded; text fields
 count as parsed only up to their NUL. OS version and security patch level are the identity.
 
-The boot signature of version 4 (an AVB structure) is of class ``signature``; attributes
-say where it stands.
+The boot signature of version 4 is read as the AVB structures it must be; attributes say
+where it stands.
 
 Specification: AOSP ``system/tools/mkbootimg``, ``bootimg.h`` and ``mkbootimg.py``.
 
@@ -22,6 +22,7 @@ from typing import Final
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
+from fwverify.unpack.android import avb
 from fwverify.unpack.android.parts import (
     check_range,
     claim_text,
@@ -38,6 +39,7 @@ MAGIC: Final = b"ANDROID!"
 VENDOR_MAGIC: Final = b"VNDRBOOT"
 PAGE_BYTES: Final = 4096
 MAX_RAMDISKS: Final = 64
+MAX_SIGNATURES: Final = 4
 _PAGE_SIZES: Final = tuple(1 << power for power in range(9, 18))
 _HEADER_BYTES: Final = {0: 1632, 1: 1648, 2: 1660, 3: 1580, 4: 1584}
 _VENDOR_HEADER_BYTES: Final = {3: 2112, 4: 2128}
@@ -219,11 +221,31 @@ def _take(found: Gathered, name: str, start: int, size: int, *, listed: bool) ->
     """Take one part; ramdisks that a table lists are taken with it."""
     if name == "boot_signature" and size:
         check_range(found, start, size, "boot.signature_size")
-        found.claim(start, start + size, "signature", note="avb")
+        _claim_signature(found, start, size)
         found.attribute("boot_signature_offset", str(start))
         found.attribute("boot_signature_size", str(size))
     elif name != "vendor_ramdisk_table" and not (name == "vendor_ramdisk" and listed):
         take_part(found, name, start, size, f"boot.{name}_size")
+
+
+def _claim_signature(found: Gathered, start: int, size: int) -> None:
+    """Claim the vbmeta structures of a boot signature; what is none stays unexplained.
+
+    ``mkbootimg`` writes one or two, and fills up with zeros to the size.
+    """
+    at, end = start, start + size
+    for _ in range(MAX_SIGNATURES):
+        if bytes(found.buffer[at : min(at + 4, end)]) != avb.MAGIC:
+            break
+        vbmeta = avb.read_header(found.buffer, at)
+        if vbmeta.end > end:
+            raise Malformed(at, "boot.signature_size", f"{size}")
+        avb.read_vbmeta(
+            found, at, "boot_signature_" if at == start else f"boot_signature_{at - start:#x}_"
+        )
+        at = vbmeta.end
+    if at == start:
+        found.observe("boot.signature", "the boot signature is no vbmeta structure", offset=start)
 
 
 def _compare_identifier(found: Gathered, layout: Layout, starts: dict[str, int]) -> None:

@@ -125,7 +125,7 @@ def _map(found: Gathered, at: int, size: int) -> None:
     """Claim the sections of the map: each runs to where the next one begins."""
     reader = Reader(found.buffer, at, size)
     count = reader.count(reader.u32le("dex.map.size"), 12, "dex.map.size")
-    if count > MAX_SECTIONS:
+    if not 0 < count <= MAX_SECTIONS:
         raise Malformed(at, "dex.map.size", f"{count}")
     found.claim(at, reader.offset + 12 * count)
     starts: list[tuple[int, int]] = []

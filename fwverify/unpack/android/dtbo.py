@@ -12,6 +12,7 @@ attributes.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Generator, Iterator
 from typing import Final
 
 from fwverify.model import Entry, Opened
@@ -67,13 +68,22 @@ def _take(found: Gathered, reader: Reader, index: int, total: int, version: int)
     else:
         inflate = Inflate(_COMPRESSION[compression])
         pieces = decode(found.buffer, offset, offset + size, inflate, "dtbo.entry.data")
-        digest, length = found.source.put_stream(pieces)
+        ends: list[int] = []
+        digest, length = found.source.put_stream(_ended(pieces, ends))
+        if ends != [offset + size]:
+            found.malformed(Malformed(offset, "dtbo.entry.dt_size", "has a tail"))
+        size = ends[0] - offset
     found.claim(offset, offset + size, "extracted")
     extents = ((offset, offset + size),) if size else ()
     name = b"dt-%d" % index
     found.add(
         Entry(name=name, sha256=digest, size=length, extents=extents, stored=stored, generated=True)
     )
+
+
+def _ended(pieces: Generator[bytes, None, int], ends: list[int]) -> Iterator[bytes]:
+    """Yield ``pieces``; where they ended goes to ``ends``."""
+    ends.append((yield from pieces))
 
 
 DTBO: Final = Format(

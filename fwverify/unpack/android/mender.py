@@ -212,18 +212,36 @@ def _unpacked(buffer: Buffer, start: int, end: int) -> Iterator[bytes]:
 def _identity(data: bytes) -> Identity:
     """Return name and device types of ``header-info``, version 2 or 3."""
     try:
-        info: Any = json.loads(data)
+        info: Any = json.loads(data, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise Malformed(0, "mender.header-info", str(error)[:200]) from error
     if not isinstance(info, dict):
         raise Malformed(0, "mender.header-info", "is no object")
     provides, depends = info.get("artifact_provides"), info.get("artifact_depends")
-    name = info.get("artifact_name") or (provides or {}).get("artifact_name")
-    types = info.get("device_types_compatible") or (depends or {}).get("device_type")
+    provides = provides if isinstance(provides, dict) else {}
+    depends = depends if isinstance(depends, dict) else {}
+    stated = {
+        str(each) for each in (info.get("artifact_name"), provides.get("artifact_name")) if each
+    }
+    if len(stated) > 1:
+        raise Malformed(0, "mender.header-info.artifact_name", "stands twice and differs")
+    name = info.get("artifact_name") or provides.get("artifact_name")
+    types = info.get("device_types_compatible") or depends.get("device_type")
     devices = [str(each) for each in types[:64]] if isinstance(types, list) else []
     return Identity(
         version=name[:200] if isinstance(name, str) else None, hardware=", ".join(devices) or None
     )
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; a name that stands twice, in any case, is refused.
+
+    Mender reads with Go's ``encoding/json``, which does not tell cases apart.
+    """
+    names = {name.lower() for name, _ in pairs}
+    if len(names) != len(pairs):
+        raise ValueError("a name stands twice")
+    return dict(pairs)
 
 
 MENDER: Final = Format(

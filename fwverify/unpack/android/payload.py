@@ -44,11 +44,16 @@ from fwverify.unpack.gather import Gathered
 from fwverify.unpack.source import Format, LimitHit, Source
 
 NAME: Final = "android-payload"
+MAX_UNKNOWN_RANGES: Final = 1000
+"""More are one range: nothing between them is called understood then."""
+
+MAX_SIGNATURES_BYTES: Final = 64 * 1024
 MAX_OPERATION_BYTES: Final = 96 * 1024 * 1024
 """What one operation reads or writes; update_engine makes them of 2 MiB, rarely more."""
 
 _REPLACES: Final = (proto.REPLACE, proto.REPLACE_BZ, proto.REPLACE_XZ)
 _CLEARS: Final = (proto.ZERO, proto.DISCARD)
+_WITH_DATA: Final = (*_REPLACES, proto.SOURCE_BSDIFF, proto.BROTLI_BSDIFF)
 _FROM_SOURCE: Final = (
     proto.SOURCE_COPY, proto.SOURCE_BSDIFF, proto.BROTLI_BSDIFF, proto.PUFFDIFF, proto.ZUCCHINI,
     proto.LZ4DIFF_BSDIFF, proto.LZ4DIFF_PUFFDIFF,
@@ -71,7 +76,16 @@ def open_payload(source: Source) -> Opened:
     """Return the partitions as children. Raises ``Malformed`` for a broken manifest."""
     manifest = proto.read_manifest(source.buffer)
     found = Gathered(source, NAME)
-    found.claim(0, manifest.manifest_end)
+    position, ranges = 0, manifest.unknown
+    if len(ranges) > MAX_UNKNOWN_RANGES:
+        ranges = ((ranges[0][0], ranges[-1][1]),)
+    for low, high in ranges:
+        found.claim(position, low)
+        position = high
+    if manifest.unknown:
+        text = f"{len(manifest.unknown)} ranges of the manifest are in no field that is known"
+        found.observe("payload.unknown_field", text, offset=manifest.unknown[0][0])
+    found.claim(position, manifest.manifest_end)
     _signatures(found, manifest)
     used = any(_base(found, each) is not None for each in manifest.partitions)
     for partition in manifest.partitions:
@@ -90,7 +104,7 @@ def open_payload(source: Source) -> Opened:
 def _signatures(found: Gathered, manifest: Manifest) -> None:
     """Claim the metadata signature and the payload signature behind the data."""
     if manifest.blobs > manifest.manifest_end:
-        found.claim(manifest.manifest_end, manifest.blobs, "signature", note="payload-metadata")
+        _claim_signatures(found, manifest.manifest_end, manifest.blobs, "payload-metadata")
         found.attribute("metadata_signature", f"{manifest.manifest_end}-{manifest.blobs}")
     found.attribute("metadata_signed", f"0-{manifest.manifest_end}")
     if manifest.signatures is None:
@@ -100,9 +114,20 @@ def _signatures(found: Gathered, manifest: Manifest) -> None:
         offset, size = manifest.signatures
         start = manifest.blobs + offset
         check_range(found, start, size, "payload.signatures_offset")
-        found.claim(start, start + size, "signature", note="payload")
+        _claim_signatures(found, start, start + size, "payload")
         found.attribute("payload_signature", f"{start}-{start + size}")
         found.attribute("payload_signed", f"0-{manifest.manifest_end} {manifest.blobs}-{start}")
+
+
+def _claim_signatures(found: Gathered, start: int, end: int, note: str) -> None:
+    """Claim a ``Signatures`` message; anything else stays unexplained."""
+    if end - start <= MAX_SIGNATURES_BYTES:
+        data = bytes(found.buffer[start:end])
+        if proto.is_signatures(data):
+            found.claim(start, end, "signature", note=note)
+            return
+    text = f"the {note} signature is no Signatures message"
+    found.observe("payload.signature", text, offset=start, length=end - start)
 
 
 def _describe(found: Gathered, manifest: Manifest) -> None:
@@ -183,8 +208,11 @@ def _apply(
         if written > 2 * partition.size + MAX_OPERATION_BYTES:
             raise Malformed(proto.HEADER_BYTES, "payload.dst_extents", "blocks are written often")
         data = _data(found, manifest, operation)
-        if data is not None:
+        if data is not None and operation.kind in _WITH_DATA:
             claims.append(data)
+        elif data is not None and data[0] < data[1]:
+            text = f"{operation.name} has data that nothing reads"
+            found.observe("payload.unread_data", text, offset=data[0])
         if operation.kind in _CLEARS:
             _write(image, manifest, operation, (bytes(CHUNK_BYTES) for _ in _chunks(size)), size)
             continue

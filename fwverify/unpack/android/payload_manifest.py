@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from fwverify.reader import Buffer, Malformed, Reader
-from fwverify.unpack.android.protobuf import Message
+from fwverify.unpack.android.protobuf import NUMBER, Message, Schema, unknown
+from fwverify.unpack.claims import union
 
 MAGIC: Final = b"CrAU"
 HEADER_BYTES: Final = 24
@@ -29,6 +30,28 @@ NAMES: Final = (
     "REPLACE", "REPLACE_BZ", "MOVE", "BSDIFF", "SOURCE_COPY", "SOURCE_BSDIFF", "ZERO", "DISCARD",
     "REPLACE_XZ", "PUFFDIFF", "BROTLI_BSDIFF", "ZUCCHINI", "LZ4DIFF_BSDIFF", "LZ4DIFF_PUFFDIFF",
 )  # fmt: skip
+
+_EXTENT: Final[Schema] = {1: NUMBER, 2: NUMBER}
+_SIGNATURE: Final[Schema] = {1: NUMBER, 2: 1024, 3: NUMBER}
+_INFO: Final[Schema] = {1: NUMBER, 2: 64}
+_OPERATION: Final[Schema] = {
+    **dict.fromkeys((1, 2, 3, 5, 7), NUMBER), 4: _EXTENT, 6: _EXTENT, 8: 32, 9: 32,
+}  # fmt: skip
+_MERGE: Final[Schema] = {1: NUMBER, 2: _EXTENT, 3: _EXTENT, 4: NUMBER}
+_PARTITION: Final[Schema] = {
+    1: 256, 2: NUMBER, 3: 256, 4: 256, 5: _SIGNATURE, 6: _INFO, 7: _INFO, 8: _OPERATION,
+    9: NUMBER, 10: _EXTENT, 11: _EXTENT, 12: 256, 13: 64, 14: _EXTENT, 15: _EXTENT, 16: NUMBER,
+    17: 256, 18: _MERGE, 19: NUMBER, 20: NUMBER,
+}  # fmt: skip
+_GROUP: Final[Schema] = {1: 256, 2: NUMBER, 3: 256}
+_DYNAMIC: Final[Schema] = {
+    1: _GROUP, 2: NUMBER, 3: NUMBER, 4: 256, 5: NUMBER, 6: {1: NUMBER, 2: NUMBER}, 7: NUMBER,
+}  # fmt: skip
+_MANIFEST: Final[Schema] = {
+    **dict.fromkeys((3, 4, 5, 12, 14, 16), NUMBER), 13: _PARTITION, 15: _DYNAMIC,
+    17: {1: 256, 2: NUMBER, 3: NUMBER, 4: NUMBER}, 18: 256,
+}  # fmt: skip
+"""The messages' fields: a number, bytes up to a bound, or a message."""
 
 Blocks = tuple[tuple[int, int], ...]
 """Runs of blocks: first block and number of blocks."""
@@ -91,6 +114,7 @@ class Manifest:
     patch_level: str
     partial: bool
     signatures: tuple[int, int] | None
+    unknown: tuple[tuple[int, int], ...]
     partitions: tuple[Partition, ...]
 
 
@@ -127,8 +151,21 @@ def read_manifest(buffer: Buffer) -> Manifest:
         patch_level=message.text(18),
         partial=bool(message.integer(16)),
         signatures=(message.integer(4), message.integer(5)) if signed else None,
+        unknown=union(
+            (HEADER_BYTES + low, HEADER_BYTES + high)
+            for low, high in unknown(data, slice(0, size), _MANIFEST)
+        ),
         partitions=partitions,
     )
+
+
+def is_signatures(data: bytes) -> bool:
+    """Return whether ``data`` is a ``Signatures`` message and nothing else."""
+    try:
+        known = not list(unknown(data, slice(0, len(data)), {1: _SIGNATURE}))
+    except Malformed:
+        return False
+    return known
 
 
 def _partition(message: Message, block_bytes: int) -> Partition:

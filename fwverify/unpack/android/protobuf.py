@@ -10,7 +10,7 @@ Specification: Protocol Buffers, "Encoding" (wire types 0, 1, 2, 5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,28 +35,63 @@ def varint(data: bytes, at: int, end: int, field: str) -> tuple[int, int]:
     raise Malformed(at, field, "a varint of more than 10 bytes")
 
 
+Schema = Mapping[int, "int | Schema"]
+"""A message's fields by number: ``NUMBER``, the most bytes it may have, or a message."""
+
+NUMBER: Final = 0
+
+
+def unknown(
+    data: bytes, where: slice, schema: Schema, name: str = "message"
+) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of ``data`` in ``where`` that no field of ``schema`` accounts for.
+
+    Raises ``Malformed``.
+    """
+    for number, start, value, end in _spans(data, where.start, where.stop, name):
+        kind = schema.get(number)
+        if isinstance(value, int):
+            fits = kind == NUMBER
+        elif isinstance(kind, Mapping):
+            yield from unknown(data, value, kind, name)
+            fits = True
+        else:
+            fits = kind is not None and value.stop - value.start <= kind
+        if not fits:
+            yield start, end
+
+
 def fields(data: bytes, start: int, end: int, name: str) -> Iterator[tuple[int, int | slice]]:
     """Yield each field's number with its integer, or the slice of ``data`` that is its value."""
+    for number, _, value, _ in _spans(data, start, end, name):
+        yield number, value
+
+
+def _spans(
+    data: bytes, start: int, end: int, name: str
+) -> Iterator[tuple[int, int, int | slice, int]]:
+    """Yield each field: number, where it starts, its value, where it ends."""
     at = start
     for _ in range(MAX_FIELDS):
         if at >= end:
             return
+        begin = at
         key, at = varint(data, at, end, name)
         number, wire = key >> 3, key & 7
         if wire == _VARINT:
             value, at = varint(data, at, end, name)
-            yield number, value
+            yield number, begin, value, at
         elif wire in (_FIXED64, _FIXED32):
             size = 8 if wire == _FIXED64 else 4
             if at + size > end:
                 raise Malformed(at, name, "a fixed field ends early")
-            yield number, int.from_bytes(data[at : at + size], "little")
+            yield number, begin, int.from_bytes(data[at : at + size], "little"), at + size
             at += size
         elif wire == _BYTES:
             size, at = varint(data, at, end, name)
             if size > end - at:
                 raise Malformed(at, name, f"{size} bytes, {end - at} remain")
-            yield number, slice(at, at + size)
+            yield number, begin, slice(at, at + size), at + size
             at += size
         else:
             raise Malformed(at, name, f"wire type {wire}")

@@ -19,6 +19,7 @@ from typing import Final
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.android.parts import noted
+from fwverify.unpack.claims import Range, union
 from fwverify.unpack.gather import Gathered
 from fwverify.unpack.source import Format, Source
 
@@ -32,6 +33,11 @@ _POOL, _TABLE, _XML, _MAP = 0x0001, 0x0002, 0x0003, 0x0180
 _START_NS, _END_NS, _START, _END, _CDATA = range(0x0100, 0x0105)
 _PACKAGE, _TYPE, _TYPE_SPEC = 0x0200, 0x0201, 0x0202
 _UTF8: Final = 1 << 8
+_PACKAGES: Final = (0x01, 0x7F)
+"""The platform and the application: attributes of a library have no id in a document."""
+
+_MAX_TYPE_HEADER: Final = 20 + 64
+_PACKAGE_HEADERS: Final = (284, 288)
 _NONE: Final = 0xFFFFFFFF
 _TYPE_STRING: Final = 3
 _FIXED: Final = {_START_NS: 24, _END_NS: 24, _END: 24, _CDATA: 28}
@@ -64,6 +70,7 @@ class Pool:
     strings: tuple[str, ...]
     end: int
     styled: bool
+    claims: tuple[Range, ...]
 
 
 def read_pool(buffer: Buffer, at: int, end: int) -> Pool:
@@ -80,14 +87,17 @@ def read_pool(buffer: Buffer, at: int, end: int) -> Pool:
     own = Reader(buffer, at, at + size)
     budget = 4 * size + 64
     result = []
+    claims = [(at, reader.offset)]
     for offset in offsets:
         own.seek(at + strings + offset, "pool.string")
         text = _utf8(own) if flags & _UTF8 else _utf16(own)
+        ended = own.offset + (1 if flags & _UTF8 else 2)
+        claims.append((at + strings + offset, min(ended, at + size)))
         budget -= len(text) + 1
         if budget < 0:
             raise Malformed(at, "pool.strings", "many strings share their bytes")
         result.append(text)
-    return Pool(tuple(result), at + size, bool(styles))
+    return Pool(tuple(result), at + size, bool(styles), union(claims))
 
 
 def _utf8(reader: Reader) -> str:
@@ -113,15 +123,15 @@ def read_manifest(buffer: Buffer) -> Manifest:
     return manifest
 
 
-def _chunks(buffer: Buffer, manifest: Manifest) -> list[tuple[int, int, tuple[str, ...]]]:
-    """Return the chunks of a document that were read: range, and strings of a pool."""
+def _chunks(buffer: Buffer, manifest: Manifest) -> list[tuple[tuple[Range, ...], tuple[str, ...]]]:
+    """Return the chunks of a document that were read: ranges, and strings of a pool."""
     reader = Reader(buffer)
     kind, header_bytes, size = reader.unpack("<2HI", "xml.header")
     if kind != _XML or header_bytes != 8 or size > len(buffer):
         raise Malformed(0, "xml.header", f"type {kind:#x}, {size} bytes", past_end=size > 8)
     strings: tuple[str, ...] = ()
     ids: tuple[int, ...] = ()
-    read: list[tuple[int, int, tuple[str, ...]]] = [(0, 8, ())]
+    read: list[tuple[tuple[Range, ...], tuple[str, ...]]] = [(((0, 8),), ())]
     at = 8
     for _ in range(MAX_CHUNKS):
         if at >= size:
@@ -131,17 +141,20 @@ def _chunks(buffer: Buffer, manifest: Manifest) -> list[tuple[int, int, tuple[st
         if length < 8 or at + length > size or header_bytes > length:
             raise Malformed(at, "xml.chunk.size", f"{length} of {size - at}")
         own: tuple[str, ...] = ()
+        places: tuple[Range, ...] = ((at, at + length),)
         if kind == _POOL:
             pool = read_pool(buffer, at, at + length)
             own = pool.strings
+            places = () if pool.styled else pool.claims
             strings = strings or own
         elif kind == _MAP:
             ids = reader.unpack(f"<{(length - 8) // 4}I", "xml.resource_map")
+            places = ((at, at + 8 + 4 * _known_ids(ids)),)
         elif kind == _START:
             _element(Reader(buffer, at, at + length), strings, ids, manifest)
         elif _FIXED.get(kind) != length:
             raise Malformed(at, "xml.chunk.type", f"{kind:#x} of {length} bytes")
-        read.append((at, at + length, own))
+        read.append((places, own))
         at += length
     raise Malformed(at, "xml.chunk", f"more than {MAX_CHUNKS}")
 
@@ -189,8 +202,8 @@ def open_xml(source: Source) -> Opened:
     manifest = Manifest()
     pools: list[str] = []
     chunks = _chunks(source.buffer, manifest)
-    for low, high, strings in chunks:
-        found.claim(low, high)
+    for places, strings in chunks:
+        _claim_all(found, places)
         pools.extend(strings)
     with noted(found):
         _store_strings(found, pools)
@@ -198,6 +211,20 @@ def open_xml(source: Source) -> Opened:
     for index, permission in enumerate(permissions[:MAX_PERMISSIONS]):
         found.attribute(f"permission_{index:03}", permission)
     return found.finish(identity=manifest.identity())
+
+
+def _claim_all(found: Gathered, places: tuple[Range, ...]) -> None:
+    """Claim ``places``."""
+    for low, high in places:
+        found.claim(low, high)
+
+
+def _known_ids(ids: tuple[int, ...]) -> int:
+    """Return how many ids at the start are a package's: type and entry are no text."""
+    for count, each in enumerate(ids):
+        if each >> 24 not in _PACKAGES:
+            return count
+    return len(ids)
 
 
 def _store_strings(found: Gathered, strings: list[str]) -> None:
@@ -237,8 +264,10 @@ def _walk(found: Gathered, at: int, end: int, strings: list[str], depth: int) ->
             pool = read_pool(found.buffer, at, at + size)
             strings.extend(pool.strings)
             if not pool.styled:
-                found.claim(at, at + size)
+                _claim_all(found, pool.claims)
         elif kind == _PACKAGE and depth == 0:
+            if header_bytes not in _PACKAGE_HEADERS:
+                raise Malformed(at + 2, "arsc.package.headerSize", f"{header_bytes}")
             found.claim(at, at + 12)
             claim_wide_text(found, at + 12, 256)
             found.claim(at + 268, at + header_bytes)
@@ -272,7 +301,7 @@ def _read_type(
         return
     (start,) = reader.unpack("<I", "arsc.type.entriesStart")
     flags = bytes(found.buffer[at + 9 : at + 10])[0]
-    if flags or not header_bytes <= start <= size:
+    if flags or not header_bytes <= start <= size or header_bytes > _MAX_TYPE_HEADER:
         return  # sparse or 16-bit offsets: left unexplained
     found.claim(at, at + header_bytes)
     offsets = Reader(found.buffer, at + header_bytes, at + size)

@@ -37,6 +37,7 @@ MAX_ROWS: Final = 8192
 _GEOMETRY_USED: Final = 52
 _HEADER_SIZES: Final = (128, 256)
 _ROW_BYTES: Final = {"partitions": 52, "extents": 24, "groups": 48, "block_devices": 64}
+_FLAGS_BYTES: Final = 4
 _LINEAR, _ZERO = 0, 1
 
 
@@ -68,6 +69,7 @@ class Metadata:
     devices: tuple[str, ...]
     body: bytes
     end: int
+    claims: tuple[tuple[int, int], ...]
 
 
 def _recognise(buffer: Buffer, _: str) -> bool:
@@ -114,20 +116,33 @@ def read_metadata(buffer: Buffer, at: int, limit: int) -> Metadata:
     tables = reader.peek(at + size, tables_bytes, "super.tables")
     if hashlib.sha256(tables).digest() != tables_sum:
         raise Malformed(at + 48, "super.header.tables_checksum", "is not that of the tables")
-    rows = {name: _rows(reader, tables, name, width) for name, width in _ROW_BYTES.items()}
-    return _metadata(rows, bytes(head) + tables, at + size + tables_bytes)
+    claims: list[tuple[int, int]] = []
+    rows = {name: _rows(reader, tables, name, width, claims) for name, width in _ROW_BYTES.items()}
+    used = min(at + size, reader.offset + _FLAGS_BYTES)
+    if not any(head[used - at :]):
+        used = at + size
+    places = ((at, used), *((at + size + low, at + size + high) for low, high in claims))
+    return _metadata(rows, bytes(head) + tables, at + size + tables_bytes, places)
 
 
-def _rows(reader: Reader, tables: bytes, name: str, width: int) -> list[bytes]:
-    """Return the rows of the table whose descriptor is at the cursor."""
+def _rows(
+    reader: Reader, tables: bytes, name: str, width: int, claims: list[tuple[int, int]]
+) -> list[bytes]:
+    """Return the rows of the table whose descriptor is at the cursor; note where they are.
+
+    Bytes of the tables that are in no row stay unexplained.
+    """
     at = reader.offset
     offset, count, stated = reader.unpack("<3I", f"super.header.{name}")
     if stated != width or count > MAX_ROWS or offset + count * width > len(tables):
         raise Malformed(at, f"super.header.{name}", f"{count} of {stated} bytes at {offset}")
+    claims.append((offset, offset + count * width))
     return [tables[offset + index * width :][:width] for index in range(count)]
 
 
-def _metadata(rows: dict[str, list[bytes]], body: bytes, end: int) -> Metadata:
+def _metadata(
+    rows: dict[str, list[bytes]], body: bytes, end: int, claims: tuple[tuple[int, int], ...]
+) -> Metadata:
     number = int.from_bytes
     extents = [
         Extent(
@@ -146,7 +161,7 @@ def _metadata(rows: dict[str, list[bytes]], body: bytes, end: int) -> Metadata:
         own = tuple(extents[first : first + count])
         partitions.append((text_of(row[:36]), attributes, own))
     devices = tuple(text_of(row[24:60]) for row in rows["block_devices"])
-    return Metadata(tuple(partitions), devices, body, end)
+    return Metadata(tuple(partitions), devices, body, end, claims)
 
 
 def open_super(source: Source) -> Opened:
@@ -215,7 +230,8 @@ def _slot(found: Gathered, geometry: Geometry, slot: int) -> Metadata | None:
             if error.past_end or any(bytes(found.buffer[at : at + size])):
                 faults.append(error)
         else:
-            found.claim(at, metadata.end)
+            for low, high in metadata.claims:
+                found.claim(low, high)
             copies.append(metadata)
     for fault in faults:
         found.malformed(fault)

@@ -19,9 +19,11 @@ from typing import Final
 
 from fwverify.model import Entry, Identity
 from fwverify.reader import Malformed, Reader
+from fwverify.unpack.android import signing_block
 from fwverify.unpack.android.parts import noted
 from fwverify.unpack.android.resources import read_manifest
 from fwverify.unpack.gather import Gathered
+from fwverify.unpack.leaves import is_detached_signature
 
 BLOCK_MAGIC: Final = b"APK Sig Block 42"
 MAX_BLOCK_BYTES: Final = 64 * 1024 * 1024
@@ -35,6 +37,8 @@ _SIGNATURES: Final = {
     0x2B09189E: "source-stamp-v1",
     0x6DFF800D: "source-stamp-v2",
 }
+_V2: Final = 0x7109871A
+_STAMPS: Final = (0x2B09189E, 0x6DFF800D)
 _PADDING: Final = 0x42726577
 _METADATA: Final = b"META-INF/com/android/metadata"
 _MANIFEST: Final = b"AndroidManifest.xml"
@@ -91,7 +95,11 @@ def _pair(found: Gathered, reader: Reader, seen: set[int]) -> None:
     name = _SIGNATURES.get(number)
     if name:
         found.claim(at, start)
-        found.claim(start, end, "signature", note=f"apk-{name}")
+        if _is_signature(found, number, start, end):
+            found.claim(start, end, "signature", note=f"apk-{name}")
+        else:
+            text = f"the {name} signature is not built as its number says"
+            found.observe("apk.signature", text, offset=start, length=end - start)
         found.attribute(f"apk_signature_{name}", f"{start}-{end}")
     else:
         found.attribute(f"apk_pair_{number:#010x}", f"{start}-{end}")
@@ -99,6 +107,15 @@ def _pair(found: Gathered, reader: Reader, seen: set[int]) -> None:
             found.claim(at, start)
             found.claim(start, end, "padding")
     reader.seek(end)
+
+
+def _is_signature(found: Gathered, number: int, start: int, end: int) -> bool:
+    if end - start > signing_block.MAX_VALUE_BYTES:
+        return False
+    data = bytes(found.buffer[start:end])
+    if number in _STAMPS:
+        return signing_block.is_stamp(data)
+    return signing_block.is_signature(data, has_versions=number != _V2)
 
 
 def _ota_signature(found: Gathered, start: int, end: int) -> None:
@@ -113,7 +130,9 @@ def _ota_signature(found: Gathered, start: int, end: int) -> None:
     size = int.from_bytes(bytes(found.buffer[end - 2 : end]), "little")
     if size != end - start or not _FOOTER_BYTES < distance <= size:
         return
-    if bytes(found.buffer[end - distance : end - distance + 1]) != b"\x30":
+    message = bytes(found.buffer[end - distance : end - _FOOTER_BYTES])
+    if not is_detached_signature(message):
+        found.observe("ota.signature", "the comment's signature is no SignedData", offset=start)
         return
     found.claim(end - distance, end, "signature", note="android-ota")
     text = bytes(found.buffer[start : end - distance])

@@ -1,8 +1,9 @@
 """Device trees as leaves: the tree is parsed, and what is no property is a child.
 
 Guarantees: header, reservations, structure and names are claimed exactly; a value longer
-than ``MAX_VALUE_BYTES`` is a child of its own, because anything can be carried in it; one
-of more than ``PLAIN_VALUE_BYTES`` that looks random stays unexplained. Bytes behind
+than ``MAX_VALUE_BYTES``, or with a text longer than ``MAX_STRING_BYTES``, is a child of its
+own, because anything can be carried in it; one of more than ``PLAIN_VALUE_BYTES`` that
+looks random stays unexplained, as does a node's name that no tree has. Bytes behind
 ``totalsize`` are left to the next reader.
 
 Specification: Devicetree Specification v0.4, chapters 2 and 5.
@@ -12,6 +13,7 @@ Not checked: whether the tree fits a board.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -27,6 +29,11 @@ NAME: Final = "dtb"
 MAX_VALUE_BYTES: Final = 4096
 PLAIN_VALUE_BYTES: Final = 512
 MAX_VALUE_CHILDREN: Final = 4096
+MAX_STRING_BYTES: Final = 128
+"""Strings of a tree are names; a longer text is a script, arguments, or a licence."""
+
+_LONG_TEXT: Final = re.compile(rb"[\t\n\r -~]{%d,}" % (MAX_STRING_BYTES + 1))
+_PLAIN_NAME: Final = re.compile(rb"[ -~]{0,%d}\Z" % MAX_STRING_BYTES)
 
 
 def open_tree(found: Gathered, tree: Fdt) -> Opened:
@@ -59,18 +66,38 @@ def _values(parts: Parts, root: TreeNode, skip: frozenset[int]) -> None:
     """Give the long values of the tree their class; values at ``skip`` have theirs."""
     count = 0
     for path, node in walk(root):
+        if not _PLAIN_NAME.match(node.name):
+            start = node.offset + _TOKEN_BYTES
+            parts.found.claim(start, start + len(node.name), "unexplained")
         for each in node.properties:
             size = each.end - each.start
-            if each.start in skip or size <= PLAIN_VALUE_BYTES:
+            if each.start in skip or size <= MAX_STRING_BYTES:
                 continue
-            if size > MAX_VALUE_BYTES:
+            if size > MAX_VALUE_BYTES or has_text(parts.found, each):
                 count += 1
                 if count > MAX_VALUE_CHILDREN:
                     raise Malformed(each.start, "fdt.property", "too many long values")
                 name = b"/".join(part for part in (path, each.name.encode("latin-1")) if part)
-                parts.add(name, each.start, each.end, f"property {each.name}")
-            elif looks_random(bytes(parts.found.buffer[each.start : each.end])):
+                parts.add(name, each.start, _text_end(parts.found, each), f"property {each.name}")
+            elif size > PLAIN_VALUE_BYTES and looks_random(
+                bytes(parts.found.buffer[each.start : each.end])
+            ):
                 parts.found.claim(each.start, each.end, "unexplained")
+
+
+_TOKEN_BYTES: Final = 4
+
+
+def has_text(found: Gathered, each: Property) -> bool:
+    """Return whether the value holds a text longer than a tree's strings."""
+    return _LONG_TEXT.search(bytes(found.buffer[each.start : each.end])) is not None
+
+
+def _text_end(found: Gathered, each: Property) -> int:
+    """Return the value's end, before the NUL of a value that is one string."""
+    data = bytes(found.buffer[each.start : min(each.end, each.start + MAX_VALUE_BYTES)])
+    one = data.endswith(b"\0") and data.find(b"\0") == each.end - each.start - 1
+    return each.end - one
 
 
 def long_values(parts: Parts, root: TreeNode, taken: tuple[Property, ...]) -> None:

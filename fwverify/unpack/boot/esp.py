@@ -41,6 +41,11 @@ _DESCRIPTOR_BYTES: Final = 256
 _SECTOR: Final = 4096
 _BLOCK_BYTES: Final = 1216
 _V1_BYTES: Final = 68
+_RSA_BLOCK: Final = 2
+_RSA_FIELDS: Final = ((36, 420), (420, 424), (424, 808))
+_RSA_EXPONENT: Final = 65537
+_ECDSA_END: Final = 36 + 1 + 96 + 96
+"""Curve, public key and signature of the largest curve (P-384)."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +176,10 @@ def _signatures(found: Gathered, end: int) -> None:
             if zlib.crc32(block[:1196]) != int.from_bytes(block[1196:1200], "little"):
                 found.malformed(Malformed(at, "signature block", "the checksum is wrong"))
                 break
-            if block[1200:].strip(b"\0"):
+            if block[1200:].strip(b"\0") or not _is_key(block):
+                break
+            if block[4:36] != digest(found.buffer, 0, sector, "sha256"):
+                found.malformed(Malformed(at + 4, "signature block", "is not that of the image"))
                 break
             found.claim(at, at + _BLOCK_BYTES, "signature")
             found.attribute(f"secure_boot_v2.{at:#x}", f"0-{sector} {block[4:36].hex()}")
@@ -179,6 +187,21 @@ def _signatures(found: Gathered, end: int) -> None:
         found.claim(end, end + 4)
         found.claim(end + 4, end + _V1_BYTES, "signature")
         found.attribute("secure_boot_v1", f"0-{end}")
+
+
+def _is_key(block: bytes) -> bool:
+    """Return whether the block's key material agrees with itself: then nothing hides in it.
+
+    RSA (version 2): n, e, R^2 mod n and -1/n mod 2^32, little-endian; ECDSA (version 3):
+    what the curve does not use is zero.
+    """
+    if block[1] != _RSA_BLOCK:
+        return not block[_ECDSA_END:1196].strip(b"\0")
+    n, e, square = (int.from_bytes(block[low:high], "little") for low, high in _RSA_FIELDS)
+    inverse = int.from_bytes(block[808:812], "little")
+    if not n & 1 or e != _RSA_EXPONENT:
+        return False
+    return square == pow(2, 6144, n) and inverse == -pow(n, -1, 1 << 32) % (1 << 32)
 
 
 def _identity(found: Gathered, image: Image) -> Identity:

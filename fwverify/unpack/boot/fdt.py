@@ -26,6 +26,9 @@ MAX_RESERVATIONS: Final = 1024
 MAX_NAME_BYTES: Final = 256
 """Names have at most 31 characters by the rules (2.2.1); real trees have longer ones."""
 
+MAX_PLAIN_NAME_CHARS: Final = 64
+"""A longer property name is read, and its bytes stay unexplained."""
+
 _BEGIN, _END_NODE, _PROPERTY, _NOP, _END = 1, 2, 3, 4, 9
 _FIRST_WITH_STRUCT_SIZE: Final = 17
 _OLDEST: Final = 16
@@ -217,7 +220,11 @@ def _text_ranges(strings: bytes, base: int, names: dict[int, str]) -> tuple[tupl
     A tool that deletes a property leaves its name. Longer text that nothing uses could
     carry anything and is not among them.
     """
-    used = [(base + at, base + at + len(name) + 1) for at, name in names.items()]
+    used = [
+        (base + at, base + at + len(name) + 1)
+        for at, name in names.items()
+        if len(name) <= MAX_PLAIN_NAME_CHARS and name.isascii() and name.isprintable()
+    ]
     short = [(base + match.start(), base + match.end()) for match in _STRING.finditer(strings)]
     return tuple(sorted({*used, *short}))
 

@@ -20,7 +20,7 @@ from typing import Final
 
 from fwverify.model import Identity, Opened
 from fwverify.reader import Malformed
-from fwverify.unpack.boot.dtb import claim_tree, long_values, open_tree
+from fwverify.unpack.boot.dtb import claim_tree, has_text, long_values, open_tree
 from fwverify.unpack.boot.fdt import Fdt, Property, TreeNode, cells, read_tree, strings_of
 from fwverify.unpack.gather import Gathered
 from fwverify.unpack.parts import Parts, chunks, crc32, digest, starts
@@ -212,7 +212,8 @@ def _signature_values(found: Gathered, tree: Fdt) -> None:
             value = node.get("value")
             if value is None or not node.name.startswith(b"signature"):
                 continue
-            if _SIGNATURE_BYTES[0] <= value.end - value.start <= _SIGNATURE_BYTES[1]:
+            sized = _SIGNATURE_BYTES[0] <= value.end - value.start <= _SIGNATURE_BYTES[1]
+            if sized and not has_text(found, value):
                 found.claim(value.start, value.end, "signature")
 
 

@@ -112,7 +112,12 @@ def _tag(parts: Parts, reader: Reader, state: _State) -> None:
         _close(found, body, at)
         state.ended = True
     elif tag == _APPLICATION:
-        state.identity = _application(found, body)
+        identity = _application(found, body)
+        if state.identity not in (Identity(), identity):
+            text = "two application tags state different products or versions"
+            found.observe("unpack.evasion.duplicate", text, offset=at, severity="high")
+            identity = Identity()
+        state.identity = identity
     else:
         _fact(found, tag, start, end)
     reader.seek(end)

@@ -44,6 +44,15 @@ _FACTS: Final = {
     0x50: "security-counter", 0x60: "boot-record", 0x70: "decompressed-size",
     0x71: "decompressed-sha", 0x73: "compressed-size", 0x74: "uuid-vendor", 0x75: "uuid-class",
 }  # fmt: skip
+_SIZES: Final = {
+    0x01: (32, 48, 64), 0x25: (1,), 0x40: (12,), 0x50: (4,), 0x70: (4, 8), 0x71: (32, 48, 64),
+    0x73: (4, 8), 0x74: (16,), 0x75: (16,), 0x20: (256,), 0x23: (384,), 0x24: (64,), 0x30: (256,),
+    0x31: (24, 40), 0x32: (113, 129), 0x33: (80, 96), 0x34: (112, 128),
+}  # fmt: skip
+"""Sizes of the values by kind; what has another size is not what its kind says."""
+
+_LONGEST: Final = {0x02: 600, 0x60: 256, 0x21: 80, 0x22: 144, 0x72: 512}
+_SECURITY_COUNTER: Final = 0x50
 _TRAILER_MAGIC: Final = bytes.fromhex("77c295f360d2ef7f3552500f2cb67980")
 _TRAILER_TAIL: Final = bytes.fromhex("2de15d29410b8d77679c110f1f8a")
 MAX_ALIGNMENT: Final = 1024
@@ -125,6 +134,7 @@ class _Tlvs:
         self.signed_end = header.image_end + header.protected_bytes
         self.hashes = 0
         self.signatures = 0
+        self.counters = 0
         self.count = 0
 
     def read(self) -> int:
@@ -168,24 +178,36 @@ class _Tlvs:
         size = end - start - 4
         name = f"tlv-{start:#x}"
         self.found.claim(start, start + 4)
-        if kind in _SIGNATURES and 0 < size <= MAX_SIGNATURE_BYTES:
+        known = size in _SIZES.get(kind, range(1, _LONGEST.get(kind, 0) + 1))
+        if kind in _SIGNATURES and known:
             self.signatures += 1
             self.found.claim(start + 4, end, "signature")
             self.found.attribute(f"{name}.signature", f"{_SIGNATURES[kind]} {start + 4}-{end}")
         elif kind in _HASHES and not protected:
             self.found.claim(start + 4, end)
             self._hash(kind, start, value)
-        elif kind in _KEYS and size <= MAX_SIGNATURE_BYTES:
+        elif kind in _KEYS and known:
             self.found.claim(start + 4, end)
             self.found.attribute(f"{name}.{_KEYS[kind]}", f"{start + 4}-{end}")
-        elif kind in _FACTS and size <= MAX_SIGNATURE_BYTES:
+        elif kind in _FACTS and known:
             self.found.claim(start + 4, end)
             self.found.attribute(f"{name}.{_FACTS[kind]}", value.hex())
-            if kind == 0x50 and size == 4:
-                self.found.attribute("rollback_counter", str(int.from_bytes(value, "little")))
+            if kind == _SECURITY_COUNTER:
+                self._counter(start, value, protected=protected)
         else:
-            text = f"TLV {kind:#06x} of {size} bytes is not known here"
+            text = (
+                f"TLV {kind:#06x} of {size} bytes is not known here"  # its value stays unexplained
+            )
             self.found.observe("mcuboot.tlv", text, offset=start, severity="low")
+
+    def _counter(self, start: int, value: bytes, *, protected: bool) -> None:
+        """Record the rollback counter; boot loaders take it from the protected area alone."""
+        if protected and not self.counters:
+            self.found.attribute("rollback_counter", str(int.from_bytes(value, "little")))
+        else:
+            text = "a security counter stands twice, or where no hash protects it"
+            self.found.observe("mcuboot.counter", text, offset=start, severity="high")
+        self.counters += protected
 
     def _hash(self, kind: int, start: int, value: bytes) -> None:
         """Compare the hash of header, payload and protected TLVs (imgtool's digest)."""

@@ -53,11 +53,13 @@ class _Stream:
         return result
 
     def rest(self) -> bool:
-        """Return whether the stream holds more than was taken."""
+        """Return whether the stream, or its place behind it, holds more than was taken."""
         try:
-            return bool(self._waiting or self._more())
+            while not (self._waiting or self._decoder.finished):
+                self._waiting += self._more()
         except Malformed:
-            return False
+            return bool(self._waiting)
+        return bool(self._waiting or self._decoder.unused or self._at < self._end)
 
     def _more(self) -> bytes:
         decoder, data = self._decoder, b""
@@ -85,12 +87,16 @@ class _Decoder(Protocol):
     @property
     def finished(self) -> bool: ...
 
+    @property
+    def unused(self) -> bytes: ...
+
     def step(self, data: bytes) -> bytes: ...
 
 
 class _Plain:
     hungry = True
     finished = False
+    unused = b""
 
     def step(self, data: bytes) -> bytes:
         return data
@@ -108,6 +114,10 @@ class _Bzip2:
     def finished(self) -> bool:
         return self._inner.eof
 
+    @property
+    def unused(self) -> bytes:
+        return self._inner.unused_data
+
     def step(self, data: bytes) -> bytes:
         return self._inner.decompress(data, PIECE_BYTES)
 
@@ -123,6 +133,10 @@ class _Brotli:
     @property
     def finished(self) -> bool:
         return bool(self._inner.is_finished())
+
+    @property
+    def unused(self) -> bytes:
+        return b""  # its library refuses what follows the stream
 
     def step(self, data: bytes) -> bytes:
         piece: bytes = self._inner.process(data, output_buffer_limit=PIECE_BYTES)

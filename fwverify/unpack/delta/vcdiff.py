@@ -35,6 +35,9 @@ MAX_WINDOWS: Final = 1_000_000
 _DECOMPRESS, _CODE_TABLE, _APP_HEADER = 1, 2, 4
 _SOURCE, _TARGET, _ADLER32 = 1, 2, 4
 _LZMA: Final = 2
+MAX_APPLICATION_BYTES: Final = 1024
+"""xdelta3 writes two file names and two names of compressors."""
+
 _SECONDARY: Final = {1: "DJW", 2: "LZMA", 16: "FGK"}
 _ADD, _RUN, _COPY = 1, 2, 3
 _NEAR, _SAME = 4, 3
@@ -98,6 +101,8 @@ def read_header(buffer: Buffer) -> Header:
     if indicator & _APP_HEADER:
         size = number(reader, "vcdiff.app_header")
         reader.count(size, 1, "vcdiff.app_header")
+        if size > MAX_APPLICATION_BYTES:
+            raise Malformed(reader.offset, "vcdiff.app_header", f"{size} bytes")
         application = reader.take(size, "vcdiff.app_header")
     return Header(reader.offset, secondary, application)
 
@@ -163,14 +168,17 @@ class _Secondary:
         self._streams = [lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=1 << 28) for _ in range(3)]
 
     def unpack(self, kind: int, data: bytes, at: int) -> bytes:
-        reader = Reader(data)
+        reader, stream = Reader(data), self._streams[kind]
         size = number(reader, "vcdiff.section.unpacked_size")
         if size > MAX_WINDOW_BYTES:
             raise Malformed(at, "vcdiff.section.unpacked_size", f"{size}")
         try:
-            result = self._streams[kind].decompress(data[reader.offset :], size)
+            result = stream.decompress(data[reader.offset :], size)
+            more = b"" if stream.eof or stream.needs_input else stream.decompress(b"", 1)
         except (lzma.LZMAError, EOFError) as error:
             raise Malformed(at, "vcdiff.section", str(error)) from error
+        if more or stream.unused_data:
+            raise Malformed(at, "vcdiff.section", f"holds more than {size} bytes")
         if len(result) != size:
             raise Malformed(at, "vcdiff.section", f"{len(result)} of {size} bytes")
         return result

@@ -22,12 +22,14 @@ from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
 from fwverify.unpack.decoders import STREAM_NAME
 from fwverify.unpack.gather import Gathered
+from fwverify.unpack.leaves import LONG_TEXT
 from fwverify.unpack.source import Format, LimitHit, Source
 
 NAME: Final = "zchunk"
 MAGIC: Final = b"\0ZCK1"
 DETACHED_MAGIC: Final = b"\0ZHR1"
 MAX_HEADER_BYTES: Final = 64 * 1024 * 1024
+MAX_SIGNATURES_BYTES: Final = 64 * 1024
 MAX_CHUNKS: Final = 1_000_000
 MAX_CHUNK_BYTES: Final = 64 * 1024 * 1024
 _DIGESTS: Final = {0: ("sha1", 20), 1: ("sha256", 32), 2: ("sha512", 64), 3: ("sha512", 16)}
@@ -37,9 +39,13 @@ _NONE, _ZSTD = 0, 2
 
 @dataclass(frozen=True)
 class Chunk:
-    """One chunk of the index; sizes in bytes, ``start`` absolute."""
+    """One chunk of the index; sizes in bytes, ``start`` absolute.
+
+    ``plain`` is the digest of its content, empty where the index has none.
+    """
 
     digest: bytes
+    plain: bytes
     start: int
     packed: int
     size: int
@@ -121,12 +127,13 @@ def _read_body(buffer: Buffer, reader: Reader, kind: int, *, detached: bool) -> 
     chunks, start = [], reader.end
     for _ in range(count):
         digest = index.take(width, "zchunk.chunk.checksum")
+        plain = b""
         if flags & _HAS_UNCOMPRESSED:
-            index.skip(width, "zchunk.chunk.uncompressed_checksum")
+            plain = index.take(width, "zchunk.chunk.uncompressed_checksum")
         packed, size = number(index, "zchunk.chunk.length"), number(index, "zchunk.chunk.size")
         if max(packed, size) > MAX_CHUNK_BYTES:
             raise Malformed(index.offset, "zchunk.chunk.length", f"{packed} and {size}")
-        chunks.append(Chunk(digest, start, packed, size))
+        chunks.append(Chunk(digest, plain, start, packed, size))
         start += packed
     if index.remaining:
         raise Malformed(index.offset, "zchunk.index_size", f"{index.remaining} bytes are left")
@@ -162,7 +169,8 @@ def open_zchunk(source: Source) -> Opened:
     found = Gathered(source, NAME)
     low, high = header.signatures
     found.claim(0, low)
-    found.claim(low, high, "signature", note="zchunk")
+    if high - low <= MAX_SIGNATURES_BYTES and not LONG_TEXT.search(bytes(source.buffer[low:high])):
+        found.claim(low, high, "signature", note="zchunk")
     found.attribute("chunks", str(len(header.chunks)))
     end = header.chunks[-1].start + header.chunks[-1].packed if header.chunks else header.end
     if header.detached:
@@ -194,7 +202,21 @@ def _take(found: Gathered, header: Header, end: int) -> None:
         found.malformed(fault[0])
         return
     found.claim(header.end, end, "extracted")
+    if header.chunks and header.chunks[0].packed:
+        _take_dictionary(found, header)
     found.add(Entry(name=STREAM_NAME, kind="stream", sha256=digest, size=size, generated=True))
+
+
+def _take_dictionary(found: Gathered, header: Header) -> None:
+    """Store the first chunk, of which the content need not have a byte."""
+    first = header.chunks[0]
+    data = bytes(found.buffer[first.start : first.start + first.packed])
+    try:
+        digest, size = found.source.put(_unpack(data, header, first, b""))
+    except LimitHit as error:
+        found.limit(error)
+        return
+    found.add(Entry(name=b"@dictionary", sha256=digest, size=size, generated=True))
 
 
 def _content(buffer: Buffer, header: Header) -> Iterator[bytes]:
@@ -212,6 +234,13 @@ def _content(buffer: Buffer, header: Header) -> Iterator[bytes]:
         ):
             raise Malformed(chunk.start, "zchunk.chunk.checksum", "is not that of the chunk")
         content = _unpack(data, header, chunk, dictionary)
+        if (
+            chunk.plain
+            and hashlib.new(kind, content, usedforsecurity=False).digest()[:length] != chunk.plain
+            and (content or any(chunk.plain))
+        ):
+            why = "is not that of the content"
+            raise Malformed(chunk.start, "zchunk.chunk.uncompressed_checksum", why)
         if index == 0:
             dictionary = content
         else:
@@ -229,7 +258,7 @@ def _unpack(data: bytes, header: Header, chunk: Chunk, dictionary: bytes) -> byt
         given: Any = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
         decoder = zstandard.ZstdDecompressor(dict_data=given, max_window_size=MAX_CHUNK_BYTES)
         try:
-            content = decoder.decompress(data, max_output_size=chunk.size)
+            content = decoder.decompress(data, max_output_size=chunk.size, allow_extra_data=False)
         except zstandard.ZstdError as error:
             raise Malformed(chunk.start, "zchunk.chunk", str(error)) from error
     if len(content) != chunk.size:

@@ -33,6 +33,7 @@ from fwverify.unpack.envelopes.ciphers import WrongKey
 from fwverify.unpack.envelopes.proof import UNPROVEN, is_proven
 from fwverify.unpack.gather import Gathered
 from fwverify.unpack.given import Secret
+from fwverify.unpack.leaves import LONG_TEXT
 from fwverify.unpack.source import Format, LimitHit, Source
 
 NAME: Final = "cms-enveloped"
@@ -298,7 +299,8 @@ def _claim(found: Gathered, envelope: Envelope, digest: str, size: int) -> None:
     if not whole:
         return
     found.claim(start, end, "extracted")
-    if not envelope.attributes and start <= _MAX_HEADER_BYTES:
+    texts = LONG_TEXT.search(data[:start]) or LONG_TEXT.search(data[end:])
+    if not envelope.attributes and start <= _MAX_HEADER_BYTES and not texts:
         found.claim(0, start)
         found.claim(end, min(_structure_end(data), end + 64))
 

@@ -114,6 +114,10 @@ def _new_length(reader: Reader) -> tuple[int, bool]:
     return reader.u32be("openpgp.length"), False
 
 
+MAX_SESSION_KEY_BYTES: Final = 2304
+"""A session key for RSA of 16384 bits; a longer packet carries something else."""
+
+
 def open_message(source: Source) -> Opened:
     """Return the message's content as ``data``. Raises ``Malformed`` for no packets."""
     found = Gathered(source, NAME)
@@ -155,7 +159,8 @@ def _take(found: Gathered, packets: list[Packet], secrets: tuple[Secret, ...]) -
         with found.source.store.view(digest) as plain:
             _take_literal(found, plain, last)
         for packet in packets[:-1]:
-            if packet.tag in (_PKESK, _SKESK):
+            small = packet.end - packet.start <= MAX_SESSION_KEY_BYTES
+            if packet.tag in (_PKESK, _SKESK) and small:
                 found.claim(packet.start, packet.end)
         found.claim(last.start, last.body[0][0] + 1)
         return

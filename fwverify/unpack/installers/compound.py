@@ -133,7 +133,10 @@ class Compound:
         size = self.header.sector_bytes
         self.sectors = max(0, -(-len(buffer) // size) - 1)
         self.faults: list[Fault] = []
-        self.structure: list[Range] = [(0, _HEADER_BYTES)]
+        listed = min(self.header.fat_sectors, _HEADER_DIFAT)
+        unused = set(self.header.difat[listed:]) <= {_FREE}
+        used = _HEADER_BYTES if unused else _HEADER_BYTES - 4 * (_HEADER_DIFAT - listed)
+        self.structure: list[Range] = [(0, used)]
         self._taken = bytearray(self.sectors)
         self._fat = self._read_fat()
         self.entries = self._read_directory()

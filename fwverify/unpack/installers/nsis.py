@@ -24,8 +24,10 @@ from typing import Final
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.decoders import Inflate, Pieces, decode
+from fwverify.unpack.disguised import has_program
 from fwverify.unpack.gather import Gathered
 from fwverify.unpack.installers.nsis_script import Script, read_script
+from fwverify.unpack.leaves import LONG_TEXT
 from fwverify.unpack.source import Format, LimitHit, Source
 
 NAME: Final = "nsis"
@@ -139,6 +141,11 @@ def _script(found: Gathered, header: bytes) -> Script | None:
         return None
     digest, size = found.source.put(script.text)
     found.add(Entry(name=b"@script.txt", sha256=digest, size=size, generated=True))
+    if LONG_TEXT.search(script.other) or has_program(script.other):
+        digest, size = found.source.put(header)
+        found.add(Entry(name=b"@header", sha256=digest, size=size, generated=True))
+        text = "the header's pages, sections or languages hold a text or a program"
+        found.observe("nsis.header", text, severity="high")
     for command in script.commands:
         found.observe("nsis.runs", f"the script runs {command!r:.200}", severity="low")
     for url in script.urls:

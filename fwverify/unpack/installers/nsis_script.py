@@ -13,8 +13,9 @@ Builds that number the instructions differently give numbered blocks.
 
 from __future__ import annotations
 
+import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fwverify.reader import Malformed, Reader
@@ -38,12 +39,17 @@ _URL: Final = re.compile(r"(?:https?|ftp)://[^\s\"'<>|$]{3,200}", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Script:
-    """What the script says. ``names`` are by the position of the block in the data."""
+    """What the script says. ``names`` are by the position of the block in the data.
+
+    ``other`` are the header's bytes that are neither strings nor instructions: pages,
+    sections, languages, colours.
+    """
 
     names: dict[int, bytes]
     commands: tuple[str, ...]
     urls: tuple[str, ...]
     text: bytes
+    other: bytes = b""
 
 
 class _Strings:
@@ -77,6 +83,8 @@ class _Strings:
         result, at, size = [], 0, len(self._data) // step
         while at < size:
             end = self._end(at)
+            if end - at > MAX_STRING_CHARS:
+                raise Malformed(at * step, "nsis.string", f"has {end - at} characters")
             result.append(self.get(at))
             at = end + 1
         return result
@@ -120,7 +128,11 @@ def read_script(header: bytes) -> Script:
         raise Malformed(4 + 8 * _ENTRIES, "nsis.header.entries", f"{count} instructions")
     window.count(count, _ENTRY_BYTES, "nsis.header.entries")
     listed = [window.unpack("<7I", "nsis.entry") for _ in range(count)]
-    return _read(strings, listed)
+    script = _read(strings, listed)
+    listed_end = entries_at + count * _ENTRY_BYTES
+    kept = sorted([(0, 0), (start, end), (entries_at, listed_end), (len(header), len(header))])
+    other = (header[high:low] for (_, high), (low, _) in itertools.pairwise(kept))
+    return replace(script, other=b"\n\0".join(other))
 
 
 def _read(strings: _Strings, listed: list[tuple[int, ...]]) -> Script:

@@ -57,6 +57,8 @@ def _blocks(found: Gathered) -> list[Block]:
     found.claim(0, len(magic))
     try:
         for block in read_blocks(found.buffer):
+            for low, high in block.opaque:
+                found.claim(low, high, "unexplained")
             found.claim(block.start, block.data_start)
             if block.encrypted and not block.is_file:
                 found.trouble("encrypted", "the archive's headers are encrypted")

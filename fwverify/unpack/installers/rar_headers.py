@@ -28,11 +28,23 @@ _MAIN, _FILE, _SERVICE, _ENCRYPTION, _END = 1, 2, 3, 4, 5
 _KINDS_4: Final = {0x73: _MAIN, 0x74: _FILE, 0x7A: _SERVICE, 0x7B: _END}
 _STORED_4: Final = 0x30
 _UNIX_LINK: Final = 0xA000
+MAX_SMALL_BYTES: Final = 64
+"""What stands behind the fields that are read: volume numbers, salts, times, a locator."""
+
+MAX_NAME_BYTES: Final = 4096
+MAX_RECORD_BYTES: Final = 128
+_WIDE_SLACK_BYTES: Final = 8
+_REDIRECTION: Final = 5
+_RECORDS: Final = range(1, 7)
 
 
 @dataclass(frozen=True)
 class Block:
-    """One block: header and data as ranges, and for a file what its header says."""
+    """One block: header and data as ranges, and for a file what its header says.
+
+    ``opaque`` are the ranges of the header that were not read: an unknown record, or more
+    than a field of its kind needs.
+    """
 
     start: int
     data_start: int
@@ -48,6 +60,7 @@ class Block:
     link: bytes | None = None
     mode: int | None = None
     mtime: int | None = None
+    opaque: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_file(self) -> bool:
@@ -113,8 +126,13 @@ def _block_5(reader: Reader) -> Block:
     if kind == _ENCRYPTION:
         return Block(*place, kind, encrypted=True)
     if kind not in (_FILE, _SERVICE):
-        return Block(*place, kind)
+        return Block(*place, kind, opaque=_unread(sized + window.offset, end))
     return _file_5(window, place, kind, len(body) - extra, split=bool(flags & 0x18))
+
+
+def _unread(start: int, end: int) -> tuple[tuple[int, int], ...]:
+    """Return ``[start, end)`` where it is more than what stands there in real archives."""
+    return ((start, end),) if end - start > MAX_SMALL_BYTES else ()
 
 
 def _file_5(
@@ -126,7 +144,11 @@ def _file_5(
     crc = window.u32le("rar.file_crc") if flags & 4 else None
     method, system = _vint(window, "rar.method") >> 7 & 7, _vint(window, "rar.system")
     name = window.take(_vint(window, "rar.name"), "rar.name")
-    encrypted, link, hard = _extra_5(window, extra_at)
+    shift = place[1] - window.end
+    opaque = [*_unread(shift + window.offset, shift + extra_at)]
+    if len(name) > MAX_NAME_BYTES:
+        opaque.append((shift + window.offset - len(name), shift + window.offset))
+    encrypted, link, hard = _extra_5(window, extra_at, shift, opaque)
     node: NodeKind = "directory" if flags & 1 else "file"
     if link is not None:
         node = "hardlink" if hard else "symlink"
@@ -143,11 +165,17 @@ def _file_5(
         link=link,
         mode=attributes & 0o7777 if system == 1 else None,
         mtime=mtime,
+        opaque=tuple(opaque),
     )
 
 
-def _extra_5(window: Reader, start: int) -> tuple[bool, bytes | None, bool]:
-    """Return whether the data is encrypted, the redirection, and whether it is no symlink."""
+def _extra_5(
+    window: Reader, start: int, shift: int, opaque: list[tuple[int, int]]
+) -> tuple[bool, bytes | None, bool]:
+    """Return whether the data is encrypted, the redirection, and whether it is no symlink.
+
+    Records that are not read go to ``opaque``, as ranges of the file (``shift`` on).
+    """
     encrypted, link, hard = False, None, False
     window.seek(start, "rar.extra")
     while window.remaining:
@@ -156,11 +184,15 @@ def _extra_5(window: Reader, start: int) -> tuple[bool, bytes | None, bool]:
         kind = _vint(window, "rar.extra")
         if kind == 1:
             encrypted = True
-        elif kind == 5:
+        elif kind == _REDIRECTION:
             hard = _vint(window, "rar.redirection") in (4, 5)
             _vint(window, "rar.redirection")
             link = window.take(_vint(window, "rar.redirection"), "rar.redirection")
+        read = kind == _REDIRECTION or (kind in _RECORDS and size <= MAX_RECORD_BYTES)
+        begin = window.offset
         window.seek(end, "rar.extra")
+        if not read or (kind == _REDIRECTION and end - begin > 0):
+            opaque.append((shift + begin, shift + end))
     return encrypted, link, hard
 
 
@@ -182,7 +214,7 @@ def _block_4(reader: Reader) -> Block:
     if kind == _MAIN and flags & 0x80:
         return Block(*place, _ENCRYPTION, encrypted=True)
     if kind not in (_FILE, _SERVICE):
-        return Block(*place, kind)
+        return Block(*place, kind, opaque=_unread(start + window.offset, start + length))
     return _file_4(window, start, length, data, kind, flags)
 
 
@@ -193,7 +225,10 @@ def _file_4(window: Reader, start: int, length: int, packed: int, kind: int, fla
     if flags & 0x100:
         high_packed, high_size = window.unpack("<2I", "rar.high_sizes")
         packed, size = packed | high_packed << 32, size | high_size << 32
-    name = window.take(name_bytes, "rar.name").split(b"\0")[0]
+    name, _, wide = window.take(name_bytes, "rar.name").partition(b"\0")
+    opaque = [*_unread(start + window.offset, start + length)]
+    if len(name) > MAX_NAME_BYTES or len(wide) > 3 * len(name) + _WIDE_SLACK_BYTES:
+        opaque.append((start + window.offset - name_bytes, start + window.offset))
     node: NodeKind = "directory" if flags & 0xE0 == 0xE0 else "file"
     if system == 3 and attributes & 0xF000 == _UNIX_LINK:
         node = "symlink"
@@ -210,4 +245,5 @@ def _file_4(window: Reader, start: int, length: int, packed: int, kind: int, fla
         split=bool(flags & 0x03),
         node=node,
         mode=attributes & 0o7777 if system == 3 else None,
+        opaque=tuple(opaque),
     )

@@ -35,6 +35,9 @@ NAME: Final = "wim"
 MAGIC: Final = b"MSWIM\0\0\0"
 MAX_XML_BYTES: Final = 16 * 1024 * 1024
 _HEADER_BYTES: Final = 208
+_FIELDS_BYTES: Final = 148
+"""The header's fields; what follows is reserved and zero."""
+
 _ROW_BYTES: Final = 50
 _FREE, _METADATA, _COMPRESSED, _SPANNED, _SOLID = 1, 2, 4, 8, 16
 _SOLID_MARK: Final = 0x1_0000_0000
@@ -62,6 +65,7 @@ class Header:
 
     part: int
     parts: int
+    images: int
     table: Resource
     xml: Resource
     integrity: Resource
@@ -89,12 +93,12 @@ def read_header(buffer: Buffer) -> Header:
     if size != _HEADER_BYTES or version >> 16 not in (1, 0):
         raise Malformed(8, "wim.header", f"{size} bytes, version {version:#x}")
     reader.skip(16, "wim.guid")
-    part, parts, _ = reader.unpack("<2HI", "wim.parts")
+    part, parts, images = reader.unpack("<2HI", "wim.parts")
     table, xml = _resource(reader, "wim.table"), _resource(reader, "wim.xml")
     _resource(reader, "wim.boot")
     reader.u32le("wim.boot_index")
     integrity = _resource(reader, "wim.integrity")
-    return Header(part, parts, table, xml, integrity)
+    return Header(part, parts, images, table, xml, integrity)
 
 
 def read_table(buffer: Buffer, table: Resource) -> tuple[Row, ...]:
@@ -117,7 +121,11 @@ def _layout(source: Source, entries: tuple[Entry, ...]) -> Layout:
     header = read_header(source.buffer)
     rows = read_table(source.buffer, header.table)
     have = _sums(source, entries)
-    regions = [_region(0, _HEADER_BYTES), _region(header.table.start, header.table.end)]
+    reserved = any(bytes(source.buffer[_FIELDS_BYTES:_HEADER_BYTES]))
+    regions = [
+        _region(0, _FIELDS_BYTES if reserved else _HEADER_BYTES),
+        _region(header.table.start, header.table.end),
+    ]
     for place in (header.xml, header.integrity):
         if place.end > source.size:
             raise Malformed(72, "wim.resource", f"ends at {place.end}", past_end=True)
@@ -125,6 +133,9 @@ def _layout(source: Source, entries: tuple[Entry, ...]) -> Layout:
     regions.append(_region(header.integrity.start, header.integrity.end))
     regions.append(_region(header.xml.start, header.xml.end))
     groups = _grouped(rows)
+    described = sum(bool(place.flags & _METADATA) for place in groups)
+    if described > header.images:
+        complaints.append(f"{described} resources call themselves one of {header.images} images")
     for place, sums in groups.items():
         if place.end > source.size:
             raise Malformed(header.table.start, "wim.row", f"ends at {place.end}", past_end=True)

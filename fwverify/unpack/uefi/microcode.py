@@ -23,8 +23,12 @@ from fwverify.unpack.source import Format, LimitHit, Source
 
 HEADER_BYTES: Final = 48
 MAX_UPDATES: Final = 256
+MAX_TABLE_BYTES: Final = 16 * 1024
 MAX_UPDATE_BYTES: Final = 16 * 1024 * 1024
 _OLD_BYTES: Final = 2048
+_CPUID_RESERVED: Final = 0xF000F000
+"""Bits of CPUID's signature (leaf 1, EAX) that no processor sets."""
+
 _AMD_MAGIC: Final = b"DMA\0\0\0\0\0"
 
 
@@ -107,11 +111,15 @@ def open_amd(source: Source) -> Opened:
     reader = Reader(source.buffer, 8)
     size = reader.u32le("equivalence table")
     reader.count(size, 1, "equivalence table")
-    if size % 16:
+    if size % 16 or not 0 < size <= MAX_TABLE_BYTES or any(reader.peek(12 + size - 16, 16, "end")):
         raise Malformed(8, "equivalence table", f"{size} bytes")
     found = Gathered(source, "amd-microcode")
-    reader.skip(size, "equivalence table")
     found.claim(0, reader.offset)
+    for _ in range(size // 16):
+        at = reader.offset
+        processor, *_ = reader.unpack("<3I2H", "equivalence table")
+        if not processor & _CPUID_RESERVED:
+            found.claim(at, reader.offset)
     parts = Parts(found)
     try:
         for number in range(MAX_UPDATES):
@@ -128,6 +136,8 @@ def open_amd(source: Source) -> Opened:
         found.malformed(error)
     except LimitHit as error:
         found.limit(error)
+    if not found.entries:
+        found.trouble("format.malformed", "the container has no patch")
     return found.finish(identity=Identity(vendor="AMD", arch="x86"))
 
 

@@ -34,6 +34,9 @@ SUFFIX: Final = b".sections"
 MAX_DEPTH: Final = 16
 MAX_SECTIONS: Final = 20_000
 MAX_NAME_BYTES: Final = 512
+MAX_DEPEX_BYTES: Final = 1024
+"""Real expressions have under twenty operands of 17 bytes."""
+
 _COMPRESSION, _GUIDED, _DISPOSABLE = 0x01, 0x02, 0x03
 _PE32, _VERSION, _UI, _FREEFORM = 0x10, 0x14, 0x15, 0x18
 _DEPEX: Final = (0x13, 0x1B, 0x1C)
@@ -256,7 +259,7 @@ def safe_name(buffer: Buffer, start: int, end: int) -> str | None:
 def is_depex(data: bytes) -> bool:
     """Return whether ``data`` is exactly one dependency expression (volume 2, 10.7)."""
     at = 0
-    while at < len(data):
+    while at < min(len(data), MAX_DEPEX_BYTES):
         code = data[at]
         if code == 8:
             return at + 1 == len(data)

@@ -27,6 +27,9 @@ from fwverify.unpack.uefi.variables import read_stores
 NAME: Final = "uefi-volume"
 MAX_FILES: Final = 20_000
 MAX_BLOCK_MAP: Final = 64
+_FIXED_BYTES: Final = 56
+"""The header up to its block map."""
+
 _FILE_SYSTEMS: Final = {
     "7A9354D9-0468-444A-81CE-0BF617D890DF": 1,
     "8C8CE578-8A3D-4F1C-9935-896185C32DD3": 2,
@@ -52,6 +55,7 @@ class Header:
     header_end: int
     extended: int
     erased: int
+    mapped: bool
 
 
 def read_header(buffer: Buffer) -> Header:
@@ -66,17 +70,33 @@ def read_header(buffer: Buffer) -> Header:
         raise Malformed(48, "HeaderLength", f"{header_bytes} of {length} bytes")
     if sum16(Reader(buffer).peek(0, header_bytes, "volume header")):
         raise Malformed(50, "Checksum", "the header's checksum is wrong")
+    mapped = _mapped_bytes(reader, header_bytes) == length
     if length > len(buffer):
         why = f"{length} bytes, {len(buffer)} are there"
         raise Malformed(32, "FvLength", why, past_end=True)
-    return Header(file_system, length, header_bytes, extended, 255 * bool(attributes & 0x800))
+    erased = 255 * bool(attributes & 0x800)
+    return Header(file_system, length, header_bytes, extended, erased, mapped)
+
+
+def _mapped_bytes(reader: Reader, header_bytes: int) -> int:
+    """Return the bytes of the block map's blocks, -1 unless it ends with the header."""
+    total = 0
+    while reader.offset + 8 <= header_bytes:
+        count, size = reader.unpack("<2I", "BlockMap")
+        if not count and not size:
+            return total if reader.offset == header_bytes else -1
+        total += count * size
+    return -1
 
 
 def open_volume(source: Source) -> Opened:
     """Return the contents of the volume's files as children. Raises ``Malformed``."""
     header = read_header(source.buffer)
     found = Gathered(source, NAME)
-    found.claim(0, header.header_end)
+    found.claim(0, header.header_end if header.mapped else _FIXED_BYTES)
+    if not header.mapped:
+        text = f"the block map is not one of {header.length} bytes"
+        found.observe("uefi.block_map", text, offset=_FIXED_BYTES)
     found.attribute("file_system", header.file_system)
     found.attribute("volume_end", str(header.length))
     try:

@@ -37,7 +37,10 @@ MAX_STACK: Final = 50_000
 MAX_CHILDREN: Final = 8192
 _SMALL_BYTES: Final = 16
 _MIN_OPCODES: Final = 8
-_LONG_CHARS: Final = 1024
+_LONG_CHARS: Final = 256
+_LINE_CHARS: Final = 64
+"""A text of several lines is content when it is longer than this."""
+
 _MAX_LABEL: Final = 40
 _MAX_KEPT: Final = 64
 _MAX_LEVELS: Final = 6
@@ -373,7 +376,9 @@ def _content(value: object) -> bytes | None:
         return bytes(value) if len(value) > _SMALL_BYTES else None
     if not isinstance(value, str):
         return None
-    if len(value) <= _LONG_CHARS and all(char.isprintable() or char in "\r\n\t" for char in value):
+    if len(value) <= _LONG_CHARS and value.isprintable():
+        return None
+    if len(value) <= _LINE_CHARS and all(char.isprintable() or char in "\r\n\t" for char in value):
         return None
     try:
         return value.encode("latin-1")
@@ -431,7 +436,7 @@ PICKLE: Final = Format(
     family="meter update",
     specification="https://docs.python.org/3/library/pickletools.html",
     limitations="never loaded: constants are children, objects are not built; strings of up to "
-    "1024 printable characters and numbers are facts of the program",
+    "256 printable characters and numbers are facts of the program",
     recognise=_recognise,
     open=open_pickle,
 )

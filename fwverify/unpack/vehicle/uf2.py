@@ -37,6 +37,7 @@ NAME: Final = "uf2"
 BLOCK_BYTES: Final = 512
 MAX_BLOCKS: Final = 1_048_576
 MAX_NAME_BYTES: Final = 255
+MAX_TAG_BYTES: Final = 200
 _HASHED_RATIO: Final = 8
 _HEADER: Final = struct.Struct("<8I")
 _HEADER_BYTES: Final = 32
@@ -158,27 +159,41 @@ def _read_tags(found: Gathered, start: int, limit: int, facts: dict[str, str]) -
         if length < 4 or at + length > limit:
             raise Malformed(at, "uf2.tag.length", f"{length}")
         data = bytes(found.buffer[at + 4 : at + length])
-        if _take_tag(tag, data, facts):
+        if _take_tag(found, at, tag, data, facts):
             found.claim(at, at + length)
         at += length + (-length) % 4
 
 
-def _take_tag(tag: int, data: bytes, facts: dict[str, str]) -> bool:
-    """Keep what a known tag says; return whether all of its bytes were understood."""
-    text = data.decode("utf-8", "backslashreplace")
+def _take_tag(found: Gathered, at: int, tag: int, data: bytes, facts: dict[str, str]) -> bool:
+    """Keep what a known tag says; return whether all of its bytes were understood.
+
+    Tags that say different things of one fact say nothing of it.
+    """
+    fact = _fact(tag, data)
+    if fact is None:
+        return False
+    name, value = fact
+    if facts.setdefault(name, value) != value:
+        text = f"the tag {name} stands twice and differs"
+        found.observe("uf2.tag", text, offset=at, severity="high")
+        facts[name] = ""
+        return False
+    return True
+
+
+def _fact(tag: int, data: bytes) -> tuple[str, str] | None:
+    """Return the fact that a known tag states, None for one that is not wholly read."""
     if tag in (_TAG_VERSION, _TAG_DEVICE):
-        facts.setdefault("version" if tag == _TAG_VERSION else "device", shown(text))
-        return text.isprintable()
+        text = data.decode("utf-8", "backslashreplace")
+        name = "version" if tag == _TAG_VERSION else "device"
+        return (name, text) if shown(text) == text and len(data) <= MAX_TAG_BYTES else None
     if tag == _TAG_DEVICE_ID and len(data) in (4, 8):
-        facts.setdefault("device_id", f"{int.from_bytes(data, 'little'):#x}")
-        return True
+        return "device_id", f"{int.from_bytes(data, 'little'):#x}"
     if tag == _TAG_PAGE and len(data) == 4:
-        facts.setdefault("page_bytes", str(int.from_bytes(data, "little")))
-        return True
+        return "page_bytes", str(int.from_bytes(data, "little"))
     if tag == _TAG_SHA2 and len(data) in (28, 32, 48, 64):
-        facts.setdefault("sha2", data.hex())
-        return True
-    return False
+        return "sha2", data.hex()
+    return None
 
 
 def _judge_numbers(found: Gathered, parts: list[Part]) -> None:
@@ -306,8 +321,8 @@ def _identity(groups: dict[tuple[int, int], list[Part]], facts: dict[str, str]) 
     """Return what the tags and the families say."""
     families = sorted({_family_name(family) for family, _ in groups if family})
     return Identity(
-        product=facts.get("device"),
-        version=facts.get("version"),
+        product=facts.get("device") or None,
+        version=facts.get("version") or None,
         arch=families[0] if len(families) == 1 else None,
         hardware=facts.get("device_id") or ",".join(families) or None,
     )
