@@ -215,7 +215,9 @@ class _Fit:
     ) -> Claim:
         good = [one for one in images if one.strong]
         covered = normal((*ranges, *(one.data for one in good)))
-        loose = [f"image {one.node.name!a} has a SHA-1 hash" for one in good if one.strong == "sha1"]
+        loose = [
+            f"image {one.node.name!a} has a SHA-1 hash" for one in good if one.strong == "sha1"
+        ]
         without_hash = [one.node.name for one in images if not one.strong and not one.wrong]
         note = f"images without a digest: {', '.join(without_hash)}" if without_hash else ""
         return dataclasses.replace(
@@ -227,7 +229,9 @@ class _Fit:
             note=note,
         )
 
-    def _steering(self, covered: tuple[Range, ...], container: tuple[Range, ...]) -> tuple[Range, ...]:
+    def _steering(
+        self, covered: tuple[Range, ...], container: tuple[Range, ...]
+    ) -> tuple[Range, ...]:
         """Return what of the tree is unsigned, apart from image data and signatures."""
         apart = [one for node in self.images.values() for one in _data_of(node)]
         total = min(self.tree.blocks.total, len(self.view.content))

@@ -165,7 +165,9 @@ class _Walk:
             raise Malformed(start, "fdt.node", "a second root, or nested too deep")
         if "/" in name or bool(name) == (not self.open):
             raise Malformed(start, "fdt.node.name", f"{name!a} cannot stand here")
-        node = Node("/" + "/".join([one.name for one in self.open[1:]] + [name] * bool(self.open)), name)
+        node = Node(
+            "/" + "/".join([one.name for one in self.open[1:]] + [name] * bool(self.open)), name
+        )
         if self.open:
             parent = self.open[-1]
             if name in parent.children:

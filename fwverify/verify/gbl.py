@@ -124,9 +124,7 @@ def _check(buffer: Buffer, at: Tag, ranges: tuple[Range, ...]) -> Check:
     """Return the check of the 64 bytes that end the tag ``at`` over ``ranges``."""
     encoded = to_der(bytes(buffer[at.end - _SIGNATURE_BYTES : at.end]), 256) or b""
     value = digest_of("sha256", buffer, ranges)
-    return demanding(
-        hashed(primitives.ECDSA, "sha256", encoded, value, (None,)), "secp256r1", 256
-    )
+    return demanding(hashed(primitives.ECDSA, "sha256", encoded, value, (None,)), "secp256r1", 256)
 
 
 def _by_certificate(

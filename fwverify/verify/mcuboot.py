@@ -185,9 +185,13 @@ def _judge(
             return refused(view.path, NAME, f"{what}: RSA stands with SHA-256, not {digest}")
         return judge(claim, check, material)
     if one.kind == _ECDSA_P224:
-        return refused(view.path, NAME, f"{what}: ECDSA over P-224 is not known here", "unverifiable")
+        return refused(
+            view.path, NAME, f"{what}: ECDSA over P-224 is not known here", "unverifiable"
+        )
     claim = replace(claim, algorithm=primitives.ECDSA)
-    return judge(claim, hashed(primitives.ECDSA, digest, _unpadded(signature), value, (None,)), material)
+    return judge(
+        claim, hashed(primitives.ECDSA, digest, _unpadded(signature), value, (None,)), material
+    )
 
 
 def _ed25519(signature: bytes, signed: bytes) -> Check:
@@ -224,8 +228,8 @@ def _facts(buffer: Buffer, image: Image) -> str:
             facts.append(f"security counter {counter}")
     if image.of_kind(_COUNTER):
         facts.append("a security counter outside the signed TLVs does not count")
-    for one in image.of_kind(_KEY_HASH)[:1]:
-        facts.append(f"it names the key {bytes(buffer[one.start : one.end])[:32].hex()}")
+    hints = [bytes(buffer[one.start : one.end])[:32].hex() for one in image.of_kind(_KEY_HASH)]
+    facts += [f"it names the key {hint}" for hint in hints[:1]]
     return ", ".join(facts)
 
 
