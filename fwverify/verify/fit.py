@@ -28,7 +28,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -68,6 +68,9 @@ _CRYPTO: Final = {
 }
 _NO_IMAGES: Final = ("description", "compatible", "default")
 _OLD_DEFAULT: Final = ("kernel", "fdt", "script")
+
+
+Judge = Callable[[Node, Node, tuple[str, ...]], Signed]
 
 
 @dataclass(frozen=True)
@@ -146,9 +149,9 @@ class _Fit:
             if node.path.startswith("/images/")
         )
 
-    def _guarded(self, judged: object, node: Node, one: Node, weak: tuple[str, ...]) -> Signed:
+    def _guarded(self, judged: Judge, node: Node, one: Node, weak: tuple[str, ...]) -> Signed:
         try:
-            return judged(node, one, weak)  # type: ignore[operator]
+            return judged(node, one, weak)
         except Malformed as error:
             return refused(self.view.path, NAME, f"{one.path}: {error}")
 

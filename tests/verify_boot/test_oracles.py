@@ -10,10 +10,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import CertificateBuilder, Name, random_serial_number
 
+from fwverify.verify.avb import AVB
+from fwverify.verify.esp32 import ESP32
 from fwverify.verify.fit import FIT
 from fwverify.verify.mcuboot import MCUBOOT
 from fwverify.verify.swupdate import SWUPDATE
-from tests.builders import keys
+from tests.builders import boot, keys
 from tests.corpus import CORPUS, needs_corpus
 from tests.unpack_android import build as android
 from tests.verify_boot.build import (
@@ -24,10 +26,12 @@ from tests.verify_boot.build import (
     ROOTFS,
     RSA,
     RSA3072,
+    RSA4096,
     SCRIPT,
     Case,
     accepted,
     description,
+    esp,
     is_covered,
     mcuboot,
 )
@@ -195,6 +199,87 @@ def test_swupdate_of_openssl(tmp_path):
         )  # fmt: skip
         (result,) = Case("swupdate", SWUPDATE, content, RSA).run()
         assert (result.authentic, result.trusted) == ("pass", "pass"), result.reason
+
+
+def test_avb_of_avbtool(tmp_path):
+    """A main vbmeta with a hash, a hash tree and a chain, all made by avbtool.
+
+    Where they differ: ``verify_image --follow_chain_partitions`` compares the chained
+    partition with the main key and refuses it; libavb, and this scheme, compare it with
+    the key in the descriptor.
+    """
+    program = tool("avbtool")
+
+    def avbtool(*arguments: str) -> None:
+        command = [program, *arguments]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+
+    for name, private in (("top", RSA), ("vendor", RSA4096)):
+        (tmp_path / f"{name}.pem").write_bytes(keys.private_pem(private))
+    images = {"boot": CODE * 9, "system": (CODE * 60)[: 4096 * 9], "vendor": CODE * 5}
+    for name, data in images.items():
+        (tmp_path / f"{name}.img").write_bytes(data)
+    common = ("--partition_size", "262144", "--image")
+    avbtool("add_hash_footer", *common, "boot.img", "--partition_name", "boot")
+    avbtool(
+        "add_hashtree_footer", *common, "system.img", "--partition_name", "system",
+        "--hash_algorithm", "sha256", "--do_not_generate_fec",
+    )  # fmt: skip
+    avbtool(
+        "add_hash_footer", *common, "vendor.img", "--partition_name", "vendor",
+        "--algorithm", "SHA256_RSA4096", "--key", "vendor.pem",
+    )  # fmt: skip
+    avbtool("extract_public_key", "--key", "vendor.pem", "--output", "vendor.key")
+    avbtool(
+        "make_vbmeta_image", "--output", "vbmeta.img", "--algorithm", "SHA512_RSA2048",
+        "--key", "top.pem", "--include_descriptors_from_image", "boot.img",
+        "--include_descriptors_from_image", "system.img",
+        "--chain_partition", "vendor:1:vendor.key", "--rollback_index", "5",
+    )  # fmt: skip
+    beside = {f"{name}.img": (tmp_path / f"{name}.img").read_bytes() for name in images}
+    content = (tmp_path / "vbmeta.img").read_bytes()
+    results = Case("avb", AVB, content, RSA, beside).run()
+    assert len(accepted(results)) == 4
+    assert "rollback index 5" in results[0].reason
+    for one in results[1:]:
+        size = len(images[one.path.removesuffix(".img")])
+        assert is_covered(one, 0)
+        assert is_covered(one, size - 1)
+    vendor = Case("avb", AVB, beside["vendor.img"], RSA4096)
+    assert accepted(vendor.run())
+
+
+@pytest.mark.parametrize(
+    ("version", "private", "form"),
+    [("2", RSA3072, "PKCS8"), ("2", EC, "PKCS8"), ("1", EC, "TraditionalOpenSSL")],
+)
+def test_secure_boot_of_espsecure(tmp_path, version, private, form):
+    program = tool("espsecure")
+    pem = private.private_bytes(
+        serialization.Encoding.PEM,
+        getattr(serialization.PrivateFormat, form),
+        serialization.NoEncryption(),
+    )
+    (tmp_path / "key.pem").write_bytes(pem)
+    (tmp_path / "in.bin").write_bytes(boot.esp_image((0x3F400020, CODE)))
+    command = [program, "sign-data", "--version", version, "--keyfile", "key.pem"]
+    command += ["--output", "out.bin", "in.bin"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    case = Case("esp32", ESP32, (tmp_path / "out.bin").read_bytes(), private)
+    (result,) = case.run()
+    assert (result.authentic, result.trusted) == ("pass", "pass"), result.reason
+
+
+def test_espsecure_accepts_what_is_built_here(tmp_path):
+    program = tool("espsecure")
+    for private in (RSA3072, EC):
+        (tmp_path / "key.pem").write_bytes(keys.pem(private))
+        (tmp_path / "image.bin").write_bytes(esp(private))
+        command = [program, "verify-signature", "--version", "2", "--keyfile", "key.pem"]
+        done = subprocess.run(
+            [*command, "image.bin"], cwd=tmp_path, capture_output=True, check=False
+        )
+        assert b"Signature block 0 verification successful" in done.stdout
 
 
 # --- real firmware -------------------------------------------------------------------------
