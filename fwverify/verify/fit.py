@@ -53,8 +53,11 @@ from fwverify.verify.scheme import Material, Range, Scheme, Signed, View
 NAME: Final = "fit"
 MAX_CONFIGURATIONS: Final = 256
 MAX_IMAGES: Final = 256
-MAX_SIGNATURES: Final = 64
-MAX_HASHES: Final = 16
+MAX_SIGNATURES: Final = 32
+MAX_HASHES: Final = 8
+MAX_SHARE: Final = 2
+"""All images together have at most so many times the bytes of the file."""
+
 MAX_SIGNATURE_BYTES: Final = 1024
 _MAGIC: Final = b"\xd0\x0d\xfe\xed"
 _DIGESTS: Final = ("sha1", "sha256", "sha384", "sha512")
@@ -77,11 +80,13 @@ Judge = Callable[[Node, Node, tuple[str, ...]], Signed]
 class Image:
     """An image whose bytes were found and whose hashes were compared.
 
-    ``wrong`` names a hash that does not agree; ``strong`` is the digest that vouches.
+    ``wrong`` names a hash that does not agree; ``strong`` is the digest that vouches;
+    ``vouch`` is for the child that an opener made of it, where there is one.
     """
 
     node: Node
     data: Range
+    vouch: Vouch | None = None
     strong: str = ""
     wrong: str = ""
 
@@ -124,6 +129,7 @@ class _Fit:
         self.images = _children(tree, "images", MAX_IMAGES)
         self.configurations = _children(tree, "configurations", MAX_CONFIGURATIONS)
         self.found: dict[str, Image] = {}
+        self.bytes = 0
 
     def judge(self) -> tuple[Signed, ...]:
         """Return the result of every signature node."""
@@ -227,7 +233,7 @@ class _Fit:
             claim,
             covered=covered,
             steering=self._steering(covered, claim.container),
-            vouches=self._vouches(good),
+            vouches=tuple(one.vouch for one in good if one.vouch is not None),
             weak=(*weak, *loose),
             note=note,
         )
@@ -240,15 +246,13 @@ class _Fit:
         total = min(self.tree.blocks.total, len(self.view.content))
         return without(((0, total),), (*covered, *container, *apart))
 
-    def _vouches(self, images: list[Image]) -> tuple[Vouch, ...]:
-        found = []
-        for one in images:
-            entry = paths.encode_name(one.node.name.encode())
-            digest = digest_of("sha256", self.view.content, (one.data,)).hex()
-            if self.view.child(entry) == digest:
-                path = paths.join(self.view.path, entry)
-                found.append(Vouch(path=path, sha256=digest, via=f"FIT hash node ({one.strong})"))
-        return tuple(found)
+    def _vouch(self, name: str, data: Range) -> Vouch | None:
+        """Return the vouch for the image's child, where it has the image's bytes."""
+        entry = paths.encode_name(name.encode())
+        child = self.view.child(entry)
+        if child is None or digest_of("sha256", self.view.content, (data,)).hex() != child:
+            return None
+        return Vouch(path=paths.join(self.view.path, entry), sha256=child, via="FIT hash node")
 
     def _contradicted(self, result: Signed, images: list[Image]) -> Signed:
         wrong = [one.wrong for one in images if one.wrong]
@@ -276,8 +280,12 @@ class _Fit:
             if end > len(self.view.content):
                 why = f"[{start}, {end}) outside {len(self.view.content)} bytes"
                 raise Malformed(start, f"fit.image {name!a}", why, past_end=True)
+            self.bytes += end - start
+            if self.bytes > MAX_SHARE * len(self.view.content):
+                raise Malformed(start, f"fit.image {name!a}", "images share more than they have")
             strong, wrong = self._hashes(node, (start, end))
-            self.found[name] = Image(node, (start, end), strong, wrong)
+            vouch = self._vouch(name, (start, end))
+            self.found[name] = Image(node, (start, end), vouch, strong, wrong)
         return self.found[name]
 
     def _hashes(self, node: Node, data: Range) -> tuple[str, str]:

@@ -23,7 +23,7 @@ from fwverify.unpack.boot.fdt import Blocks, read_blocks
 from fwverify.verify.scheme import Range
 
 MAX_DEPTH: Final = 32
-MAX_TOKENS: Final = 200_000
+MAX_TOKENS: Final = 100_000
 MAX_NAME_BYTES: Final = 256
 EXCLUDED: Final = ("data", "data-size", "data-position", "data-offset")
 """Properties that no configuration signature is over: mkimage moves data after signing."""
