@@ -122,7 +122,7 @@ def conf(name="conf-1", children=(), **refs):
 
 def fit_signed(
     images, refs, *, algo="sha256,rsa2048", sign=None, names=("kernel", "fdt-1"), others=(),
-    tail=b"", extra=(), listed=None,
+    tail=b"", extra=(), listed=None, strings_bytes=None,
 ):  # fmt: skip
     """Sign ``conf-1`` over the images ``names`` as mkimage does."""
     nodes = fit_nodes(*names)
@@ -134,10 +134,12 @@ def fit_signed(
         return fit_raw(images, (conf(children=(one,), **refs), *others), tail)
 
     blank = build(bytes(size), 0)
-    strings = struct.unpack_from(">I", blank, 32)[0]
+    full = struct.unpack_from(">I", blank, 32)[0]
+    strings = full if strings_bytes is None else strings_bytes
     blank = build(bytes(size), strings)
     tree = fit_tree.read(blank)
-    signed = b"".join(blank[a:b] for a, b in fit_tree.regions(tree, set(nodes), strings))
+    *ranges, (start, _) = fit_tree.regions(tree, set(nodes), full)
+    signed = b"".join(blank[a:b] for a, b in (*ranges, (start, start + strings)))
     return build((sign or (lambda data: keys.sign_rsa(RSA, data)))(signed), strings)
 
 
@@ -265,14 +267,14 @@ def point(private) -> bytes:
     return keys.raw(private)[1:]
 
 
-def gbl(private=EC, *, certificate=None, behind=b"", crc=None) -> bytes:
+def gbl(private=EC, *, certificate=None, behind=b"", signer=None) -> bytes:
     body = boot.gbl_tag(0x03A617EB, struct.pack("<II", 0x03000000, 0x100))
     body += boot.gbl_application() + boot.gbl_program(0x4000, CODE)
     if certificate is not None:
         plain = bytes(4) + point(private) + struct.pack("<I", 3)
         signed = keys.sign_ec(certificate, plain, bare=True)
         body += boot.gbl_tag(0xF30B0BF3, plain + signed)
-    body += boot.gbl_tag(0xF70A0AF7, keys.sign_ec(private, body, bare=True)) + behind
+    body += boot.gbl_tag(0xF70A0AF7, keys.sign_ec(signer or private, body, bare=True)) + behind
     body += struct.pack("<II", 0xFC0404FC, 4)
     return body + struct.pack("<I", zlib.crc32(body))
 

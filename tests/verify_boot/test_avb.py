@@ -154,6 +154,7 @@ def test_a_chained_partition_signed_by_anyone_else_fails():
         vendor(RSA),
         vendor(keys.rsa_key(4096, 1)),
         vendor(keys.rsa_key(4096, 1), key=avb_key(RSA4096)),
+        vendor(RSA4096, key=avb_key(keys.rsa_key(4096, 1))),
         BOOT_IMAGE,
         android.footed(BOOT_IMAGE, b"", android.vbmeta(algorithm=0)),
     ):

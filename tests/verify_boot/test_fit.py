@@ -250,3 +250,9 @@ def test_images_that_share_the_same_bytes_over_and_over_are_refused():
     result = one(content + bytes(-len(content) % 4) + CODE * 8)
     assert result.authentic == "fail"
     assert "share more than they have" in result.reason
+
+
+def test_a_signature_over_a_part_of_the_names_is_refused_though_it_holds():
+    result = one(fit_signed((KERNEL, TREE), REFS, strings_bytes=16))
+    assert result.authentic == "fail"
+    assert "outside the signed strings" in result.reason

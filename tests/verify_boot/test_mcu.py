@@ -113,6 +113,13 @@ def test_signatures_that_are_not_what_their_tlv_says(kind, sign, options):
         assert not accepted(run(MCUBOOT, content, key))
 
 
+def test_a_hash_that_is_not_the_images_is_refused_though_the_signature_holds():
+    content = mcuboot(0x22, p256)
+    at = content.index(boot.tlv(0x01, bytes(32))) - 1
+    altered = content[:at] + bytes((content[at] ^ 1,)) + content[at + 1 :]
+    assert "is not the digest" in one(MCUBOOT, altered, EC).reason
+
+
 def test_an_image_without_a_hash_is_refused():
     body = boot.mcuboot(CODE, digest=b"", signature=b"x" * 70)
     assert "0 hashes" in one(MCUBOOT, body, EC).reason
@@ -163,6 +170,7 @@ def test_a_certificate_must_be_the_rules_and_sign_the_file():
     for content, key in (
         (gbl(application, certificate=keys.ec_key("secp256r1", 1)), EC),
         (gbl(application, certificate=EC), application),  # the key in the file itself
+        (gbl(application, certificate=EC, signer=keys.ec_key("secp256r1", 1)), EC),
     ):
         assert not accepted(run(GBL, content, key))
     # a certificate for another key: the file is not signed by it
