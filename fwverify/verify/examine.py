@@ -13,6 +13,7 @@ file, its failing for the others says nothing and is left out.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -138,7 +139,18 @@ def _view(
             raise KeyError(entry)
         return store.read(digest)
 
-    return View(placed=placed, content=content, detached=detached, child=child, read=read)
+    def beside(entry: str) -> tuple[str, str] | None:
+        folder, slash, _ = placed.node.path.rpartition("/")
+        index = tree.by_path.get(folder + slash + entry)
+        digest = None if index is None else tree.nodes[index].node.sha256
+        return None if digest is None or digest not in store else (folder + slash + entry, digest)
+
+    def opened(digest: str) -> AbstractContextManager[Buffer]:
+        if digest not in store:
+            raise KeyError(digest)
+        return store.view(digest)
+
+    return View(placed, content, detached, child, read, beside, opened)
 
 
 def _problem(code: str, path: str, text: str) -> Problem:

@@ -12,6 +12,7 @@ A scheme never raises for hostile input (it returns ``authentic="unverifiable"``
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -92,6 +93,15 @@ class Signed:
     stamped_at: datetime | None = None
 
 
+def _nothing(_: str) -> None:
+    """Return that nothing lies beside a node that stands alone."""
+
+
+def _absent(digest: str) -> AbstractContextManager[Buffer]:
+    """Raise: a node that stands alone has no store."""
+    raise KeyError(digest)
+
+
 @dataclass(frozen=True)
 class View:
     """One node as a scheme sees it.
@@ -99,6 +109,8 @@ class View:
     ``content`` maps the node's bytes. ``detached`` are signature members submitted
     beside it, as (path, bytes): found by convention or given by ``--signature``.
     ``child`` returns the sha256 of a node below this one by its encoded entry path.
+    ``beside`` returns path and sha256 of a node in the same folder by its encoded name,
+    and ``open`` maps a content by its sha256 (``KeyError`` where it is not stored).
     """
 
     placed: Placed
@@ -106,6 +118,8 @@ class View:
     detached: tuple[tuple[str, bytes], ...]
     child: Callable[[str], str | None]
     read: Callable[[str], bytes]
+    beside: Callable[[str], tuple[str, str] | None] = _nothing
+    open: Callable[[str], AbstractContextManager[Buffer]] = _absent
 
     @property
     def path(self) -> str:

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.verify.avb import AVB
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
+from fwverify.verify.esp32 import ESP32
+from fwverify.verify.fit import FIT
+from fwverify.verify.fwtool import FWTOOL
+from fwverify.verify.gbl import GBL
+from fwverify.verify.mcuboot import MCUBOOT
 from fwverify.verify.minisign import MINISIGN
+from fwverify.verify.payload import PAYLOAD
 from fwverify.verify.profiles import TRAILER_PROFILE
 from fwverify.verify.rauc import RAUC_BUNDLE
 from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.scheme import Scheme
+from fwverify.verify.swupdate import SWUPDATE
 
-EMBEDDED: Final[tuple[Scheme, ...]] = (RAUC_BUNDLE, CMS_ATTACHED, TRAILER_PROFILE)
+_BOOT: Final[tuple[Scheme, ...]] = (FIT, AVB, MCUBOOT, GBL, SWUPDATE, PAYLOAD, FWTOOL, ESP32)
+EMBEDDED: Final[tuple[Scheme, ...]] = (RAUC_BUNDLE, CMS_ATTACHED, *_BOOT, TRAILER_PROFILE)
 DETACHED: Final[tuple[Scheme, ...]] = (CMS_DETACHED, MINISIGN, DETACHED_RAW)
 SCHEMES: Final[tuple[Scheme, ...]] = (*EMBEDDED, *DETACHED)
