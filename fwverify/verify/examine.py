@@ -138,7 +138,21 @@ def _view(
             raise KeyError(entry)
         return store.read(digest)
 
-    return View(placed=placed, content=content, detached=detached, child=child, read=read)
+    def beside(entry: str) -> str | None:
+        folder, slash, _ = placed.node.path.rpartition("/")
+        index = tree.by_path.get(f"{folder}{slash}{entry}")
+        return None if index is None else tree.nodes[index].node.sha256
+
+    return View(
+        placed=placed,
+        content=content,
+        detached=detached,
+        child=child,
+        read=read,
+        beside=beside,
+        holders=lambda digest: tree.by_sha256.get(digest, ()),
+        open=store.view,
+    )
 
 
 def _problem(code: str, path: str, text: str) -> Problem:

@@ -12,6 +12,7 @@ A scheme never raises for hostile input (it returns ``authentic="unverifiable"``
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -30,13 +31,17 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True)
 class TrustedKey:
-    """A bare public key of the rule. ``spki`` is DER SubjectPublicKeyInfo."""
+    """A public key of the rule. ``spki`` is DER SubjectPublicKeyInfo.
+
+    ``openpgp`` are the packets of the OpenPGP certificate whose primary key it is.
+    """
 
     id: str
     spki: bytes
     roles: tuple[str, ...]
     usable: bool
     why_not: str = ""
+    openpgp: tuple[tuple[int, bytes], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,9 @@ class Signed:
     bytes that decide how the rest is used. ``chain`` is leaf first, DER. ``digest``
     and ``algorithm`` are lower-case names (``sha256``; ``rsa-pkcs1v15``, ``rsa-pss``,
     ``ecdsa``, ``ed25519``, ``rsa-raw``). ``weak`` are weaknesses only the scheme can see.
-    ``stamped_at`` is the signing time that a trusted time stamp proves.
+    ``stamped_at`` is the signing time that a trusted time stamp proves. ``leans_on`` are
+    further keys (SPKI) whose strength and fame count, such as the OpenPGP subkey that
+    signed where ``spki`` is the primary key that is pinned.
     """
 
     path: str
@@ -90,6 +97,19 @@ class Signed:
     vouches: tuple[Vouch, ...] = ()
     weak: tuple[str, ...] = ()
     stamped_at: datetime | None = None
+    leans_on: tuple[bytes, ...] = ()
+
+
+def _nobody(_: str) -> str | None:
+    return None
+
+
+def _nowhere(_: str) -> tuple[str, ...]:
+    return ()
+
+
+def _unknown(sha256: str) -> AbstractContextManager[Buffer]:
+    raise KeyError(sha256)
 
 
 @dataclass(frozen=True)
@@ -98,7 +118,10 @@ class View:
 
     ``content`` maps the node's bytes. ``detached`` are signature members submitted
     beside it, as (path, bytes): found by convention or given by ``--signature``.
-    ``child`` returns the sha256 of a node below this one by its encoded entry path.
+    ``child`` returns the sha256 of a node below this one by its encoded entry path,
+    ``beside`` that of one in the same container or folder. ``holders`` returns the paths
+    of all nodes of the update with a sha256, sorted; ``open`` maps a content by its sha256
+    and raises ``KeyError`` where it is not held.
     """
 
     placed: Placed
@@ -106,6 +129,9 @@ class View:
     detached: tuple[tuple[str, bytes], ...]
     child: Callable[[str], str | None]
     read: Callable[[str], bytes]
+    beside: Callable[[str], str | None] = _nobody
+    holders: Callable[[str], tuple[str, ...]] = _nowhere
+    open: Callable[[str], AbstractContextManager[Buffer]] = _unknown
 
     @property
     def path(self) -> str:

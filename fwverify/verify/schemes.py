@@ -8,13 +8,21 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.verify.debian import DEBIAN_RELEASE
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
 from fwverify.verify.minisign import MINISIGN
+from fwverify.verify.openpgp_schemes import OPENPGP_CLEARTEXT, OPENPGP_DETACHED
 from fwverify.verify.profiles import TRAILER_PROFILE
 from fwverify.verify.rauc import RAUC_BUNDLE
 from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.scheme import Scheme
 
-EMBEDDED: Final[tuple[Scheme, ...]] = (RAUC_BUNDLE, CMS_ATTACHED, TRAILER_PROFILE)
-DETACHED: Final[tuple[Scheme, ...]] = (CMS_DETACHED, MINISIGN, DETACHED_RAW)
+EMBEDDED: Final[tuple[Scheme, ...]] = (
+    RAUC_BUNDLE,
+    CMS_ATTACHED,
+    DEBIAN_RELEASE,
+    OPENPGP_CLEARTEXT,
+    TRAILER_PROFILE,
+)
+DETACHED: Final[tuple[Scheme, ...]] = (CMS_DETACHED, OPENPGP_DETACHED, MINISIGN, DETACHED_RAW)
 SCHEMES: Final[tuple[Scheme, ...]] = (*EMBEDDED, *DETACHED)

@@ -8,7 +8,7 @@ unpack stage, not hostile input.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from fwverify.model import Placed
@@ -41,6 +41,7 @@ class Tree:
     order: tuple[int, ...]
     by_path: dict[str, int]
     runs_below: frozenset[int]
+    by_sha256: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def size(self, index: int) -> int:
         """Return the node's size in bytes, 0 where it has none."""
@@ -73,12 +74,17 @@ def build(nodes: tuple[Placed, ...]) -> Tree:
             runs.add(index)
         if any(region.kind == "unexplained" for region in placed.regions) and children[index]:
             runs.add(index)
+    holders: dict[str, list[str]] = {}
+    for placed in nodes:
+        if placed.node.sha256 is not None:
+            holders.setdefault(placed.node.sha256, []).append(placed.node.path)
     return Tree(
         nodes=nodes,
         children=tuple(tuple(below) for below in children),
         order=order,
         by_path={placed.node.path: index for index, placed in enumerate(nodes)},
         runs_below=frozenset(runs),
+        by_sha256={digest: tuple(sorted(paths)) for digest, paths in holders.items()},
     )
 
 
