@@ -204,6 +204,7 @@ def key_of_packet(body: bytes) -> bytes:
 
 
 def key_material(reader: Reader, algorithm: int) -> bytes:
+    """Return the SPKI of the algorithm-specific fields (5.5.5), which must fill the rest."""
     key: (
         rsa.RSAPublicKey
         | ec.EllipticCurvePublicKey
