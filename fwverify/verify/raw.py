@@ -142,7 +142,12 @@ def _applies(view: View) -> bool:
 
 
 def _is_other(path: str, member: bytes) -> bool:
-    return is_cms(path, member) or minisign.is_signature(member) or openpgp.is_signature(member)
+    return (
+        is_cms(path, member)
+        or minisign.is_signature(member)
+        or openpgp.is_signature(member)
+        or (member.startswith(_GZIP) and path.lower().endswith(".jcat"))
+    )
 
 
 def _verify(view: View, material: Material) -> tuple[Signed, ...]:

@@ -10,6 +10,7 @@ from typing import Final
 
 from fwverify.verify.debian import DEBIAN_RELEASE
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
+from fwverify.verify.jcat import JCAT, JCAT_DETACHED
 from fwverify.verify.minisign import MINISIGN
 from fwverify.verify.openpgp_schemes import OPENPGP_CLEARTEXT, OPENPGP_DETACHED
 from fwverify.verify.profiles import TRAILER_PROFILE
@@ -22,7 +23,14 @@ EMBEDDED: Final[tuple[Scheme, ...]] = (
     CMS_ATTACHED,
     DEBIAN_RELEASE,
     OPENPGP_CLEARTEXT,
+    JCAT,
     TRAILER_PROFILE,
 )
-DETACHED: Final[tuple[Scheme, ...]] = (CMS_DETACHED, OPENPGP_DETACHED, MINISIGN, DETACHED_RAW)
+DETACHED: Final[tuple[Scheme, ...]] = (
+    CMS_DETACHED,
+    OPENPGP_DETACHED,
+    JCAT_DETACHED,
+    MINISIGN,
+    DETACHED_RAW,
+)
 SCHEMES: Final[tuple[Scheme, ...]] = (*EMBEDDED, *DETACHED)

@@ -165,7 +165,6 @@ def test_a_text_signature_says_what_it_leaves_open():
     "change",
     [
         lambda m: m + b"text\n" + m,
-        lambda m: m + b"text\n",
         lambda m: m + m[:40],
         lambda m: m.replace(b"-----\n\n", b"-----\nComment: " + b"x" * 300 + b"\n\n"),
         lambda m: m.replace(b"-----\n\n", b"-----\n"),
