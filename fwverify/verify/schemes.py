@@ -11,11 +11,13 @@ from typing import Final
 from fwverify.verify.debian import DEBIAN_RELEASE
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
 from fwverify.verify.jcat import JCAT, JCAT_DETACHED
+from fwverify.verify.mender import MENDER
 from fwverify.verify.minisign import MINISIGN
 from fwverify.verify.openpgp_schemes import OPENPGP_CLEARTEXT, OPENPGP_DETACHED
 from fwverify.verify.profiles import TRAILER_PROFILE
 from fwverify.verify.rauc import RAUC_BUNDLE
 from fwverify.verify.raw import DETACHED_RAW
+from fwverify.verify.rpm import RPM
 from fwverify.verify.scheme import Scheme
 
 EMBEDDED: Final[tuple[Scheme, ...]] = (
@@ -24,6 +26,8 @@ EMBEDDED: Final[tuple[Scheme, ...]] = (
     DEBIAN_RELEASE,
     OPENPGP_CLEARTEXT,
     JCAT,
+    MENDER,
+    RPM,
     TRAILER_PROFILE,
 )
 DETACHED: Final[tuple[Scheme, ...]] = (
