@@ -46,6 +46,7 @@ _PACKAGE_TAGS: Final = (1002, 1005)
 _OPENPGP_TAG, _RESERVED_TAG = 278, 1008
 _PAYLOAD_DIGEST, _PAYLOAD_DIGEST_ALGORITHM = 5092, 5093
 _INT32, _STRING, _BINARY, _STRINGS = 4, 6, 7, 8
+_TEXTS: Final = (_STRING, _STRINGS, 9)
 _WIDTHS: Final = {0: 0, 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
 _KNOWN_SIGNATURE_TAGS: Final = frozenset(
     (_SIGNATURES_REGION, *range(267, 272), 273, *range(274, 280), *range(1000, 1009))
@@ -107,7 +108,7 @@ def _header(content: Buffer, at: int, region: int) -> Header:
     found: dict[int, Entry] = {}
     for number in range(entries):
         tag, kind, offset, count = reader.unpack(">IIiI", "rpm.header.entry")
-        entry = _entry(content, (store, store + size), (tag, kind, offset, count))
+        entry = _entry((store, store + size), (tag, kind, offset, count))
         if tag in found:
             raise Malformed(reader.offset, "rpm.header.entry", f"tag {tag} stands twice")
         if number == 0:
@@ -116,21 +117,20 @@ def _header(content: Buffer, at: int, region: int) -> Header:
     return Header(at, store + size, found)
 
 
-def _entry(content: Buffer, store: Range, raw: tuple[int, int, int, int]) -> Entry:
+def _entry(store: Range, raw: tuple[int, int, int, int]) -> Entry:
     tag, kind, offset, count = raw
     start = store[0] + offset
     if offset < 0 or start > store[1]:
         raise Malformed(store[0], "rpm.header.entry", f"tag {tag} lies outside the store")
     if kind in _WIDTHS:
         end = start + _WIDTHS[kind] * count
-    elif kind in (_STRING, _STRINGS, 9):
-        end = start  # strings are measured when they are read
+    elif kind in _TEXTS:
+        end = store[1]  # strings are measured when they are read
     else:
         raise Malformed(store[0], "rpm.header.entry", f"tag {tag} has type {kind}")
     if end > store[1] or count > MAX_STORE_BYTES:
         raise Malformed(store[0], "rpm.header.entry", f"tag {tag} ends outside the store")
-    del content
-    return Entry(tag, kind, count, start, store[1] if end == start else end)
+    return Entry(tag, kind, count, start, end)
 
 
 def _check_region(content: Buffer, entry: Entry, region: int, entries: int) -> None:
