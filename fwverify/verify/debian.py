@@ -37,10 +37,10 @@ from fwverify.verify.openpgp_verify import judge_cleartext, judge_member
 from fwverify.verify.scheme import Material, Scheme, Signed, View, whole
 
 NAME: Final = "debian-release"
-MAX_ENTRIES: Final = 500_000
+MAX_ENTRIES: Final = 200_000
 MAX_VOUCHES: Final = 100_000
 MAX_INDEX_BYTES: Final = 512 * 1024 * 1024
-_MAX_STANZA_BYTES: Final = 1024 * 1024
+_MAX_STANZA_BYTES: Final = 256 * 1024
 _INDEX: Final = "Packages"
 _HEAD_BYTES: Final = 8192
 _ENTRY: Final = re.compile(r" ([0-9a-f]{64}) +([0-9]{1,15}) (\S+)")
@@ -84,6 +84,8 @@ def _looks_like_release(head: bytes) -> bool:
 
 def parse_release(text: bytes) -> Release:
     """Return the Release in ``text``. Raises ``Malformed``."""
+    if text.count(b"\n") > 2 * MAX_ENTRIES:
+        raise Malformed(0, "release", f"more than {2 * MAX_ENTRIES} lines")
     fields = _fields(text)
     title = " ".join(fields[name][0] for name in ("origin", "suite", "codename") if name in fields)
     if "date" not in fields or "sha256" not in fields:

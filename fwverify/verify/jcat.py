@@ -47,9 +47,10 @@ from fwverify.verify.openpgp_schemes import document
 from fwverify.verify.scheme import Material, Scheme, Signed, View, whole
 
 NAME: Final = "jcat"
-MAX_JSON_BYTES: Final = 16 * 1024 * 1024
+DETACHED_NAME: Final = "jcat-detached"
+MAX_JSON_BYTES: Final = 4 * 1024 * 1024
 MAX_ITEMS: Final = 1024
-MAX_BLOBS: Final = 64
+MAX_BLOBS: Final = 16
 _GZIP: Final = b"\x1f\x8b\x08"
 _PLAIN_FLAGS: Final = 0x01 | 0x08
 """RFC 1952, 2.3.1: text and name. An extra field or comment could carry anything."""
@@ -271,7 +272,7 @@ def _verify_ed25519(member: bytes, signed: Buffer, frame: Frame, material: Mater
         if outcome.axis == "pass":
             return Signed(
                 path=frame.path,
-                scheme=NAME,
+                scheme=frame.scheme,
                 authentic="pass",
                 trusted="pass" if key.usable else "fail",
                 reason=f"{frame.note}: holds" if key.usable else f"{frame.note}: {key.why_not}",
@@ -326,7 +327,7 @@ def _verify_file(
             with _held(view, path, sha256) as held:
                 named = dataclasses.replace(frame, note=label, vouches=(vouch,))
                 if inside:  # the member is no node here: the file itself bears the result
-                    named = Frame(path, NAME, covered=whole(held), note=label)
+                    named = Frame(path, DETACHED_NAME, covered=whole(held), note=label)
                 results += verify_item(item, held, named, material)
     if not results:
         return (refused(frame, "it names no file that is here", "unverifiable"),)
@@ -356,7 +357,7 @@ def _verify_detached(view: View, material: Material) -> tuple[Signed, ...]:
     results: list[Signed] = []
     for path, member in view.detached:
         if is_jcat(path, member):
-            frame = Frame(view.path, NAME)
+            frame = Frame(view.path, DETACHED_NAME)
             results += _verify_file(view, member, frame, material, inside=True)
     return tuple(results)
 
@@ -371,7 +372,7 @@ JCAT: Final = Scheme(
 )
 
 JCAT_DETACHED: Final = Scheme(
-    name=NAME,
+    name=DETACHED_NAME,
     title="JCAT of the Linux Vendor Firmware Service, beside a file",
     specification="https://github.com/hughsie/libjcat; RFC 5652, RFC 9580",
     limitations="transparency logs are not verified; a checksum alone is no signature",

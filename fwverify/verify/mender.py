@@ -74,7 +74,7 @@ def members_of(content: Buffer) -> dict[str, Range]:
         if len(found) > MAX_FILES:
             raise Malformed(at, "mender.tar", f"more than {MAX_FILES} files")
         at = -(-end // BLOCK) * BLOCK
-    if any(any(piece) for piece in primitives.pieces(content, at)):
+    if any(piece.count(0) != len(piece) for piece in primitives.pieces(content, at)):
         raise Malformed(at, "mender.tar", "something follows the end of the archive")
     return found
 

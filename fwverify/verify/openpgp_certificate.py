@@ -39,6 +39,7 @@ _SOFT_REASONS: Final = (b"\x01", b"\x03")
 """Superseded and retired (5.2.3.31): they revoke from the day they were stated."""
 
 _MAY_SIGN: Final = 0x02
+_NOT_FOR_SIGNING: Final = "the key may not sign"
 _WEAK_DIGESTS: Final = ("md5", "sha1")
 MAX_COMPONENTS: Final = 4096
 MAX_CHECKED: Final = 2048
@@ -209,7 +210,7 @@ class _Certificate:
         else:
             faults += self._lifetime(created, speaks)
             if not _may_sign(speaks, default=True):
-                faults.append("the key may not sign")
+                faults.append(_NOT_FOR_SIGNING)
         faults += self._young(created)
         faults += self._revoked(self._primary, openpgp_signature.KEY_REVOCATION, _framed(body))
         weak = _weak((speaks,))
@@ -225,7 +226,7 @@ class _Certificate:
         bindings = self._by_primary(component.signatures, (openpgp_signature.SUBKEY_BINDING,), data)
         speaks = self._speaking(bindings)
         created = _moment(body)
-        faults = [fault for fault in primary.faults if fault != "the key may not sign"]
+        faults = [fault for fault in primary.faults if fault != _NOT_FOR_SIGNING]
         back: Signature | None = None
         if speaks is None:
             faults.append("the subkey has no valid binding")

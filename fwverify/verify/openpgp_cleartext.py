@@ -23,7 +23,8 @@ from fwverify.verify.scheme import Range
 BEGIN: Final = b"-----BEGIN PGP SIGNED MESSAGE-----"
 _SIGNATURE: Final = b"-----BEGIN PGP SIGNATURE-----"
 _END: Final = b"-----END PGP SIGNATURE-----"
-MAX_BYTES: Final = 64 * 1024 * 1024
+MAX_BYTES: Final = 16 * 1024 * 1024
+MAX_LINES: Final = 200_000
 _SEARCHED_BYTES: Final = 4096
 _BLANK: Final = b" \t\r"
 _NAMES: Final = {
@@ -66,7 +67,10 @@ def parse(content: Buffer) -> Cleartext:
     """Return the only cleartext message in ``content``. Raises ``Malformed``."""
     if len(content) > MAX_BYTES:
         raise Malformed(0, "cleartext", f"{len(content)} bytes, the bound is {MAX_BYTES}")
-    lines = _lines(bytes(content[:]))
+    data = bytes(content[:])
+    if data.count(b"\n") > MAX_LINES:
+        raise Malformed(0, "cleartext", f"more than {MAX_LINES} lines")
+    lines = _lines(data)
     marks = [n for n, (_, line) in enumerate(lines) if line.startswith(b"-----")]
     first = _only(lines, marks, BEGIN)
     middle = _only(lines, marks, _SIGNATURE)

@@ -86,7 +86,7 @@ OPENPGP_CLEARTEXT: Final = Scheme(
     name=CLEARTEXT_NAME,
     title="OpenPGP cleartext signature around a text",
     specification="RFC 9580, 7",
-    limitations="one message a file, up to 64 MiB; only the signed text is covered",
+    limitations="one message a file, up to 16 MiB; only the signed text is covered",
     applies=_applies_cleartext,
     verify=_verify_cleartext,
 )

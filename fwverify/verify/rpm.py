@@ -177,7 +177,8 @@ def _container(content: Buffer, header: Header) -> tuple[Range, ...]:
     """Return the bytes of the signature header, none where something strange lies in it."""
     reserved = header.entries.get(_RESERVED_TAG)
     strange = not _KNOWN_SIGNATURE_TAGS.issuperset(header.entries)
-    if strange or (reserved is not None and any(bytes(content[reserved.start : reserved.end]))):
+    space = b"" if reserved is None else bytes(content[reserved.start : reserved.end])
+    if strange or space.count(0) != len(space):
         return ()
     return ((header.start, header.end + -header.end % 8),)
 

@@ -174,8 +174,8 @@ BROKEN = [
     jcat(item(AliasIds=["fw.bin"])),
     jcat(item(AliasIds=[1])),
     jcat(*(item(name=str(number)) for number in range(1025))),
-    jcat(item(*(checksum(DATA) for _ in range(65)))),
-    pack(b" " * (16 * 1024 * 1024 + 1)),
+    jcat(item(*(checksum(DATA) for _ in range(17)))),
+    pack(b" " * (4 * 1024 * 1024 + 1)),
 ]
 
 
