@@ -79,6 +79,20 @@ def test_a_message_that_must_not_count(change):
     assert axes(one(message)) == ("fail", "fail")
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        pgp.cleartext(SIGNER, b"a\nb").replace(b"\na\n", b"\n- a\n").replace(b"- a", b"-a"),
+        pgp.cleartext(SIGNER, b"- dashed").replace(b"- - dashed", b"-  dashed"),
+        pgp.cleartext(SIGNER, b"-dashed").replace(b"- -dashed", b"-dashed"),
+        pgp.cleartext(SIGNER, TEXT, headers=b"Evil: SHA256\n"),
+        pgp.cleartext(SIGNER, TEXT, headers=b"Hash: SHA256\nEvil: SHA256\n"),
+    ],
+)
+def test_framing_that_is_not_exact_is_refused_although_the_text_is_signed(message):
+    assert axes(one(message)) == ("fail", "fail")
+
+
 @pytest.mark.parametrize("headers", [b"", b"Hash: SHA512\nHash: SHA256\n", b"Hash: MD5,SHA256\n"])
 def test_hash_headers(headers):
     assert accepted((one(pgp.cleartext(SIGNER, TEXT, headers=headers)),))
