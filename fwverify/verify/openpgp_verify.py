@@ -37,6 +37,8 @@ MAX_MEMBER_BYTES: Final = 1024 * 1024
 MAX_SIGNATURES: Final = 16
 _MAX_ARMOR_HEADER_BYTES: Final = 256
 _SIGNATURE_TAG: Final = 2
+_BY_LINE: Final = ("openpgp-cleartext", "debian-release")
+"""Schemes whose ``covered`` leaves out what a text signature does not hash."""
 
 Data = Callable[[Signature], Iterable[bytes]]
 """What a signature is over, in pieces; binary and text signatures differ."""
@@ -180,7 +182,7 @@ def _holding(frame: Frame, signature: Signature, one: _Candidate, material: Mate
     made = f"made {signature.created:%Y-%m-%dT%H:%M:%SZ}"
     notes = [frame.note, shown, made, *signature.notes, *faults]
     text = ("text signature: its line endings are not covered",)
-    is_text = signature.kind == openpgp_signature.TEXT and frame.scheme == "openpgp"
+    is_text = signature.kind == openpgp_signature.TEXT and frame.scheme not in _BY_LINE
     return Signed(
         path=frame.path,
         scheme=frame.scheme,

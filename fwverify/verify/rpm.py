@@ -10,7 +10,8 @@ Guarantees:
   payload's; a stated digest that is wrong refuses the package.
 - A package signature (tags 1002, 1005) is over the main header and the payload.
 - The signature header is container only where it holds nothing but what belongs there,
-  and its reserved space is zeros. The lead is covered by nothing.
+  and its reserved space is zeros. The lead is covered by nothing: it is ``steering``
+  where it has its form, and unsigned bytes like any others where it has not.
 - Digests without a signature (269, 273, 1004) are integrity only and count for nothing.
 
 Specification: rpm, "RPM V4 Package format" and "Signatures and digests"; RFC 9580.
@@ -183,6 +184,14 @@ def _container(content: Buffer, header: Header) -> tuple[Range, ...]:
     return ((header.start, header.end + -header.end % 8),)
 
 
+def _lead(content: Buffer) -> tuple[Range, ...]:
+    """Return the lead's range: version 3, a name, signature type 5, then zeros."""
+    lead = bytes(content[:LEAD_BYTES])
+    name = lead[10:76].rstrip(b"\0")
+    formed = lead[4] == 3 and name.isascii() and b"\0" not in name
+    return ((0, LEAD_BYTES),) if formed and lead[78:] == b"\0\5" + bytes(16) else ()
+
+
 def _members(content: Buffer, header: Header) -> list[tuple[int, bytes]]:
     """Return (tag, OpenPGP signature) of the signature header. Raises ``Malformed``."""
     found: list[tuple[int, bytes]] = []
@@ -224,6 +233,11 @@ def _verify(view: View, material: Material) -> tuple[Signed, ...]:
     results: list[Signed] = []
     for tag, member in members:
         results += _verify_member(content, package, tag, member, frame, material, has_digest)
+    lead = _lead(content)
+    results = [
+        dataclasses.replace(one, steering=lead) if one.authentic == "pass" else one
+        for one in results
+    ]
     held = [one for one in results if one.authentic == "pass"]
     if held:  # one key of the rule suffices; one of it that fails is never left out
         return tuple(one for one in results if one.authentic != "unverifiable")

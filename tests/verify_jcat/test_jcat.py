@@ -25,6 +25,7 @@ from tests.verify_jcat.jcats import (
     ED,
     GOOD,
     GOOD_JSON,
+    SIGNER,
     TRUST,
     beside,
     blob,
@@ -127,6 +128,12 @@ def test_a_root_that_is_not_in_the_rule():
 def test_a_signature_over_a_sha1_checksum_is_weak():
     (result,) = verify(jcat(item(blob(9, ED.sign(sha(DATA, "sha1").encode()), Target=4))))
     assert result.weak == ("the signature is over a SHA-1 checksum",)
+
+
+def test_a_text_signature_is_weak_here_too():
+    member = pgp.armored(pgp.detached(SIGNER, DATA, kind=0x01, made=pgp.MADE))
+    (result,) = verify(jcat(item(blob(2, member))))
+    assert result.weak == ("text signature: its line endings are not covered",)
 
 
 def test_an_alias_names_a_file_too():

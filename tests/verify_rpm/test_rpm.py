@@ -66,6 +66,14 @@ def test_header_and_payload_are_covered(tag, algorithm):
     assert result.container == ((len(LEAD), start),)
 
 
+def test_the_lead_steers_and_carries_nothing_else():
+    content = build()
+    assert one(content).steering == ((0, 96),)
+    for at in (4, 12, 78, 79, 80, 95):
+        changed = content[:at] + b"\xee" + content[at + 1 :]
+        assert (one(changed).authentic, one(changed).steering) == ("pass", ())
+
+
 @pytest.mark.parametrize("options", [{"digest": b""}, {"algorithm": 2}, {"algorithm": 99}])
 def test_without_a_payload_digest_only_the_header_is_covered(options):
     body = main(**options)
