@@ -46,7 +46,7 @@ from fwverify.verify.embedded import (
     refused,
 )
 from fwverify.verify.keys import canonical_spki
-from fwverify.verify.scheme import Material, Range, Scheme, Signed, View
+from fwverify.verify.scheme import Material, Neighbour, Range, Scheme, Signed, View
 
 NAME: Final = "avb"
 MAX_TREE_BYTES: Final = 64 * 1024 * 1024
@@ -181,14 +181,13 @@ class _Followed:
             if found is None:
                 self.notes.append(f"partition {one.name!a} is not here")
                 continue
-            path, digest = found
-            with self.view.open(digest) as image:
+            with self.view.open(found.sha256) as image:
                 reached = self._compared(one, image)
             if reached:
-                self._add(path, reached, f"partition {one.name!a}", loose)
+                self._add(found.path, reached, f"partition {one.name!a}", loose)
         return ranges, weak
 
-    def _beside(self, name: str) -> tuple[str, str] | None:
+    def _beside(self, name: str) -> Neighbour | None:
         encoded = paths.encode_name(name.encode())
         found = (self.view.beside(encoded + suffix) for suffix in _SUFFIXES)
         return next((one for one in found if one is not None), None)
@@ -229,8 +228,8 @@ class _Followed:
             self.notes.append(f"chained partition {chain.name!a} is not here")
             return
         try:
-            with self.view.open(found[1]) as image:
-                self._chained(chain, found[0], image)
+            with self.view.open(found.sha256) as image:
+                self._chained(chain, found.path, image)
         except Malformed as error:
             self.wrong.append(f"chained partition {chain.name!a}: {error}")
 

@@ -22,7 +22,7 @@ from fwverify.intake import submitted
 from fwverify.model import Member, Placed, Problem, Subject, Unpacked
 from fwverify.reader import Buffer
 from fwverify.store import Store
-from fwverify.verify.scheme import Material, Scheme, Signed, View
+from fwverify.verify.scheme import Material, Neighbour, Scheme, Signed, View
 from fwverify.verify.schemes import DETACHED, EMBEDDED
 from fwverify.verify.tree import Tree
 
@@ -139,18 +139,35 @@ def _view(
             raise KeyError(entry)
         return store.read(digest)
 
-    def beside(entry: str) -> tuple[str, str] | None:
-        folder, slash, _ = placed.node.path.rpartition("/")
-        index = tree.by_path.get(folder + slash + entry)
-        digest = None if index is None else tree.nodes[index].node.sha256
-        return None if digest is None or digest not in store else (folder + slash + entry, digest)
+    def beside(relative: str) -> Neighbour | None:
+        path = paths.beside(placed.node.path, relative)
+        index = None if path is None else tree.by_path.get(path)
+        return None if index is None else _neighbour(tree.nodes[index])
+
+    def holders(digest: str) -> tuple[Neighbour, ...]:
+        held = (_neighbour(tree.nodes[index]) for index in tree.by_sha256.get(digest, ()))
+        return tuple(one for one in held if one is not None)
 
     def opened(digest: str) -> AbstractContextManager[Buffer]:
         if digest not in store:
             raise KeyError(digest)
         return store.view(digest)
 
-    return View(placed, content, detached, child, read, beside, opened)
+    return View(
+        placed=placed,
+        content=content,
+        detached=detached,
+        child=child,
+        read=read,
+        beside=beside,
+        holders=holders,
+        open=opened,
+    )
+
+
+def _neighbour(placed: Placed) -> Neighbour | None:
+    node = placed.node
+    return None if node.sha256 is None else Neighbour(node.path, node.sha256, node.size or 0)
 
 
 def _problem(code: str, path: str, text: str) -> Problem:

@@ -85,6 +85,7 @@ def judge(
     trusted, why = _trusted(signed, tree, rule, roles)
     strong = _strong(signed, floors, at)
     bad = known_bad.look_up(signed.spki, signed.chain)
+    bad = bad or next(filter(None, map(known_bad.of_key, signed.leans_on)), None)
     reasons = [signed.reason, why, *strong.reasons]
     if bad:
         reasons.append(bad)

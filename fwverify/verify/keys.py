@@ -22,7 +22,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from asn1crypto import crl as asn1_crl
@@ -87,7 +87,8 @@ class PublicKey:
 
     ``identity`` is the digest of the canonical encoding; ``kind`` is ``rsa``,
     ``ec-<curve>``, ``ed25519``, ``ed448`` or ``ml-dsa``; ``bits`` the modulus' or
-    curve's size (0 where the kind has one size only).
+    curve's size (0 where the kind has one size only). ``openpgp`` are the packets of the
+    OpenPGP certificate whose primary key it is, empty for a key that came in another form.
     """
 
     name: str
@@ -96,6 +97,7 @@ class PublicKey:
     identity: str
     kind: str
     bits: int
+    openpgp: tuple[openpgp.Packet, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,17 +121,21 @@ def read_keys(data: bytes, name: str) -> tuple[PublicKey, ...]:
     """
     _refuse_size_and_secrets(data, name)
     try:
-        spkis = _spkis(data, name)
+        if openpgp.ARMOR_BEGIN in data or openpgp.is_binary(data):
+            found = openpgp.certificates(data)
+        else:
+            found = tuple((spki, ()) for spki in _spkis(data, name))
     except Malformed as error:
         raise KeyFormatError(name, str(error)) from error
+    spkis = [spki for spki, _ in found]
     if not spkis:
         raise KeyFormatError(name, f"not a public key in any known form (tried {_TRIED})")
     if len(spkis) > MAX_KEYS:
         raise KeyFormatError(name, f"more than {MAX_KEYS} keys")
     several = len(spkis) > 1
     return tuple(
-        _public_key(spki, f"{name}#{number}" if several else name, name)
-        for number, spki in enumerate(spkis, start=1)
+        replace(_public_key(spki, f"{name}#{number}" if several else name, name), openpgp=packets)
+        for number, (spki, packets) in enumerate(found, start=1)
     )
 
 
@@ -239,8 +245,6 @@ def _is_private_der(data: bytes) -> bool:
 
 
 def _spkis(data: bytes, name: str) -> list[bytes]:
-    if openpgp.ARMOR_BEGIN in data or openpgp.is_binary(data):
-        return list(openpgp.public_keys(data))
     if _PEM_BEGIN in data:
         return [_from_pem(label, body, name) for label, body in _pem_blocks(data, name)]
     # hexadecimal text and raw points may begin as DER does: DER is tried, not assumed

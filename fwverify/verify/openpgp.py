@@ -1,12 +1,13 @@
-"""The primary public key out of an OpenPGP key file, and nothing more.
+"""Keys out of OpenPGP key files: framing, armor and key material, and nothing more.
 
 Guarantees: only the framing and the primary key packets of versions 4 and 6 are read
 (RFC 9580, 4.2, 5.5.2, 6; RFC 4880 for the old framing); every length is checked before
 it is used; the key comes out as DER SubjectPublicKeyInfo by the library.
 
-Not checked: user ids, binding signatures, expiry and revocation; subkeys are left out.
-An operator who hands the file in says by that whose key it is; the key serves raw
-signatures only. OpenPGP signatures themselves are another scheme.
+Not checked here: user ids, binding signatures, expiry and revocation: the packets of
+each certificate are kept for ``fwverify.verify.openpgp_certificate``, which judges them.
+An operator who hands the file in says by that whose key it is. A subkey alone serves no
+raw signature.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from fwverify.reader import Malformed, Reader
 
@@ -27,7 +28,7 @@ _ARMOR_END: Final = b"-----END PGP PUBLIC KEY BLOCK-----"
 _SIGNATURE, _SECRET_KEY, _PUBLIC_KEY, _SECRET_SUBKEY = 2, 5, 6, 7
 _VERSION_4, _VERSION_6 = 4, 6
 _RSA: Final = (1, 3)
-_ECDSA, _EDDSA_LEGACY, _ED25519 = 19, 22, 27
+_ECDSA, _EDDSA_LEGACY, _ED25519, _ED448 = 19, 22, 27, 28
 _ED25519_LEGACY_OID: Final = bytes.fromhex("2b06010401da470f01")
 _CURVES: Final[dict[bytes, ec.EllipticCurve]] = {
     bytes.fromhex("2a8648ce3d030107"): ec.SECP256R1(),
@@ -39,6 +40,9 @@ _MIN_KEY_BYTES: Final = 38
 
 _MAX_PACKETS: Final = 100_000
 _MAX_MPI_BITS: Final = 16_384
+Packet = tuple[int, bytes]
+"""A packet's tag (type) and its body."""
+
 _CRC24_INIT, _CRC24_POLY = 0xB704CE, 0x1864CFB
 
 
@@ -57,11 +61,11 @@ def is_signature(data: bytes) -> bool:
     if data.lstrip().startswith(b"-----BEGIN PGP SIGNATURE-----"):
         return True
     try:
-        packets = tuple(_packets(data))
+        found = tuple(packets(data))
     except Malformed:
         return False
-    return bool(packets) and all(
-        tag == _SIGNATURE and body[:1] in (b"\x03", b"\x04", b"\x06") for tag, body in packets
+    return bool(found) and all(
+        tag == _SIGNATURE and body[:1] in (b"\x03", b"\x04", b"\x06") for tag, body in found
     )
 
 
@@ -70,7 +74,7 @@ def _first_packet(data: bytes) -> int | None:
     if len(data) < 8 or not data[0] & 0x80:
         return None
     try:
-        tag, body = next(_packets(data))
+        tag, body = next(packets(data))
     except Malformed:
         return None
     return tag if len(body) >= _MIN_KEY_BYTES and body[:1] in (b"\x04", b"\x06") else None
@@ -81,28 +85,41 @@ def public_keys(data: bytes) -> tuple[bytes, ...]:
 
     Raises ``Malformed`` for broken armor or packets and for keys of another kind.
     """
-    binary = _dearmor(data) if ARMOR_BEGIN in data else data
-    keys = []
-    for number, (tag, body) in enumerate(_packets(binary)):
+    return tuple(spki for spki, _ in certificates(data))
+
+
+def certificates(data: bytes) -> tuple[tuple[bytes, tuple[Packet, ...]], ...]:
+    """Return (SPKI of the primary key, all packets) of each certificate in ``data``, in order.
+
+    Armored or binary. Raises ``Malformed`` as ``public_keys`` does.
+    """
+    binary = dearmor(data) if ARMOR_BEGIN in data else data
+    found: list[tuple[bytes, list[Packet]]] = []
+    for number, (tag, body) in enumerate(packets(binary)):
         if number >= _MAX_PACKETS:
             raise Malformed(0, "openpgp.packets", f"more than {_MAX_PACKETS}")
         if tag in (_SECRET_KEY, _SECRET_SUBKEY):
             raise Malformed(0, "openpgp.tag", "a private key: give the public key")
         if tag == _PUBLIC_KEY:
-            keys.append(_primary_key(body))
-    return tuple(keys)
+            found.append((key_of_packet(body), []))
+        if found:
+            found[-1][1].append((tag, body))
+    return tuple((spki, tuple(parts)) for spki, parts in found)
 
 
-def _dearmor(data: bytes) -> bytes:
-    """Return the bytes inside the armor (RFC 9580, 6); the checksum counts where present."""
+def dearmor(data: bytes, begin: bytes = ARMOR_BEGIN, end: bytes = _ARMOR_END) -> bytes:
+    """Return the bytes inside the armor (RFC 9580, 6); the checksum counts where present.
+
+    Text outside the armor is ignored here. Raises ``Malformed``.
+    """
     result = b""
     at = 0
-    while (start := data.find(ARMOR_BEGIN, at)) >= 0:
-        end = data.find(_ARMOR_END, start)
-        if end < 0:
+    while (start := data.find(begin, at)) >= 0:
+        stop = data.find(end, start)
+        if stop < 0:
             raise Malformed(start, "openpgp.armor", "is not closed")
-        result += _armor_body(data[start + len(ARMOR_BEGIN) : end], start)
-        at = end
+        result += _armor_body(data[start + len(begin) : stop], start)
+        at = stop
     return result
 
 
@@ -133,7 +150,7 @@ def _crc24(data: bytes) -> int:
     return crc & 0xFFFFFF
 
 
-def _packets(data: bytes) -> Iterator[tuple[int, bytes]]:
+def packets(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield (tag, body) of each packet (RFC 9580, 4.2; partial and indeterminate refused)."""
     reader = Reader(data)
     while reader.remaining:
@@ -168,7 +185,8 @@ def _old_length(reader: Reader, kind: int) -> int:
     raise Malformed(reader.offset - 1, "openpgp.length", "indeterminate bodies are not for keys")
 
 
-def _primary_key(body: bytes) -> bytes:
+def key_of_packet(body: bytes) -> bytes:
+    """Return the SPKI of a public key or subkey packet's body (5.5.2). Raises ``Malformed``."""
     reader = Reader(body)
     version = reader.u8("openpgp.version")
     if version not in (_VERSION_4, _VERSION_6):
@@ -180,15 +198,21 @@ def _primary_key(body: bytes) -> bytes:
         if size != reader.remaining:
             raise Malformed(6, "openpgp.material", f"{size} bytes, {reader.remaining} remain")
     try:
-        return _material(reader, algorithm)
+        return key_material(reader, algorithm)
     except ValueError as error:
         raise Malformed(reader.offset, "openpgp.material", str(error)) from error
 
 
-def _material(reader: Reader, algorithm: int) -> bytes:
-    key: rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
+def key_material(reader: Reader, algorithm: int) -> bytes:
+    """Return the SPKI of the algorithm-specific fields (5.5.5), which must fill the rest."""
+    key: (
+        rsa.RSAPublicKey
+        | ec.EllipticCurvePublicKey
+        | ed25519.Ed25519PublicKey
+        | ed448.Ed448PublicKey
+    )
     if algorithm in _RSA:
-        modulus, exponent = _mpi(reader), _mpi(reader)
+        modulus, exponent = mpi(reader), mpi(reader)
         key = rsa.RSAPublicNumbers(
             int.from_bytes(exponent, "big"), int.from_bytes(modulus, "big")
         ).public_key()
@@ -196,15 +220,17 @@ def _material(reader: Reader, algorithm: int) -> bytes:
         oid = reader.take(reader.u8("openpgp.curve"), "openpgp.curve")
         if oid not in _CURVES:
             raise Malformed(reader.offset, "openpgp.curve", f"{oid.hex()} is not known")
-        key = ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[oid], _mpi(reader))
+        key = ec.EllipticCurvePublicKey.from_encoded_point(_CURVES[oid], mpi(reader))
     elif algorithm == _EDDSA_LEGACY:
         oid = reader.take(reader.u8("openpgp.curve"), "openpgp.curve")
-        point = _mpi(reader)
+        point = mpi(reader)
         if oid != _ED25519_LEGACY_OID or len(point) != 33 or point[:1] != b"\x40":
             raise Malformed(reader.offset, "openpgp.curve", "is not Ed25519")
         key = ed25519.Ed25519PublicKey.from_public_bytes(point[1:])
     elif algorithm == _ED25519:
         key = ed25519.Ed25519PublicKey.from_public_bytes(reader.take(32, "openpgp.point"))
+    elif algorithm == _ED448:
+        key = ed448.Ed448PublicKey.from_public_bytes(reader.take(57, "openpgp.point"))
     else:
         raise Malformed(5, "openpgp.algorithm", f"{algorithm} is not RSA, ECDSA or EdDSA")
     if reader.remaining:
@@ -214,7 +240,7 @@ def _material(reader: Reader, algorithm: int) -> bytes:
     )
 
 
-def _mpi(reader: Reader) -> bytes:
+def mpi(reader: Reader) -> bytes:
     """Return a multiprecision integer's bytes: bit count (u16be), then big-endian bytes."""
     bits = reader.u16be("openpgp.mpi")
     if bits > _MAX_MPI_BITS:

@@ -142,7 +142,12 @@ def _applies(view: View) -> bool:
 
 
 def _is_other(path: str, member: bytes) -> bool:
-    return is_cms(path, member) or minisign.is_signature(member)
+    return (
+        is_cms(path, member)
+        or minisign.is_signature(member)
+        or openpgp.is_signature(member)
+        or (member.startswith(_GZIP) and path.lower().endswith(".jcat"))
+    )
 
 
 def _verify(view: View, material: Material) -> tuple[Signed, ...]:
@@ -176,8 +181,6 @@ def _verify_member(
 
 def _other_kind(member: bytes) -> str:
     """Return the kind of signature a member is by its framing, where that is another kind."""
-    if openpgp.is_signature(member):
-        return "OpenPGP"
     return "JCAT" if member.startswith(_GZIP) else ""
 
 

@@ -164,6 +164,7 @@ def _trusted(entry: KeyEntry, at: datetime) -> TrustedKey:
         roles=entry.roles,
         usable=state == "usable",
         why_not="" if state == "usable" else f"the key {entry.id} is {state}",
+        openpgp=entry.key.openpgp,
     )
 
 

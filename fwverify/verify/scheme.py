@@ -31,13 +31,17 @@ Range = tuple[int, int]
 
 @dataclass(frozen=True)
 class TrustedKey:
-    """A bare public key of the rule. ``spki`` is DER SubjectPublicKeyInfo."""
+    """A public key of the rule. ``spki`` is DER SubjectPublicKeyInfo.
+
+    ``openpgp`` are the packets of the OpenPGP certificate whose primary key it is.
+    """
 
     id: str
     spki: bytes
     roles: tuple[str, ...]
     usable: bool
     why_not: str = ""
+    openpgp: tuple[tuple[int, bytes], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,11 @@ class Signed:
     bytes that decide how the rest is used. ``chain`` is leaf first, DER. ``digest``
     and ``algorithm`` are lower-case names (``sha256``; ``rsa-pkcs1v15``, ``rsa-pss``,
     ``ecdsa``, ``ed25519``, ``rsa-raw``). ``weak`` are weaknesses only the scheme can see.
-    ``stamped_at`` is the signing time that a trusted time stamp proves.
+    ``stamped_at`` is the signing time that a trusted time stamp proves. ``leans_on`` are
+    further keys (SPKI) whose strength and fame count, such as the OpenPGP subkey that
+    signed where ``spki`` is the primary key that is pinned. ``fresh`` is ``pass`` or
+    ``fail`` where the signed content itself says until when it holds; a scheme does not
+    trust what is stale.
     """
 
     path: str
@@ -91,15 +99,31 @@ class Signed:
     vouches: tuple[Vouch, ...] = ()
     weak: tuple[str, ...] = ()
     stamped_at: datetime | None = None
+    leans_on: tuple[bytes, ...] = ()
+    fresh: Axis = "not-applicable"
 
 
-def _nothing(_: str) -> None:
-    """Return that nothing lies beside a node that stands alone."""
+@dataclass(frozen=True)
+class Neighbour:
+    """Another node of the update: its path, digest and size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
 
 
-def _absent(digest: str) -> AbstractContextManager[Buffer]:
-    """Raise: a node that stands alone has no store."""
-    raise KeyError(digest)
+def _no_neighbour(relative: str) -> Neighbour | None:
+    del relative
+    return None
+
+
+def _no_holders(sha256: str) -> tuple[Neighbour, ...]:
+    del sha256
+    return ()
+
+
+def _no_content(sha256: str) -> AbstractContextManager[Buffer]:
+    raise KeyError(sha256)
 
 
 @dataclass(frozen=True)
@@ -109,8 +133,11 @@ class View:
     ``content`` maps the node's bytes. ``detached`` are signature members submitted
     beside it, as (path, bytes): found by convention or given by ``--signature``.
     ``child`` returns the sha256 of a node below this one by its encoded entry path.
-    ``beside`` returns path and sha256 of a node in the same folder by its encoded name,
-    and ``open`` maps a content by its sha256 (``KeyError`` where it is not stored).
+
+    For signatures that are spread over several files: ``beside`` returns the file at an
+    encoded path relative to this node's folder (``../`` leads up, never out of the
+    container), ``holders`` the nodes with a given content, and ``open`` maps a content by
+    its sha256 (``KeyError`` where it is not kept).
     """
 
     placed: Placed
@@ -118,8 +145,9 @@ class View:
     detached: tuple[tuple[str, bytes], ...]
     child: Callable[[str], str | None]
     read: Callable[[str], bytes]
-    beside: Callable[[str], tuple[str, str] | None] = _nothing
-    open: Callable[[str], AbstractContextManager[Buffer]] = _absent
+    beside: Callable[[str], Neighbour | None] = _no_neighbour
+    holders: Callable[[str], tuple[Neighbour, ...]] = _no_holders
+    open: Callable[[str], AbstractContextManager[Buffer]] = _no_content
 
     @property
     def path(self) -> str:

@@ -9,21 +9,39 @@ from __future__ import annotations
 from typing import Final
 
 from fwverify.verify.avb import AVB
+from fwverify.verify.debian import DEBIAN_RELEASE
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
 from fwverify.verify.esp32 import ESP32
 from fwverify.verify.fit import FIT
 from fwverify.verify.fwtool import FWTOOL
 from fwverify.verify.gbl import GBL
+from fwverify.verify.jcat import JCAT, JCAT_DETACHED
 from fwverify.verify.mcuboot import MCUBOOT
+from fwverify.verify.mender import MENDER
 from fwverify.verify.minisign import MINISIGN
+from fwverify.verify.openpgp_schemes import OPENPGP_CLEARTEXT, OPENPGP_DETACHED
 from fwverify.verify.payload import PAYLOAD
 from fwverify.verify.profiles import TRAILER_PROFILE
 from fwverify.verify.rauc import RAUC_BUNDLE
 from fwverify.verify.raw import DETACHED_RAW
+from fwverify.verify.rpm import RPM
 from fwverify.verify.scheme import Scheme
 from fwverify.verify.swupdate import SWUPDATE
 
 _BOOT: Final[tuple[Scheme, ...]] = (FIT, AVB, MCUBOOT, GBL, SWUPDATE, PAYLOAD, FWTOOL, ESP32)
-EMBEDDED: Final[tuple[Scheme, ...]] = (RAUC_BUNDLE, CMS_ATTACHED, *_BOOT, TRAILER_PROFILE)
-DETACHED: Final[tuple[Scheme, ...]] = (CMS_DETACHED, MINISIGN, DETACHED_RAW)
+_PACKAGES: Final[tuple[Scheme, ...]] = (DEBIAN_RELEASE, OPENPGP_CLEARTEXT, JCAT, MENDER, RPM)
+EMBEDDED: Final[tuple[Scheme, ...]] = (
+    RAUC_BUNDLE,
+    CMS_ATTACHED,
+    *_BOOT,
+    *_PACKAGES,
+    TRAILER_PROFILE,
+)
+DETACHED: Final[tuple[Scheme, ...]] = (
+    CMS_DETACHED,
+    OPENPGP_DETACHED,
+    JCAT_DETACHED,
+    MINISIGN,
+    DETACHED_RAW,
+)
 SCHEMES: Final[tuple[Scheme, ...]] = (*EMBEDDED, *DETACHED)

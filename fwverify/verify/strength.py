@@ -102,6 +102,8 @@ def judge(signed: Signed, floors: Floors, at: datetime) -> Strength:
     unknown: list[str] = []
     if signed.spki is not None:
         _judge_key("key", signed.spki, floors, at, weak, unknown)
+    for spki in signed.leans_on:
+        _judge_key("signing key", spki, floors, at, weak, unknown)
     for number, encoded in enumerate(signed.chain):
         is_anchor = number == len(signed.chain) - 1
         _judge_link(number, encoded, is_anchor, floors, at, weak, unknown)

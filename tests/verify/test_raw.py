@@ -176,18 +176,22 @@ def test_without_a_key_it_is_unverifiable(run):
 
 
 @pytest.mark.parametrize(
-    ("member", "title"),
+    "member",
     [
-        (b"-----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----\n", "OpenPGP"),
-        (b"\xc2\x05\x04\x00\x01\x08\x00", "OpenPGP"),
-        (b"\x88\x05\x04\x00\x01\x08\x00", "OpenPGP"),
-        (b"\x1f\x8b\x08" + bytes(20), "JCAT"),
+        b"-----BEGIN PGP SIGNATURE-----\n\nAAAA\n-----END PGP SIGNATURE-----\n",
+        b"\xc2\x05\x04\x00\x01\x08\x00",
+        b"\x88\x05\x04\x00\x01\x08\x00",
     ],
 )
-def test_other_kinds_are_said_by_name(run, member, title):
-    (signed,) = run(member, RSA)
+def test_openpgp_is_another_scheme(run, member):
+    assert run(member, RSA) == ()
+
+
+def test_other_kinds_are_said_by_name(run):
+    (signed,) = run(b"\x1f\x8b\x08" + bytes(20), RSA)
     assert signed.authentic == "unverifiable"
-    assert title in signed.reason
+    assert "JCAT" in signed.reason
+    assert run(b"\x1f\x8b\x08" + bytes(20), RSA, name="fw.jcat") == ()
 
 
 def test_a_broken_signature_that_begins_like_openpgp_is_still_broken(run):

@@ -484,8 +484,9 @@ def test_a_signature_file_that_nothing_reads_is_said_aloud(store, tmp_path):
     assert not verified.satisfied
     armored = Leaf("fw.asc", b"-----BEGIN PGP SIGNATURE-----\n\nAA==\n", role="signature")
     verified = run(store, tmp_path, Leaf("fw.bin", DATA), armored)
-    assert [problem.code for problem in verified.problems] == ["signature.unverifiable"]
-    assert "OpenPGP" in verified.problems[0].text
+    assert "signature.invalid" in rules_of(verified)
+    assert [one.scheme for one in verified.signatures] == ["openpgp"]
+    assert not verified.satisfied
 
 
 def test_content_that_is_not_there_is_said_aloud(store, tmp_path):

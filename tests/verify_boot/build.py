@@ -24,7 +24,7 @@ from fwverify.verify.fwtool import FWTOOL
 from fwverify.verify.gbl import GBL
 from fwverify.verify.mcuboot import MCUBOOT
 from fwverify.verify.payload import PAYLOAD
-from fwverify.verify.scheme import Material, Scheme, Signed, TrustedKey, View
+from fwverify.verify.scheme import Material, Neighbour, Scheme, Signed, TrustedKey, View
 from fwverify.verify.swupdate import SWUPDATE
 from tests.builders import boot, keys
 from tests.unpack_android import build as android
@@ -60,9 +60,11 @@ class Case:
         )
         stored = {hashlib.sha256(one).hexdigest(): one for one in self.beside.values()}
 
-        def beside(name: str) -> tuple[str, str] | None:
+        def beside(name: str) -> Neighbour | None:
             data = self.beside.get(name)
-            return None if data is None else (name, hashlib.sha256(data).hexdigest())
+            if data is None:
+                return None
+            return Neighbour(name, hashlib.sha256(data).hexdigest(), len(data))
 
         return replace(view, beside=beside, open=lambda digest: nullcontext(stored[digest]))
 
