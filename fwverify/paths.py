@@ -51,6 +51,23 @@ def join(parent: str, entry: str) -> str:
     return f"{parent}{SEPARATOR}{entry}"
 
 
+def beside(path: str, relative: str) -> str | None:
+    """Return the path of the entry at ``relative`` (encoded) from the folder of ``path``.
+
+    ``../`` leads one folder up; None where that would leave the container.
+    """
+    head, separator, entry = path.rpartition(SEPARATOR)
+    folders = entry.split("/")[:-1]
+    for segment in relative.split("/"):
+        if segment != "..":
+            folders.append(segment)
+        elif folders:
+            folders.pop()
+        else:
+            return None
+    return head + separator + "/".join(folders)
+
+
 def number_duplicates(names: Iterable[str]) -> tuple[str, ...]:
     """Return ``names`` with the second, third, … of an equal text suffixed.
 

@@ -21,7 +21,7 @@ from fwverify.intake import submitted
 from fwverify.model import Member, Placed, Problem, Subject, Unpacked
 from fwverify.reader import Buffer
 from fwverify.store import Store
-from fwverify.verify.scheme import Material, Scheme, Signed, View
+from fwverify.verify.scheme import Material, Neighbour, Scheme, Signed, View
 from fwverify.verify.schemes import DETACHED, EMBEDDED
 from fwverify.verify.tree import Tree
 
@@ -138,7 +138,30 @@ def _view(
             raise KeyError(entry)
         return store.read(digest)
 
-    return View(placed=placed, content=content, detached=detached, child=child, read=read)
+    def beside(relative: str) -> Neighbour | None:
+        path = paths.beside(placed.node.path, relative)
+        index = None if path is None else tree.by_path.get(path)
+        return None if index is None else _neighbour(tree.nodes[index])
+
+    def holders(digest: str) -> tuple[Neighbour, ...]:
+        held = (_neighbour(tree.nodes[index]) for index in tree.by_sha256.get(digest, ()))
+        return tuple(one for one in held if one is not None)
+
+    return View(
+        placed=placed,
+        content=content,
+        detached=detached,
+        child=child,
+        read=read,
+        beside=beside,
+        holders=holders,
+        load=store.read,
+    )
+
+
+def _neighbour(placed: Placed) -> Neighbour | None:
+    node = placed.node
+    return None if node.sha256 is None else Neighbour(node.path, node.sha256, node.size or 0)
 
 
 def _problem(code: str, path: str, text: str) -> Problem:

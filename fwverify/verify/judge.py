@@ -7,8 +7,9 @@ a publicly known key.
 
 ``covered`` asks whether the signature reaches every byte of *its own node* that may run;
 the whole update's coverage is ``fwverify.verify.coverage``. ``fresh`` is
-``not-applicable`` unless the rule names a rollback field; the highest accepted version
-lives in the ledger, so then it is ``unverifiable`` here and said so.
+what the scheme found (metadata that states its end), else ``not-applicable``; where the
+rule names a rollback field the highest accepted version lives in the ledger, so then it
+is ``unverifiable`` here and said so. What is stale is not trusted.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def judge(
         trusted=trusted,
         covered=_covered(signed, tree),
         strong=strong.axis,
-        fresh="unverifiable" if rule and rule.rollback_field else "not-applicable",
+        fresh=_fresh(signed, rule),
     )
     identity = identity_of(signed.spki) if signed.spki is not None else None
     result = SignatureResult(
@@ -110,6 +111,13 @@ def judge(
     return Judged(signed, result, examined.member, identity, roles, state)
 
 
+def _fresh(signed: Signed, rule: Rule | None) -> Axis:
+    """Return what the signed content says of its own age, or that the ledger must say."""
+    if signed.fresh != "pass" and signed.fresh != "not-applicable":
+        return signed.fresh
+    return "unverifiable" if rule and rule.rollback_field else signed.fresh
+
+
 def _trusted(
     signed: Signed, tree: Tree, rule: Rule | None, roles: tuple[str, ...]
 ) -> tuple[Axis, str]:
@@ -119,6 +127,8 @@ def _trusted(
         return "fail", "no trust rule applies"
     if signed.trusted != "pass":
         return signed.trusted, "; ".join(rule.notes)
+    if signed.fresh == "fail":
+        return "fail", "it is stale"
     index = tree.by_path.get(signed.path)
     format_name = tree.nodes[index].node.format if index is not None else None
     if not rule.allows(signed.scheme, format_name):

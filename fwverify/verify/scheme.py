@@ -69,7 +69,8 @@ class Signed:
     bytes that decide how the rest is used. ``chain`` is leaf first, DER. ``digest``
     and ``algorithm`` are lower-case names (``sha256``; ``rsa-pkcs1v15``, ``rsa-pss``,
     ``ecdsa``, ``ed25519``, ``rsa-raw``). ``weak`` are weaknesses only the scheme can see.
-    ``stamped_at`` is the signing time that a trusted time stamp proves.
+    ``stamped_at`` is the signing time that a trusted time stamp proves. ``fresh`` is
+    ``pass`` or ``fail`` where the signed content itself says until when it holds.
     """
 
     path: str
@@ -90,6 +91,30 @@ class Signed:
     vouches: tuple[Vouch, ...] = ()
     weak: tuple[str, ...] = ()
     stamped_at: datetime | None = None
+    fresh: Axis = "not-applicable"
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another node of the update: its path, digest and size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+def _no_neighbour(relative: str) -> Neighbour | None:
+    del relative
+    return None
+
+
+def _no_holders(sha256: str) -> tuple[Neighbour, ...]:
+    del sha256
+    return ()
+
+
+def _no_content(sha256: str) -> bytes:
+    raise KeyError(sha256)
 
 
 @dataclass(frozen=True)
@@ -99,6 +124,11 @@ class View:
     ``content`` maps the node's bytes. ``detached`` are signature members submitted
     beside it, as (path, bytes): found by convention or given by ``--signature``.
     ``child`` returns the sha256 of a node below this one by its encoded entry path.
+
+    For signatures that are spread over several files: ``beside`` returns the file at an
+    encoded path relative to this node's folder (``../`` leads up, never out of the
+    container), ``holders`` the nodes with a given content, and ``load`` a content by its
+    sha256 (``KeyError`` where it is not kept).
     """
 
     placed: Placed
@@ -106,6 +136,9 @@ class View:
     detached: tuple[tuple[str, bytes], ...]
     child: Callable[[str], str | None]
     read: Callable[[str], bytes]
+    beside: Callable[[str], Neighbour | None] = _no_neighbour
+    holders: Callable[[str], tuple[Neighbour, ...]] = _no_holders
+    load: Callable[[str], bytes] = _no_content
 
     @property
     def path(self) -> str:

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.verify.android_ota import ANDROID_OTA
+from fwverify.verify.apk import APK, APK_V4
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
+from fwverify.verify.jar import JAR
 from fwverify.verify.minisign import MINISIGN
 from fwverify.verify.profiles import TRAILER_PROFILE
 from fwverify.verify.rauc import RAUC_BUNDLE
 from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.scheme import Scheme
 
-EMBEDDED: Final[tuple[Scheme, ...]] = (RAUC_BUNDLE, CMS_ATTACHED, TRAILER_PROFILE)
+EMBEDDED: Final[tuple[Scheme, ...]] = (
+    RAUC_BUNDLE,
+    ANDROID_OTA,
+    APK,
+    APK_V4,
+    JAR,
+    CMS_ATTACHED,
+    TRAILER_PROFILE,
+)
 DETACHED: Final[tuple[Scheme, ...]] = (CMS_DETACHED, MINISIGN, DETACHED_RAW)
 SCHEMES: Final[tuple[Scheme, ...]] = (*EMBEDDED, *DETACHED)

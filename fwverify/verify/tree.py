@@ -40,6 +40,7 @@ class Tree:
     children: tuple[tuple[int, ...], ...]
     order: tuple[int, ...]
     by_path: dict[str, int]
+    by_sha256: dict[str, tuple[int, ...]]
     runs_below: frozenset[int]
 
     def size(self, index: int) -> int:
@@ -78,8 +79,17 @@ def build(nodes: tuple[Placed, ...]) -> Tree:
         children=tuple(tuple(below) for below in children),
         order=order,
         by_path={placed.node.path: index for index, placed in enumerate(nodes)},
+        by_sha256=_by_sha256(nodes),
         runs_below=frozenset(runs),
     )
+
+
+def _by_sha256(nodes: tuple[Placed, ...]) -> dict[str, tuple[int, ...]]:
+    found: dict[str, list[int]] = {}
+    for index, placed in enumerate(nodes):
+        if placed.node.sha256 is not None:
+            found.setdefault(placed.node.sha256, []).append(index)
+    return {digest: tuple(indices) for digest, indices in found.items()}
 
 
 def _children_first(nodes: tuple[Placed, ...], children: list[list[int]]) -> tuple[int, ...]:
