@@ -147,6 +147,11 @@ def _view(
         held = (_neighbour(tree.nodes[index]) for index in tree.by_sha256.get(digest, ()))
         return tuple(one for one in held if one is not None)
 
+    def load(digest: str) -> bytes:
+        if digest not in store:
+            raise KeyError(digest)
+        return store.read(digest)
+
     return View(
         placed=placed,
         content=content,
@@ -155,7 +160,7 @@ def _view(
         read=read,
         beside=beside,
         holders=holders,
-        load=store.read,
+        load=load,
     )
 
 

@@ -17,6 +17,8 @@ from fwverify.verify.profiles import TRAILER_PROFILE
 from fwverify.verify.rauc import RAUC_BUNDLE
 from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.scheme import Scheme
+from fwverify.verify.tuf import TUF
+from fwverify.verify.uptane import UPTANE
 
 EMBEDDED: Final[tuple[Scheme, ...]] = (
     RAUC_BUNDLE,
@@ -24,6 +26,8 @@ EMBEDDED: Final[tuple[Scheme, ...]] = (
     APK,
     APK_V4,
     JAR,
+    TUF,
+    UPTANE,
     CMS_ATTACHED,
     TRAILER_PROFILE,
 )
