@@ -27,15 +27,17 @@ import hmac
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from fwverify import paths
 from fwverify.model import Axis, Vouch
 from fwverify.reader import Malformed
+from fwverify.verify import tuf_json
 from fwverify.verify.apk_trust import key_of
 from fwverify.verify.ranges import normal, without
 from fwverify.verify.scheme import Material, Neighbour, Scheme, Signed, TrustedKey, View
-from fwverify.verify.tuf_metadata import Key, Listed, Unverifiable
+from fwverify.verify.tuf_metadata import Key, Listed, Unverifiable, read
 from fwverify.verify.tuf_repository import Checked, Files, Repository, open_repository
 
 NAME: Final = "tuf"
@@ -110,11 +112,12 @@ def _verify(view: View, material: Material) -> tuple[Signed, ...]:
         repository = open_repository(files_of(view), material.at)
         targets = present(view, repository)
     except Unverifiable as error:
-        return (refused(view, NAME, str(error), "unverifiable"),)
+        return (refused(view, NAME, material.at, str(error), "unverifiable"),)
     except Malformed as error:
-        return (refused(view, NAME, str(error)),)
+        return (refused(view, NAME, material.at, str(error)),)
     if view.path.rpartition("!/")[2].rpartition("/")[2] != "timestamp.json":
-        return (refused(view, NAME, "no timestamp.json lies beside it", "unverifiable"),)
+        why = "no timestamp.json lies beside it"
+        return (refused(view, NAME, material.at, why, "unverifiable"),)
     anchor = anchor_of(repository, material)
     return rows(view, NAME, (repository,), (anchor,), vouched(targets, "TUF targets"))
 
@@ -264,9 +267,29 @@ def _replaced(
     )
 
 
-def refused(view: View, scheme: str, reason: str, axis: Axis = "fail") -> Signed:
-    """Return the result for metadata that does not stand."""
-    return Signed(path=view.path, scheme=scheme, authentic=axis, trusted=axis, reason=reason)
+def refused(view: View, scheme: str, at: datetime, reason: str, axis: Axis = "fail") -> Signed:
+    """Return the result for metadata that does not stand, and whether it has expired too."""
+    old = _expired(view, at)
+    return Signed(
+        path=view.path,
+        scheme=scheme,
+        authentic=axis,
+        trusted=axis,
+        reason="; ".join((reason, *old)),
+        fresh="fail" if old else "not-applicable",
+    )
+
+
+def _expired(view: View, at: datetime) -> tuple[str, ...]:
+    """Return what of the view's own metadata has expired, signed or not."""
+    try:
+        file = Neighbour(view.path, "", len(view.content))
+        if file.size > tuf_json.MAX_BYTES:
+            return ()
+        document = read(file, bytes(view.content[:]), is_metadata(view))
+    except Malformed:
+        return ()
+    return (f"{document.kind} expired on {document.expires:%Y-%m-%d}",) * (document.expires <= at)
 
 
 TUF: Final = Scheme(

@@ -44,6 +44,9 @@ _SCHEMES: Final = {
     "rsassa-pss-sha256": (primitives.RSA_PSS, "sha256", "rsa"),
     "ecdsa-sha2-nistp256": (primitives.ECDSA, "sha256", "ec-secp256r1"),
 }
+_METHODS: Final = {"rsassa-pss": "rsassa-pss-sha256"}
+"""What aktualizr's tools call a scheme beside a signature, where they differ."""
+
 _NATURAL: Final = {
     "ed25519": "ed25519",
     "rsa": "rsassa-pss-sha256",
@@ -240,7 +243,9 @@ def signers(document: Document, keys: Mapping[str, Key], role: Role) -> tuple[Ke
             continue
         if not key.scheme:
             unknown += 1
-        elif method in ("", key.scheme) and any(_holds(key, signature, form) for form in forms):
+        elif _METHODS.get(method, method) in ("", key.scheme) and any(
+            _holds(key, signature, form) for form in forms
+        ):
             held.setdefault(key.identity, key)
     if len(held) < role.threshold:
         why = f"{len(held)} distinct keys hold, the threshold is {role.threshold}"

@@ -122,7 +122,7 @@ class Repository:
 
     def resolve(self, path: str) -> Listed | None:
         """Return what the repository says of the target ``path`` (5.6.7)."""
-        waiting = [self.targets] if self.targets is not None else []
+        waiting: list[Targets | None] = [self.targets]
         for _ in range(MAX_VISITS):
             if not waiting:
                 return None

@@ -54,9 +54,9 @@ def _verify(view: View, material: Material) -> tuple[Signed, ...]:
         agreed = _agreed(director, image)
         targets = _present(view, director, agreed)
     except Unverifiable as error:
-        return (tuf.refused(view, NAME, str(error), "unverifiable"),)
+        return (tuf.refused(view, NAME, material.at, str(error), "unverifiable"),)
     except Malformed as error:
-        return (tuf.refused(view, NAME, str(error)),)
+        return (tuf.refused(view, NAME, material.at, str(error)),)
     repositories = (director, image)
     anchors = (tuf.anchor_of(director, material), tuf.anchor_of(image, material))
     vouches = tuf.vouched(targets, "Uptane director and image targets")
