@@ -97,7 +97,7 @@ def parse(raw: bytes, field: str) -> Text:
         named[name] = section
         if len(named) > MAX_SECTIONS:
             raise Malformed(at, field, f"more than {MAX_SECTIONS} sections")
-    if main is None or "name" in main.attributes:
+    if main is None or not main.attributes or "name" in main.attributes:
         raise Malformed(0, field, "has no main section")
     return Text(raw, main, named)
 

@@ -254,7 +254,6 @@ def ota(
     start: int | None = None,
     size: int | None = None,
     marker: bytes = b"\xff\xff",
-    attached: bool = False,
 ) -> bytes:
     """Return a package with a whole-file signature."""
     base = archive() if base is None else base
@@ -267,7 +266,6 @@ def ota(
             certificates=(identity,),
             signed=None,
             digest=digest,
-            attached=attached,
         )
     comment = len(words) + len(message) + 6 if size is None else size
     distance = len(message) + 6 if start is None else start

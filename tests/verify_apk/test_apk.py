@@ -153,8 +153,6 @@ def test_rsa(numbers):
 
 def test_a_second_known_algorithm_must_hold_too():
     signer = rsa_signer(RSA_256, RSA_512)
-    made = signer.encode((BASE[:10], b"", b""), False)
-    assert made
     good = build.chunked((BASE,))
     bad = Signer(signer.identity, (RSA_256, RSA_512), digests=((RSA_256, good), (RSA_512, good)))
     assert not accepted(run(apk(bad), APK, trust=material(signer.identity)))
@@ -249,7 +247,7 @@ def test_other_files_are_not_ours():
 def test_no_changed_byte_that_is_covered_is_accepted():
     content = apk(more=(build.pair(0x42, b"u" * 200),))
     (good,) = run(content, APK)
-    for position, altered in flips(content, 700):
+    for position, altered in flips(content, 400):
         results = run(altered, APK)
         if inside(position, good.covered):
             assert not accepted(results), position
