@@ -47,7 +47,11 @@ def private(kind: str = "ed25519", number: int = 0):
 def public(one, *, uptane: bool = False) -> dict:
     """Return the key object of metadata."""
     if isinstance(one, ed25519.Ed25519PrivateKey):
-        made = {"keytype": "ed25519", "scheme": "ed25519", "keyval": {"public": keys.raw(one).hex()}}
+        made = {
+            "keytype": "ed25519",
+            "scheme": "ed25519",
+            "keyval": {"public": keys.raw(one).hex()},
+        }
     else:
         pem = one.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
@@ -80,7 +84,9 @@ def envelope(signed, signers, *, uptane: bool = False, indent: int | None = None
     """Return a metadata file; ``signers`` are private keys or (key id, private key)."""
     form = canonical(signed)
     if uptane:  # as aktualizr's tools: control characters escaped
-        form = json.dumps(signed, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        form = json.dumps(
+            signed, sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        ).encode()
     signatures = []
     for one in signers:
         name, key = one if isinstance(one, tuple) else (keyid(one), one)
