@@ -28,7 +28,8 @@ SIGNED_WITH = {RSA_512: "sha512"}
 @functools.cache
 def owner(name: str = "Owner", kind: str = "p256", *, ca: bool = True) -> pki.Identity:
     """Return a self-signed certificate, as Android's are."""
-    return pki.issue(name, pki.key(kind, pki.hash_number(name)), ca=ca)
+    private = pki.key(kind, pki.hash_number(name))
+    return pki.issue(name, private, ca=ca, authority_usage=(0, 5, 6))
 
 
 def archive(files=None, *, stored: bool = True) -> bytes:
