@@ -87,6 +87,14 @@ def _verify(view: View, material: Material) -> tuple[Signed, ...]:
     return with_bare_keys(judge(frame, data, window, with_pins(material)), material)
 
 
+def standing(view: View, material: Material) -> tuple[Range, ...]:
+    """Return the bytes of the whole-file signature where it holds and is trusted."""
+    results = _verify(view, material) if _applies(view) else ()
+    if any((one.authentic, one.trusted) != ("pass", "pass") for one in results):
+        return ()
+    return tuple(piece for one in results[:1] for piece in one.container)
+
+
 def _check_archive(content: Buffer) -> str:
     try:
         apk_zip.read(content)

@@ -15,7 +15,8 @@ Guarantees, per signer:
    directories, fake end records).
 
 Covered are all bytes outside the signing block; the container is the block's own frame
-and the pair of this scheme. Pairs of other ids are neither: they are listed as uncovered.
+and the pairs of these schemes (of this one alone beside one that does not hold or is not
+trusted). Pairs of other ids are neither: they are listed as uncovered.
 
 Specification: Android "APK Signature Scheme v2", "v3", "v3.1", "v4".
 
@@ -37,6 +38,7 @@ from fwverify.verify import apk_block, apk_lineage, apk_zip, cms, primitives
 from fwverify.verify.apk_block import ALGORITHMS, V2, V3, V31, Block, Signer
 from fwverify.verify.apk_digest import ContentDigests
 from fwverify.verify.apk_trust import of_certificate
+from fwverify.verify.ranges import normal
 from fwverify.verify.scheme import Material, Range, Scheme, Signed, View
 
 NAME: Final = "apk"
@@ -83,11 +85,31 @@ def _verify(view: View, material: Material) -> tuple[Signed, ...]:
     if not found:
         reason = "the signing block holds no signature of a known scheme"
         return (_refused(view, reason, "unverifiable"),)
-    return tuple(
+    results = tuple(
         signed
         for number in found
         for signed in _verify_pair(view, block, number, digests, material)
     )
+    return _together(results)
+
+
+def _together(results: tuple[Signed, ...]) -> tuple[Signed, ...]:
+    """Return the results with the containers of all, where all hold and are trusted.
+
+    A package has a pair per scheme; beside a stranger's, each names its own alone.
+    """
+    if any((one.authentic, one.trusted) != ("pass", "pass") for one in results):
+        return results
+    container = normal(piece for one in results for piece in one.container)
+    return tuple(dataclasses.replace(one, container=container) for one in results)
+
+
+def standing(view: View, material: Material) -> tuple[Range, ...]:
+    """Return the bytes of the block's signatures where all of them hold and are trusted."""
+    results = _verify(view, material) if _applies(view) else ()
+    if any((one.authentic, one.trusted) != ("pass", "pass") for one in results):
+        return ()
+    return tuple(piece for one in results[:1] for piece in one.container)
 
 
 def _entries_end(archive: apk_zip.Archive) -> int:

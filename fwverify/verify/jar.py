@@ -15,7 +15,8 @@ Guarantees, per signature block file (``META-INF/X.RSA``, ``.EC``, ``.DSA``):
 6. Several signers stand only together.
 
 Vouched for are the contents of the listed entries, the ``.SF`` and, where its whole
-digest holds, the manifest; the block file is the container. Names, order and anything
+digest holds, the manifest; the block files are the container, and so are newer signatures
+around the archive (``apk``, ``android_ota``) that hold and are trusted. Names, order and anything
 not listed are not covered; in an Android package (``AndroidManifest.xml``) an entry
 that is not listed refuses it, as the platform does.
 
@@ -37,12 +38,13 @@ from typing import Final
 from fwverify import paths
 from fwverify.model import Axis, Vouch
 from fwverify.reader import Malformed
-from fwverify.verify import apk, apk_zip, cms, jar_manifest
+from fwverify.verify import android_ota, apk, apk_zip, cms, jar_manifest
 from fwverify.verify.apk_trust import with_bare_keys, with_pins
 from fwverify.verify.apk_zip import Archive, Item
 from fwverify.verify.cms_signer import Frame, judge
 from fwverify.verify.jar_manifest import Section, Text
-from fwverify.verify.scheme import Material, Scheme, Signed, View
+from fwverify.verify.ranges import normal
+from fwverify.verify.scheme import Material, Range, Scheme, Signed, View
 
 NAME: Final = "jar"
 MANIFEST: Final = b"META-INF/MANIFEST.MF"
@@ -208,7 +210,7 @@ def _verify_signer(jar: _Jar, file: Item, block: Item, material: Material) -> tu
     frame = Frame(
         view.path,
         NAME,
-        container=((block.start, block.end),) if block.start < block.end else (),
+        container=_container(jar, material),
         vouches=tuple(vouches),
         note=note,
     )
@@ -219,6 +221,17 @@ def _verify_signer(jar: _Jar, file: Item, block: Item, material: Material) -> tu
         else one
         for one in with_bare_keys(results, material)
     )
+
+
+def _container(jar: _Jar, material: Material) -> tuple[Range, ...]:
+    """Return the block files, and newer signatures of the archive that hold by themselves."""
+    blocks = [
+        (one.start, one.end)
+        for one in jar.archive.items
+        if _BLOCK.fullmatch(one.name) and one.start < one.end
+    ]
+    newer = (*apk.standing(jar.view, material), *android_ota.standing(jar.view, material))
+    return normal((*blocks, *newer))
 
 
 def _vouch(view: View, item: Item, sha256: str, via: str) -> Vouch:

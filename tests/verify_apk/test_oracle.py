@@ -1,8 +1,9 @@
 """Agreement with apksigner and jarsigner, and the corpus.
 
 Not compared: RSASSA-PSS (apksigner ends with an exception: its Java does not know the
-algorithm by that name) and platforms below 21 (no SHA-256 with ECDSA there). apksigner refuses under v1 a
-certificate whose key usage lacks digitalSignature; here an exact pin is spared purposes.
+algorithm by that name) and platforms below 21 (no SHA-256 with ECDSA there). apksigner
+refuses under v1 a certificate whose key usage lacks digitalSignature; here an exact pin
+is spared questions of purpose.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def store(tmp_path):
 
 def run(store, tmp_path, files, scheme, *privates, at=AT):
     leaves = [
-        Leaf(name, data, "json" if name.endswith(".json") else "unknown", role="part")
+        Leaf(name, data, "uptane-metadata" if name.endswith(".json") else "unknown", role="part")
         for name, data in files.items()
     ]
     subject, unpacked = place(store, *leaves, kind="set")
@@ -79,3 +79,20 @@ def test_a_package_whose_unknown_pair_is_not_covered(store, tmp_path):
         verified = run(store, folder, files, "apk", packages.owner().private)
         assert verified.satisfied is satisfied
         assert (verified.coverage.unsigned_executable > 0) is not satisfied
+
+
+def test_a_package_with_every_scheme_leaves_nothing_open(store, tmp_path):
+    base = packages.jar(extra=b"X-Android-APK-Signed: 2, 3\r\n")
+    v3 = packages.signed_pair(base, packages.Signer(), number=packages.V3)
+    promise = ((0xBEEFF00D, b"\3\0\0\0"),)
+    made = packages.apk(packages.Signer(attributes=promise), base=base, more=(v3,))
+    verified = run(store, tmp_path, {"app.apk": made}, "apk", packages.owner().private)
+    assert verified.satisfied
+    by_scheme = {one.scheme: one.axes for one in verified.signatures}
+    assert by_scheme["apk"].covered == "pass"
+    stranger = packages.signed_pair(
+        base, packages.Signer(packages.owner("Other")), number=packages.V3
+    )
+    made = packages.apk(packages.Signer(attributes=promise), base=base, more=(stranger,))
+    verified = run(store, tmp_path / "b", {"app.apk": made}, "apk", packages.owner().private)
+    assert not verified.satisfied
