@@ -3,12 +3,12 @@
 Guarantees:
 
 - The last six bytes say where the signature begins, 0xFFFF, and the comment's size; the
-  end record stands exactly there and states the same size; no other end record stands
-  behind it: a reader that looks for the last one would open another archive (fake-eocd).
+  end record stands exactly there and states the same size.
 - The signature is one DER CMS message that fills its place exactly, over every byte up
   to the comment's size field.
-- The archive reads the same to every reader (``apk_zip``), but for ZIP64, which packages
-  above 4 GiB use and which is then left to the opener.
+- The archive reads the same to every reader (``apk_zip``): no other end record stands
+  behind the first, whose archive a reader from the end would open (fake-eocd). Entries
+  of ZIP64, which packages above 4 GiB use, are left to the opener.
 
 The container is the comment's size, the words "signed by SignApk", the message and the
 footer; any other bytes in the comment are listed as uncovered.
@@ -64,8 +64,6 @@ def _split(content: Buffer) -> tuple[int, int]:
     at = size - comment - END_BYTES
     if at < 0 or bytes(content[at : at + 4]) != END_MAGIC:
         raise Malformed(size - 2, "ota.comment_size", "no end record stands there")
-    if END_MAGIC in bytes(content[at + 4 : size]):
-        raise Malformed(at, "zip.comment", "holds another end record (fake-eocd)")
     if int.from_bytes(content[at + 20 : at + 22], "little") != comment:
         raise Malformed(at + 20, "zip.comment", "another size than the footer's")
     return at + END_BYTES - 2, size - distance

@@ -9,7 +9,7 @@ a publicly known key.
 the whole update's coverage is ``fwverify.verify.coverage``. ``fresh`` is
 what the scheme found (metadata that states its end), else ``not-applicable``; where the
 rule names a rollback field the highest accepted version lives in the ledger, so then it
-is ``unverifiable`` here and said so. What is stale is not trusted.
+is ``unverifiable`` here and said so.
 """
 
 from __future__ import annotations
@@ -113,9 +113,9 @@ def judge(
 
 def _fresh(signed: Signed, rule: Rule | None) -> Axis:
     """Return what the signed content says of its own age, or that the ledger must say."""
-    if signed.fresh != "pass" and signed.fresh != "not-applicable":
-        return signed.fresh
-    return "unverifiable" if rule and rule.rollback_field else signed.fresh
+    if rule and rule.rollback_field and signed.fresh != "fail":
+        return "unverifiable"
+    return signed.fresh
 
 
 def _trusted(
@@ -127,8 +127,6 @@ def _trusted(
         return "fail", "no trust rule applies"
     if signed.trusted != "pass":
         return signed.trusted, "; ".join(rule.notes)
-    if signed.fresh == "fail":
-        return "fail", "it is stale"
     index = tree.by_path.get(signed.path)
     format_name = tree.nodes[index].node.format if index is not None else None
     if not rule.allows(signed.scheme, format_name):

@@ -70,7 +70,8 @@ class Signed:
     and ``algorithm`` are lower-case names (``sha256``; ``rsa-pkcs1v15``, ``rsa-pss``,
     ``ecdsa``, ``ed25519``, ``rsa-raw``). ``weak`` are weaknesses only the scheme can see.
     ``stamped_at`` is the signing time that a trusted time stamp proves. ``fresh`` is
-    ``pass`` or ``fail`` where the signed content itself says until when it holds.
+    ``pass`` or ``fail`` where the signed content itself says until when it holds; a scheme
+    does not trust what is stale.
     """
 
     path: str

@@ -20,13 +20,13 @@ def store(tmp_path):
     return Store(tmp_path / "store")
 
 
-def run(store, tmp_path, files, scheme, *privates, at=AT):
+def run(store, tmp_path, files, scheme, *privates, at=AT, extra=""):
     leaves = [
         Leaf(name, data, "uptane-metadata" if name.endswith(".json") else "unknown", role="part")
         for name, data in files.items()
     ]
     subject, unpacked = place(store, *leaves, kind="set")
-    rule = RULE.replace('"raw", "minisign", "profile:comma-panda", "rauc"', f'"{scheme}"')
+    rule = RULE.replace('"raw", "minisign", "profile:comma-panda", "rauc"', f'"{scheme}"') + extra
     trust = load_trust(with_keys(tmp_path, *privates, rule=rule))
     return verify(subject, unpacked, store, select_rule(trust, "acme", "M-1"), trust, at)
 
@@ -70,6 +70,13 @@ def test_expired_metadata_is_stale_on_its_axis(store, tmp_path):
     assert {one.axes.fresh for one in verified.signatures} == {"fail"}
     assert {one.axes.trusted for one in verified.signatures} == {"fail"}
     assert verified.coverage.covered == 0
+    rollback = 'rollback = "version"\n'
+    for repo, fresh in ((Repo(expires={"root": PAST}), "fail"), (Repo(), "unverifiable")):
+        folder = tmp_path / fresh
+        key = private("ed25519", 0)
+        verified = run(store, folder, update(repo), "tuf", key, extra=rollback)
+        assert {one.axes.fresh for one in verified.signatures} == {fresh}
+        assert not verified.satisfied
 
 
 def test_a_package_whose_unknown_pair_is_not_covered(store, tmp_path):
