@@ -7,8 +7,9 @@ a publicly known key.
 
 ``covered`` asks whether the signature reaches every byte of *its own node* that may run;
 the whole update's coverage is ``fwverify.verify.coverage``. ``fresh`` is
-``not-applicable`` unless the rule names a rollback field; the highest accepted version
-lives in the ledger, so then it is ``unverifiable`` here and said so.
+what the scheme found (metadata that states its end), else ``not-applicable``; where the
+rule names a rollback field the highest accepted version lives in the ledger, so then it
+is ``unverifiable`` here and said so.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def judge(
         trusted=trusted,
         covered=_covered(signed, tree),
         strong=strong.axis,
-        fresh="unverifiable" if rule and rule.rollback_field else "not-applicable",
+        fresh=_fresh(signed, rule),
     )
     identity = identity_of(signed.spki) if signed.spki is not None else None
     result = SignatureResult(
@@ -109,6 +110,13 @@ def judge(
         reason="; ".join(dict.fromkeys(reason for reason in reasons if reason)),
     )
     return Judged(signed, result, examined.member, identity, roles, state)
+
+
+def _fresh(signed: Signed, rule: Rule | None) -> Axis:
+    """Return what the signed content says of its own age, or that the ledger must say."""
+    if rule and rule.rollback_field and signed.fresh != "fail":
+        return "unverifiable"
+    return signed.fresh
 
 
 def _trusted(

@@ -149,6 +149,11 @@ class View:
     holders: Callable[[str], tuple[Neighbour, ...]] = _no_holders
     open: Callable[[str], AbstractContextManager[Buffer]] = _no_content
 
+    def load(self, sha256: str) -> bytes:
+        """Return a whole content of the update; small ones only. Raises ``KeyError``."""
+        with self.open(sha256) as content:
+            return bytes(content)
+
     @property
     def path(self) -> str:
         """The node's path."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.verify.android_ota import ANDROID_OTA
+from fwverify.verify.apk import APK, APK_V4
 from fwverify.verify.avb import AVB
 from fwverify.verify.debian import DEBIAN_RELEASE
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
@@ -15,6 +17,7 @@ from fwverify.verify.esp32 import ESP32
 from fwverify.verify.fit import FIT
 from fwverify.verify.fwtool import FWTOOL
 from fwverify.verify.gbl import GBL
+from fwverify.verify.jar import JAR
 from fwverify.verify.jcat import JCAT, JCAT_DETACHED
 from fwverify.verify.mcuboot import MCUBOOT
 from fwverify.verify.mender import MENDER
@@ -27,11 +30,17 @@ from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.rpm import RPM
 from fwverify.verify.scheme import Scheme
 from fwverify.verify.swupdate import SWUPDATE
+from fwverify.verify.tuf import TUF
+from fwverify.verify.uptane import UPTANE
 
 _BOOT: Final[tuple[Scheme, ...]] = (FIT, AVB, MCUBOOT, GBL, SWUPDATE, PAYLOAD, FWTOOL, ESP32)
 _PACKAGES: Final[tuple[Scheme, ...]] = (DEBIAN_RELEASE, OPENPGP_CLEARTEXT, JCAT, MENDER, RPM)
+_ANDROID: Final[tuple[Scheme, ...]] = (ANDROID_OTA, APK, APK_V4, JAR)
+_METADATA: Final[tuple[Scheme, ...]] = (TUF, UPTANE)
 EMBEDDED: Final[tuple[Scheme, ...]] = (
     RAUC_BUNDLE,
+    *_ANDROID,
+    *_METADATA,
     CMS_ATTACHED,
     *_BOOT,
     *_PACKAGES,
