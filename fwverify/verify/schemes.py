@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.verify.authenticode import AUTHENTICODE_PE
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
 from fwverify.verify.minisign import MINISIGN
 from fwverify.verify.profiles import TRAILER_PROFILE
@@ -15,6 +16,11 @@ from fwverify.verify.rauc import RAUC_BUNDLE
 from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.scheme import Scheme
 
-EMBEDDED: Final[tuple[Scheme, ...]] = (RAUC_BUNDLE, CMS_ATTACHED, TRAILER_PROFILE)
+EMBEDDED: Final[tuple[Scheme, ...]] = (
+    RAUC_BUNDLE,
+    AUTHENTICODE_PE,
+    CMS_ATTACHED,
+    TRAILER_PROFILE,
+)
 DETACHED: Final[tuple[Scheme, ...]] = (CMS_DETACHED, MINISIGN, DETACHED_RAW)
 SCHEMES: Final[tuple[Scheme, ...]] = (*EMBEDDED, *DETACHED)
