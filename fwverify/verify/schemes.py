@@ -10,15 +10,20 @@ from typing import Final
 
 from fwverify.verify.authenticode import AUTHENTICODE_PE
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
+from fwverify.verify.kernel_module import KERNEL_MODULE
 from fwverify.verify.minisign import MINISIGN
 from fwverify.verify.profiles import TRAILER_PROFILE
 from fwverify.verify.rauc import RAUC_BUNDLE
 from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.scheme import Scheme
+from fwverify.verify.uefi_signatures import UEFI_CAPSULE, UEFI_VARIABLE
 
 EMBEDDED: Final[tuple[Scheme, ...]] = (
     RAUC_BUNDLE,
     AUTHENTICODE_PE,
+    UEFI_VARIABLE,
+    UEFI_CAPSULE,
+    KERNEL_MODULE,
     CMS_ATTACHED,
     TRAILER_PROFILE,
 )
