@@ -91,8 +91,8 @@ def _examine_member(
 def targets(member: Member, subject: Subject) -> tuple[Member, ...]:
     """Return the files that the signature ``member`` may belong to."""
     candidates = tuple(one for one in submitted(subject) if one.role != "signature")
-    if subject.kind == "file":
-        return candidates
+    if subject.kind == "file" or member.path.lower().endswith(".cat"):
+        return candidates  # a catalogue speaks of files of any name
     stem = str(PurePosixPath(member.path).with_suffix(""))
     named = tuple(
         one
@@ -138,7 +138,25 @@ def _view(
             raise KeyError(entry)
         return store.read(digest)
 
-    return View(placed=placed, content=content, detached=detached, child=child, read=read)
+    def beside() -> tuple[tuple[str, str], ...]:
+        if placed.parent is None:
+            return ()
+        others = (tree.nodes[index].node for index in tree.children[placed.parent])
+        return tuple(
+            (other.path, other.sha256)
+            for other in others
+            if other.sha256 is not None and other.path != placed.node.path and other.sha256 in store
+        )
+
+    return View(
+        placed=placed,
+        content=content,
+        detached=detached,
+        child=child,
+        read=read,
+        beside=beside,
+        content_of=store.view,
+    )
 
 
 def _problem(code: str, path: str, text: str) -> Problem:

@@ -12,6 +12,7 @@ A scheme never raises for hostile input (it returns ``authentic="unverifiable"``
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -99,6 +100,8 @@ class View:
     ``content`` maps the node's bytes. ``detached`` are signature members submitted
     beside it, as (path, bytes): found by convention or given by ``--signature``.
     ``child`` returns the sha256 of a node below this one by its encoded entry path.
+    ``beside`` returns (path, sha256) of the files in the same container, for a catalogue
+    that vouches for its neighbours; ``content_of`` maps one of them by its sha256.
     """
 
     placed: Placed
@@ -106,6 +109,8 @@ class View:
     detached: tuple[tuple[str, bytes], ...]
     child: Callable[[str], str | None]
     read: Callable[[str], bytes]
+    beside: Callable[[], tuple[tuple[str, str], ...]] = tuple
+    content_of: Callable[[str], AbstractContextManager[Buffer]] | None = None
 
     @property
     def path(self) -> str:

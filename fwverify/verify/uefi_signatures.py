@@ -28,6 +28,7 @@ be valid at the verification time.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import struct
 import uuid
 from collections.abc import Iterator
@@ -260,7 +261,7 @@ def read_payloads(content: Buffer) -> tuple[Payload, ...]:
         for number, offset in enumerate(offsets[drivers:])
     ]
     inside = sorted((each.start, each.end) for each in found)
-    if any(one[1] > other[0] for one, other in zip(inside, inside[1:], strict=False)):
+    if any(one[1] > other[0] for one, other in itertools.pairwise(inside)):
         raise Malformed(header, "ItemOffsetList", "payloads overlap")
     return tuple(found)
 
