@@ -170,13 +170,22 @@ def judge_message(
 
     The caller has compared the content with the file.
     """
+    try:
+        return _judge_message(frame, message, material, purpose)
+    except Malformed as error:
+        return refused(frame, str(error))
+    except der.LIBRARY_ERRORS as error:  # a certificate's extensions are parsed late
+        return refused(frame, f"certificate: {cms.one_line(error)}")
+
+
+def _judge_message(frame: Frame, message: Message, material: Material, purpose: Purpose) -> Signed:
     signer = message.data.signers[0]
     plain = dataclasses.replace(message.data, signers=(_translated(message.data),))
     content = cms.Window.whole(message.data.content or b"")
     (result,) = judge(dataclasses.replace(frame, purpose=purpose), plain, content, material)
     if result.authentic != "pass":
         return result
-    weak = (*result.weak, *_idle(message, result, material))
+    weak = (*result.weak, *_idle(message, result))
     return _stamped(dataclasses.replace(result, weak=weak), message.data, signer, material, purpose)
 
 
@@ -273,13 +282,12 @@ def _stamps(
     return tuple(found)
 
 
-def _idle(message: Message, result: Signed, material: Material) -> tuple[str, ...]:
+def _idle(message: Message, result: Signed) -> tuple[str, ...]:
     """Return a weakness where the message carries much that nothing needs.
 
-    What counts as needed: the chain found, certificates of authorities, and those for
-    time stamping, each as long as it is of a certificate's size.
+    What counts as needed: the chain found, and authorities of a certificate's size. The
+    rest may be a countersigner's certificate and is small.
     """
-    del material
     known = set(result.chain)
     idle = 0
     for certificate in message.data.certificates:
