@@ -51,14 +51,8 @@ _PAGE_HASH_OIDS: Final = {"1.3.6.1.4.1.311.2.3.1": "sha1", "1.3.6.1.4.1.311.2.3.
 
 
 def _applies(view: View) -> bool:
-    """Return whether the node is a PE file that says it is signed, or is cut short."""
-    if not pe.is_pe(view.content):
-        return False
-    try:
-        image = pe.read_image(view.content)
-    except Malformed:
-        return True
-    return image.table[0] < image.table[1]
+    """Return whether the node is a PE file whose header points at a certificate table."""
+    return pe.is_pe(view.content) and pe.claims_signature(view.content)
 
 
 def _verify(view: View, material: Material) -> tuple[Signed, ...]:

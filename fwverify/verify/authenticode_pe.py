@@ -75,19 +75,9 @@ def is_pe(content: Buffer) -> bool:
 def read_image(content: Buffer) -> Image:
     """Return the layout of the PE file. Raises ``Malformed``."""
     reader = Reader(content)
-    reader.seek(60)
-    reader.seek(reader.u32le("e_lfanew"), "e_lfanew")
-    reader.expect(b"PE\0\0", "PE signature")
-    _, count = reader.unpack("<HH", "file header")
-    reader.skip(12, "file header")
-    optional_bytes, _ = reader.unpack("<HH", "file header")
-    optional = reader.offset
-    magic = reader.u16le("optional header magic")
-    if magic not in (_PE32, _PE32_PLUS):
-        raise Malformed(optional, "optional header magic", f"{magic:#x} is none")
+    count, optional, optional_bytes, directory_at = _headers(reader)
     page_bytes = _u32(reader, optional + 32, "SectionAlignment")
     headers_bytes = _u32(reader, optional + 60, "SizeOfHeaders")
-    directory_at = _directory_at(reader, optional, optional_bytes, magic)
     table = _table(reader, directory_at)
     if count > MAX_SECTIONS:
         raise Malformed(optional - 18, "NumberOfSections", f"{count} sections")
@@ -104,6 +94,37 @@ def read_image(content: Buffer) -> Image:
     )
     _check_bounds(image, reader.offset)
     return image
+
+
+def claims_signature(content: Buffer) -> bool:
+    """Return whether the header says that there is a certificate table, anywhere.
+
+    A file whose header cannot be read that far says nothing.
+    """
+    reader = Reader(content)
+    try:
+        *_, directory_at = _headers(reader)
+        return directory_at is not None and any(reader.peek(directory_at, 8, "Certificate Table"))
+    except Malformed:
+        return False
+
+
+def _headers(reader: Reader) -> tuple[int, int, int, int | None]:
+    """Return number of sections, optional header and its size, and the table's entry.
+
+    Raises ``Malformed``.
+    """
+    reader.seek(60)
+    reader.seek(reader.u32le("e_lfanew"), "e_lfanew")
+    reader.expect(b"PE\0\0", "PE signature")
+    _, count = reader.unpack("<HH", "file header")
+    reader.skip(12, "file header")
+    optional_bytes, _ = reader.unpack("<HH", "file header")
+    optional = reader.offset
+    magic = reader.u16le("optional header magic")
+    if magic not in (_PE32, _PE32_PLUS):
+        raise Malformed(optional, "optional header magic", f"{magic:#x} is none")
+    return count, optional, optional_bytes, _directory_at(reader, optional, optional_bytes, magic)
 
 
 def _u32(reader: Reader, at: int, field: str) -> int:

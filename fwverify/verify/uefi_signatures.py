@@ -35,6 +35,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from asn1crypto import x509 as asn1_x509
+
 from fwverify import der
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.verify import cms
@@ -200,11 +202,13 @@ def _check_digests(data: cms.SignedData, at: int) -> None:
             raise Malformed(at, "digestAlgorithm", f"{signer.digest}; 8.2.2 demands SHA-256")
 
 
-def _holds(data: cms.SignedData, known: tuple[object, ...], content: cms.Window) -> bool:
+def _holds(
+    data: cms.SignedData, known: tuple[asn1_x509.Certificate, ...], content: cms.Window
+) -> bool:
     """Return whether any signer's mathematics holds over the content."""
     for signer in data.signers:
         try:
-            certificate = cms.find_certificate(signer, known)  # type: ignore[arg-type]
+            certificate = cms.find_certificate(signer, known)
         except Malformed:
             return False
         if certificate is not None:

@@ -167,7 +167,7 @@ def test_every_byte_of_a_cabinet():
 
 
 @pytest.mark.parametrize(
-    "at,value", [(4, 1), (38, 4), (39, 4), (40, 1), (52, 1), (55, 1), (44, 9), (48, 9)]
+    ("at", "value"), [(4, 1), (38, 4), (39, 4), (40, 1), (52, 1), (55, 1), (44, 9), (48, 9)]
 )
 def test_the_fields_that_are_not_hashed_hold_what_signing_writes(at, value):
     data = CAB[:at] + bytes((CAB[at] ^ value,)) + CAB[at + 1 :]

@@ -169,6 +169,6 @@ def test_a_message_made_by_openssl(tmp_path, options):
     assert not accepted(run(module(BODY + b"\0", message=made)))
 
 
-@pytest.mark.parametrize("name,call", fuzz.FUZZ)
+@pytest.mark.parametrize(("name", "call"), fuzz.FUZZ)
 def test_mutants(name, call):
     call(150)

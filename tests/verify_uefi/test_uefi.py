@@ -48,9 +48,9 @@ def test_variables_that_are_not_known(options):
     assert "no known variable" in result.reason
 
 
-@pytest.mark.parametrize("attributes,verb", [(0x27, "replace"), (0x67, "append to")])
+@pytest.mark.parametrize(("attributes", "verb"), [(0x27, "replace"), (0x67, "append to")])
 @pytest.mark.parametrize(
-    "name,vendor",
+    ("name", "vendor"),
     [(name, builder.SECURITY) for name in ("db", "dbx", "dbt", "dbr")]
     + [(name, builder.GLOBAL) for name in ("KEK", "PK")],
 )
@@ -216,6 +216,6 @@ def test_cut_capsules():
         assert not accepted(capsule(CAPSULE[:size]))
 
 
-@pytest.mark.parametrize("name,call", fuzz.FUZZ)
+@pytest.mark.parametrize(("name", "call"), fuzz.FUZZ)
 def test_mutants(name, call):
     call(50)
