@@ -30,24 +30,23 @@ from fwverify.reader import Buffer, Malformed
 from fwverify.verify import authenticode_pe as pe
 from fwverify.verify import primitives
 from fwverify.verify.authenticode_spc import (
+    HEAD_BYTES,
+    TRUST_LIST,
     Message,
+    is_trust_list,
     judge_message,
     read_indirect,
     read_message,
 )
 from fwverify.verify.cms_signer import Frame, refused
-from fwverify.verify.detached_cms import decode
 from fwverify.verify.scheme import Material, Range, Scheme, Signed, View, whole
 
 NAME: Final = "authenticode-catalog"
-TRUST_LIST: Final = "1.3.6.1.4.1.311.10.1"
-_TRUST_LIST_DER: Final = bytes.fromhex("06092b0601040182370a01")
 _INDIRECT_DER: Final = bytes.fromhex("060a2b060104018237020104")
 _PE_IMAGE: Final = "1.3.6.1.4.1.311.2.1.15"
 _TIME_TAGS: Final = (0x17, 0x18)
 _STRONG: Final = ("sha256", "sha384", "sha512")
 _ORDER: Final = ("sha512", "sha384", "sha256", "sha1", "md5")
-_SEARCHED_BYTES: Final = 96
 
 
 @dataclass(frozen=True)
@@ -115,18 +114,49 @@ class _Match:
     how: str
 
 
-def match(catalogue: Catalogue, content: Buffer) -> _Match | None:
-    """Return how the catalogue lists the content, by the best digest; None where it does not."""
+class _Hashes:
+    """Hashes of contents by their SHA-256, so that many catalogues cost one reading."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, bool], bytes] = {}
+
+    def of(
+        self, content: Buffer, sha256: str, name: str, ranges: tuple[Range, ...] | None
+    ) -> bytes:
+        """Return the ``name`` hash of the image ranges of the content, or of all of it."""
+        if ranges is None and name == "sha256":
+            return bytes.fromhex(sha256)
+        key = (sha256, name, ranges is not None)
+        if key not in self._known:
+            if len(self._known) >= _MAX_HASHES:
+                self._known.clear()
+            if ranges is None:
+                self._known[key] = primitives.hash_of(name, content)
+            else:
+                self._known[key] = pe.digest(content, ranges, name)
+        return self._known[key]
+
+
+_MAX_HASHES: Final = 1 << 16
+_HASHES: Final = _Hashes()
+"""A cache only: the SHA-256 that the store gives a content fixes everything in it."""
+
+
+def match(catalogue: Catalogue, content: Buffer, sha256: str) -> _Match | None:
+    """Return how the catalogue lists the content, by the best digest; None where it does not.
+
+    ``sha256`` is the content's own, in hexadecimal.
+    """
     image = _image(content)
     if image is not None:
         _, ranges = pe.readings(image)[0]
         for name in catalogue.kinds(image=True):
-            found = pe.digest(content, ranges, name)
+            found = _HASHES.of(content, sha256, name, ranges)
             if (True, name, found) in catalogue.members:
                 how = f"image hash {name}:{found.hex()}"
                 return _Match(name, ranges, image.excluded, how)
     for name in catalogue.kinds(image=False):
-        found = primitives.hash_of(name, content)
+        found = _HASHES.of(content, sha256, name, None)
         if (False, name, found) in catalogue.members:
             return _Match(name, whole(content), (), f"{name}:{found.hex()}")
     return None
@@ -142,32 +172,28 @@ def _image(content: Buffer) -> pe.Image | None:
     return image
 
 
-def _is_catalogue(data: bytes) -> bool:
-    return data[:1] == b"\x30" and _TRUST_LIST_DER in data[:_SEARCHED_BYTES]
-
-
 # --- beside files ----------------------------------------------------------------------
 
 
 def _applies_detached(view: View) -> bool:
-    return any(_is_catalogue(member[:_SEARCHED_BYTES]) for _, member in view.detached)
+    return any(is_trust_list(member[:HEAD_BYTES]) for _, member in view.detached)
 
 
 def _verify_detached(view: View, material: Material) -> tuple[Signed, ...]:
     return tuple(
         _verify_member(view, path, member, material)
         for path, member in view.detached
-        if _is_catalogue(member[:_SEARCHED_BYTES])
+        if is_trust_list(member[:HEAD_BYTES])
     )
 
 
 def _verify_member(view: View, path: str, member: bytes, material: Material) -> Signed:
     frame = Frame(view.path, NAME)
     try:
-        catalogue = read_catalogue(decode(member))
+        catalogue = read_catalogue(member)
     except Malformed as error:
         return refused(frame, f"{path}: {error}")
-    found = match(catalogue, view.content)
+    found = match(catalogue, view.content, view.placed.node.sha256 or "")
     if found is None:
         return refused(frame, f"{path} does not list this file")
     frame = dataclasses.replace(
@@ -194,7 +220,7 @@ def _rank(name: str) -> int:
 
 
 def _applies_embedded(view: View) -> bool:
-    return _is_catalogue(bytes(view.content[:_SEARCHED_BYTES]))
+    return is_trust_list(bytes(view.content[:HEAD_BYTES]))
 
 
 def _verify_embedded(view: View, material: Material) -> tuple[Signed, ...]:
@@ -208,20 +234,20 @@ def _verify_embedded(view: View, material: Material) -> tuple[Signed, ...]:
         return (refused(frame, str(error)),)
     start = catalogue.message.content_at
     end = start + len(catalogue.message.content)
-    vouches, weakly = _neighbours(view, catalogue)
-    note = f"{len(catalogue.members)} members, {len(vouches)} of them here"
-    if weakly:
-        note += f"; by SHA-1 only, which is not enough: {', '.join(weakly[:8])}"
+    note = f"{len(catalogue.members)} members"
     if catalogue.skipped:
-        note += f"; {catalogue.skipped} members without a hash"
+        note += f", {catalogue.skipped} without a hash"
     frame = dataclasses.replace(
-        frame,
-        covered=((start, end),),
-        container=((0, start), (end, size)),
-        vouches=vouches,
-        note=note,
+        frame, covered=((start, end),), container=((0, start), (end, size)), note=note
     )
-    return (judge_message(frame, catalogue.message, material),)
+    result = judge_message(frame, catalogue.message, material)
+    if result.authentic != "pass":
+        return (result,)
+    vouches, weakly = _neighbours(view, catalogue)
+    reason = f"{result.reason}, {len(vouches)} of them here"
+    if weakly:
+        reason += f"; by SHA-1 only, which is not enough: {', '.join(weakly[:8])}"
+    return (dataclasses.replace(result, vouches=vouches, reason=reason),)
 
 
 def _neighbours(view: View, catalogue: Catalogue) -> tuple[tuple[Vouch, ...], tuple[str, ...]]:
@@ -232,7 +258,7 @@ def _neighbours(view: View, catalogue: Catalogue) -> tuple[tuple[Vouch, ...], tu
         if view.content_of is None:
             break
         with view.content_of(sha256) as content:
-            found = match(catalogue, content)
+            found = match(catalogue, content, sha256)
         if found is None:
             continue
         if found.digest not in _STRONG:

@@ -45,6 +45,11 @@ from fwverify.verify.cms_signer import Frame, judge, refused
 from fwverify.verify.revocation import Times
 from fwverify.verify.scheme import Material, Signed
 
+TRUST_LIST: Final = "1.3.6.1.4.1.311.10.1"
+HEAD_BYTES: Final = 96
+"""Within so many bytes a message's content type stands, after its digest algorithms."""
+
+_TRUST_LIST_DER: Final = bytes.fromhex("06092b0601040182370a01")
 INDIRECT_DATA: Final = "1.3.6.1.4.1.311.2.1.4"
 NESTED_SIGNATURE: Final = "1.3.6.1.4.1.311.2.4.1"
 MICROSOFT_STAMP: Final = "1.3.6.1.4.1.311.3.3.1"
@@ -102,6 +107,11 @@ class Message:
     content_at: int
     size: int
     nested: tuple[bytes, ...]
+
+
+def is_trust_list(head: bytes) -> bool:
+    """Return whether ``head`` (``HEAD_BYTES`` of a message) begins a security catalogue."""
+    return cms.is_signed_data(head) and _TRUST_LIST_DER in head[:HEAD_BYTES]
 
 
 def read_message(message: bytes, content_type: str = INDIRECT_DATA) -> Message:
