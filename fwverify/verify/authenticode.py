@@ -78,6 +78,7 @@ class _Hashes:
         self.content = content
         self.image = image
         self._known: dict[tuple[str, str], bytes] = {}
+        self._pages: dict[str, bytes] = {}
 
     def find(self, name: str, wanted: bytes) -> tuple[str, tuple[Range, ...]] | None:
         """Return the reading whose hash is ``wanted``: its name and its ranges."""
@@ -87,6 +88,12 @@ class _Hashes:
             if hmac.compare_digest(self._known[reading, name], wanted):
                 return reading, ranges
         return None
+
+    def pages(self, name: str) -> bytes:
+        """Return the table of page hashes. Raises ``Malformed``."""
+        if name not in self._pages:
+            self._pages[name] = pe.page_hashes(self.content, self.image, name)
+        return self._pages[name]
 
 
 def _verify_entry(
@@ -159,8 +166,7 @@ def _check_pages(indirect: Indirect, hashes: _Hashes) -> str:
     if value.tag != der.OCTET_STRING or outer.end != len(data):
         raise Malformed(0, "page hashes", "are no OCTET STRING")
     stated = data[value.start : value.end]
-    expected = pe.page_hashes(hashes.content, hashes.image, name)
-    if not hmac.compare_digest(stated, expected):
+    if not hmac.compare_digest(stated, hashes.pages(name)):
         raise Malformed(0, "page hashes", "are not those of this image")
     return f", {name} page hashes hold"
 

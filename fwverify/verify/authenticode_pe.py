@@ -34,7 +34,9 @@ from fwverify.verify.scheme import Range
 
 MAX_SECTIONS: Final = 4096
 MAX_ENTRIES: Final = 16
+MAX_HASHED_TWICE: Final = 2
 MAX_PAGES: Final = 1 << 20
+MAX_PAGE_BYTES: Final = 64 * 1024
 _PE32, _PE32_PLUS = 0x10B, 0x20B
 _CERTIFICATE_DIRECTORY: Final = 4
 _ENTRY_HEADER_BYTES: Final = 8
@@ -181,12 +183,22 @@ def _check_bounds(image: Image, headers_end: int) -> None:
 
 
 def readings(image: Image) -> tuple[tuple[str, tuple[Range, ...]], ...]:
-    """Return the ways to hash the image, by name, as ranges in the order of hashing."""
+    """Return the ways to hash the image, by name, as ranges in the order of hashing.
+
+    Sections that share bytes are hashed again and again in the second: past a bound, which
+    no linker comes near, there is only the first.
+    """
     linear = without(((0, image.table[0]),), image.excluded)
     by_section = _by_section(image)
-    if tuple(_joined(by_section)) == tuple(_joined(linear)):
+    same = tuple(_joined(by_section)) == tuple(_joined(linear))
+    if same or _stored(by_section) > MAX_HASHED_TWICE * image.size:
         return (("whole file", linear),)
     return (("whole file", linear), ("section by section", by_section))
+
+
+def _stored(ranges: Iterable[Range]) -> int:
+    """Return the bytes in all ranges, shared ones counted each time."""
+    return sum(end - start for start, end in ranges)
 
 
 def _by_section(image: Image) -> tuple[Range, ...]:
@@ -297,10 +309,10 @@ def page_hashes(content: Buffer, image: Image, name: str) -> bytes:
     and a hash of zeros. Raises ``Malformed`` for a page size or number that is absurd.
     """
     size = image.page_bytes
-    if not 512 <= size <= 1 << 20 or size & (size - 1):
+    if not 512 <= size <= MAX_PAGE_BYTES or size & (size - 1):
         raise Malformed(image.checksum_at - 32, "SectionAlignment", f"{size} is no page size")
     pages = sum(-(-(end - start) // size) for start, end in image.sections)
-    if pages > MAX_PAGES:
+    if pages > MAX_PAGES or _stored(image.sections) > image.size:
         raise Malformed(image.checksum_at, "page hashes", f"{pages} pages")
     headers = without(((0, image.headers_bytes),), image.excluded)
     table = [bytes(4), _page(content, headers, max(0, size - image.headers_bytes), name)]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from fwverify.reader import Malformed
 from fwverify.verify import authenticode_pe
 from fwverify.verify.ranges import common, normal, without
 from tests.builders import pki
@@ -368,6 +369,21 @@ def test_gaps_between_sections_are_covered_only_where_they_were_hashed():
     gap = (TABLE, TABLE + 512)
     assert without((gap,), result.covered) == (gap,)
     assert normal(result.covered) == normal(ranges)
+
+
+def test_sections_that_share_bytes_cost_no_more_than_the_file():
+    """1,000 sections over the same bytes would be hashed 1,000 times."""
+    program = bytearray(builder.PROGRAM)
+    at = program.index(b".text\0\0\0")
+    header = bytes(program[at : at + 40])
+    count = struct.unpack_from("<I", program, 60)[0] + 6
+    wide = bytearray(program[: at + 40]) + header * 999 + bytes(4096)
+    struct.pack_into("<H", wide, count, 1000)
+    image = authenticode_pe.read_image(bytes(wide))
+    assert len(image.sections) == 1000
+    assert [name for name, _ in authenticode_pe.readings(image)] == ["whole file"]
+    with pytest.raises(Malformed):
+        authenticode_pe.page_hashes(bytes(wide), image, "sha256")
 
 
 def test_an_odd_program_without_a_signature_is_unsigned_and_not_invalid():
