@@ -21,6 +21,7 @@ from asn1crypto import pem as asn1_pem
 from fwverify import der
 from fwverify.reader import Buffer, Malformed
 from fwverify.verify import cms
+from fwverify.verify.authenticode_spc import HEAD_BYTES, is_trust_list
 from fwverify.verify.cms_signer import Frame, judge, refused
 from fwverify.verify.scheme import Material, Scheme, Signed, View
 
@@ -49,7 +50,12 @@ def decode(member: bytes) -> bytes:
 
 
 def _is_ours(path: str, member: bytes) -> bool:
-    """Return whether a signature member is a CMS message, by content or by name."""
+    """Return whether a signature member is a CMS message, by content or by name.
+
+    A security catalogue signs a list of its own: ``authenticode_catalog`` reads it.
+    """
+    if is_trust_list(member[:HEAD_BYTES]):
+        return False
     head = member[:64].lstrip()
     labelled = any(head.startswith(f"-----BEGIN {name}-----".encode()) for name in _PEM_LABELS)
     return labelled or cms.is_signed_data(member[:20]) or path.lower().endswith(_SUFFIXES)
@@ -85,7 +91,8 @@ def _is_same(content: bytes, node: Buffer) -> bool:
 
 
 def _applies_attached(view: View) -> bool:
-    return cms.is_signed_data(bytes(view.content[:20])) and not _is_bare(view)
+    head = bytes(view.content[:HEAD_BYTES])
+    return cms.is_signed_data(head) and not is_trust_list(head) and not _is_bare(view)
 
 
 def _is_bare(view: View) -> bool:

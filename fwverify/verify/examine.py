@@ -92,8 +92,8 @@ def _examine_member(
 def targets(member: Member, subject: Subject) -> tuple[Member, ...]:
     """Return the files that the signature ``member`` may belong to."""
     candidates = tuple(one for one in submitted(subject) if one.role != "signature")
-    if subject.kind == "file":
-        return candidates
+    if subject.kind == "file" or member.path.lower().endswith(".cat"):
+        return candidates  # a catalogue speaks of files of any name
     stem = str(PurePosixPath(member.path).with_suffix(""))
     named = tuple(
         one
@@ -144,6 +144,12 @@ def _view(
         index = None if path is None else tree.by_path.get(path)
         return None if index is None else _neighbour(tree.nodes[index])
 
+    def neighbours() -> tuple[Neighbour, ...]:
+        inside = () if placed.parent is None else tree.children[placed.parent]
+        others = (tree.nodes[index] for index in inside if tree.nodes[index] is not placed)
+        found = (_neighbour(other) for other in others)
+        return tuple(one for one in found if one is not None and one.sha256 in store)
+
     def holders(digest: str) -> tuple[Neighbour, ...]:
         held = (_neighbour(tree.nodes[index]) for index in tree.by_sha256.get(digest, ()))
         return tuple(one for one in held if one is not None)
@@ -160,6 +166,7 @@ def _view(
         child=child,
         read=read,
         beside=beside,
+        neighbours=neighbours,
         holders=holders,
         open=opened,
     )

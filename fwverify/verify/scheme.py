@@ -136,7 +136,7 @@ class View:
 
     For signatures that are spread over several files: ``beside`` returns the file at an
     encoded path relative to this node's folder (``../`` leads up, never out of the
-    container), ``holders`` the nodes with a given content, and ``open`` maps a content by
+    container), ``neighbours`` all files of the same container, ``holders`` the nodes with a given content, and ``open`` maps a content by
     its sha256 (``KeyError`` where it is not kept).
     """
 
@@ -146,6 +146,7 @@ class View:
     child: Callable[[str], str | None]
     read: Callable[[str], bytes]
     beside: Callable[[str], Neighbour | None] = _no_neighbour
+    neighbours: Callable[[], tuple[Neighbour, ...]] = tuple
     holders: Callable[[str], tuple[Neighbour, ...]] = _no_holders
     open: Callable[[str], AbstractContextManager[Buffer]] = _no_content
 

@@ -10,6 +10,10 @@ from typing import Final
 
 from fwverify.verify.android_ota import ANDROID_OTA
 from fwverify.verify.apk import APK, APK_V4
+from fwverify.verify.authenticode import AUTHENTICODE_PE
+from fwverify.verify.authenticode_cab import AUTHENTICODE_CAB
+from fwverify.verify.authenticode_catalog import CATALOGUE, CATALOGUE_BESIDE
+from fwverify.verify.authenticode_msi import AUTHENTICODE_MSI
 from fwverify.verify.avb import AVB
 from fwverify.verify.debian import DEBIAN_RELEASE
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
@@ -19,6 +23,7 @@ from fwverify.verify.fwtool import FWTOOL
 from fwverify.verify.gbl import GBL
 from fwverify.verify.jar import JAR
 from fwverify.verify.jcat import JCAT, JCAT_DETACHED
+from fwverify.verify.kernel_module import KERNEL_MODULE
 from fwverify.verify.mcuboot import MCUBOOT
 from fwverify.verify.mender import MENDER
 from fwverify.verify.minisign import MINISIGN
@@ -31,14 +36,24 @@ from fwverify.verify.rpm import RPM
 from fwverify.verify.scheme import Scheme
 from fwverify.verify.swupdate import SWUPDATE
 from fwverify.verify.tuf import TUF
+from fwverify.verify.uefi_signatures import UEFI_CAPSULE, UEFI_VARIABLE
 from fwverify.verify.uptane import UPTANE
 
 _BOOT: Final[tuple[Scheme, ...]] = (FIT, AVB, MCUBOOT, GBL, SWUPDATE, PAYLOAD, FWTOOL, ESP32)
 _PACKAGES: Final[tuple[Scheme, ...]] = (DEBIAN_RELEASE, OPENPGP_CLEARTEXT, JCAT, MENDER, RPM)
 _ANDROID: Final[tuple[Scheme, ...]] = (ANDROID_OTA, APK, APK_V4, JAR)
 _METADATA: Final[tuple[Scheme, ...]] = (TUF, UPTANE)
+_WINDOWS: Final[tuple[Scheme, ...]] = (
+    AUTHENTICODE_PE,
+    AUTHENTICODE_CAB,
+    AUTHENTICODE_MSI,
+    CATALOGUE,
+)
+_SYSTEM: Final[tuple[Scheme, ...]] = (UEFI_VARIABLE, UEFI_CAPSULE, KERNEL_MODULE)
 EMBEDDED: Final[tuple[Scheme, ...]] = (
     RAUC_BUNDLE,
+    *_WINDOWS,
+    *_SYSTEM,
     *_ANDROID,
     *_METADATA,
     CMS_ATTACHED,
@@ -47,6 +62,7 @@ EMBEDDED: Final[tuple[Scheme, ...]] = (
     TRAILER_PROFILE,
 )
 DETACHED: Final[tuple[Scheme, ...]] = (
+    CATALOGUE_BESIDE,
     CMS_DETACHED,
     OPENPGP_DETACHED,
     JCAT_DETACHED,

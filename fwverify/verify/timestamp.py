@@ -162,4 +162,4 @@ def _names(attribute: cms.Attribute, certificate: asn1_x509.Certificate) -> bool
 def _issuer_agrees(named: Any, certificate: asn1_x509.Certificate) -> bool:
     if not isinstance(named, asn1_tsp.IssuerSerial):
         return True
-    return bool(named["serial"].native == certificate.serial_number)
+    return bool(named["serial_number"].native == certificate.serial_number)

@@ -59,7 +59,7 @@ class Header:
 
 @dataclass(frozen=True)
 class DirectoryEntry:
-    """One directory entry; ``name`` is UTF-16LE, ``path`` are the names above and its own."""
+    """One directory entry; ``name`` is UTF-16LE, ``at`` the entry's offset in the file."""
 
     number: int
     name: bytes
@@ -71,6 +71,7 @@ class DirectoryEntry:
     mtime: int | None
     first: int
     size: int
+    at: int = 0
 
     @property
     def is_stream(self) -> bool:
@@ -145,6 +146,10 @@ class Compound:
         self._mini_runs: tuple[Range, ...] = ()
         self._mini_starts: list[int] = []
         self._read_mini()
+
+    def used_end(self) -> int:
+        """Return the offset behind the last sector that a table or a chain has taken."""
+        return self.place(self._taken.rfind(1) + 1)
 
     def place(self, sector: int) -> int:
         """Return the file offset of ``sector``."""
@@ -298,6 +303,7 @@ class Compound:
             mtime=_seconds(mtime),
             first=first,
             size=size if wide else size & 0xFFFFFFFF,
+            at=at,
         )
 
     def walk(self) -> Iterator[Placed]:
