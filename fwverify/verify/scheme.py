@@ -136,8 +136,9 @@ class View:
 
     For signatures that are spread over several files: ``beside`` returns the file at an
     encoded path relative to this node's folder (``../`` leads up, never out of the
-    container), ``neighbours`` all files of the same container, ``holders`` the nodes with a given content, and ``open`` maps a content by
-    its sha256 (``KeyError`` where it is not kept).
+    container), ``neighbours`` all files of the same container, ``holders`` the nodes with
+    a given content, and ``open`` maps a content by its sha256 (``KeyError`` where it is
+    not kept).
     """
 
     placed: Placed
