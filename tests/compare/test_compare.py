@@ -195,7 +195,7 @@ def test_other_or_unknown_versions_are_not_the_same_version(old, new):
         ("1.7.4", "1.7.3-hotfix", True),
         ("0x0F", "0x0E", True),
         ("0x0E", "0x0F", False),
-        ("1.2.4", "1.2.3rc1", False),
+        ("1.2.4", "1.2.3rc1", True),
         ("jammy", "1.0", False),
         ("1.0", "", False),
         ("9" * 5000, "1", False),
