@@ -5,8 +5,8 @@ the other side is ``set.missing`` or ``set.extra``; a member that has the conten
 it is the product, of another member of the baseline is ``set.swapped``. Members of one
 product that state different versions are ``set.mixed_versions``, with or without a
 baseline, and a member (of a set or alone) whose header names other hardware or another
-version than the case does is ``set.not_as_declared``. The order of members changes nothing; an older
-member is ``compare.downgrade``.
+version than the case does is ``set.not_as_declared``. The order of members changes
+nothing; an older member is ``compare.downgrade``.
 
 What it does not do: decide. These findings are new against every baseline and therefore
 keep the verdict from ALLOW unless the baseline's own set had them.

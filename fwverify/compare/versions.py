@@ -28,7 +28,9 @@ _COMMIT: Final = re.compile(r"g?(?=[0-9a-f]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,64}"
 _TOKEN: Final = re.compile(r"\d+|[A-Za-z]+|[~^]")
 _CHUNK: Final = re.compile(r"[0-9A-Za-z]+|[~^]")
 _SHORT_DATE: Final = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2((?:19|20)\d\d)")
-_MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS: Final = [
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+]  # fmt: skip
 _MONTH: Final = re.compile(
     r"(?<![A-Za-z])(" + "|".join(_MONTHS) + r")[a-z]{0,6}(?![A-Za-z])", re.IGNORECASE
 )
