@@ -4,8 +4,9 @@ Guarantees: a version that went back is ``compare.downgrade`` (R155 6.3), also w
 the build says so and where the product now stands at another path; bytes that changed
 under an equal version are ``compare.same_version_other_bytes`` (R155 12.1), however the
 version is written; other hardware, another architecture, product or vendor have their
-own findings; versions that differ and cannot be ordered, and a version that is no longer
-stated, are said (``compare.version_unclear``, ``compare.version_unstated``).
+own findings; versions that differ and cannot be ordered are said
+(``compare.version_unclear``), and so is a version that is no longer stated, or stated
+nowhere in a member that changed (``compare.version_unstated``).
 
 What the submitted member itself says weighs most: its downgrade or other hardware is of
 high severity, its other product or architecture and an unclear version of medium, which
@@ -139,6 +140,31 @@ def _finding(
         evidence=evidence,
         r155=("6.3",) if "version" in rule else ("12.1",),
     )
+
+
+def silence_findings(new: Iterable[Node], pairing: Pairing) -> Iterator[Finding]:
+    """Yield the changed members in which nothing states a version.
+
+    Whether they go back was not judged; where the baseline stated one, that is graver.
+    """
+    stating = _stating(new)
+    before = _stating((*(pair.old for pair in pairing.pairs), *pairing.removed))
+    for pair in pairing.pairs:
+        node, own = pair.new, pair.old.identity.version is not None
+        if SEPARATOR in node.path or own or pair.old.sha256 == node.sha256:
+            continue
+        if node.path not in stating:
+            lost = pair.old.path in before
+            text = "nothing in it states a version: whether it goes back was not judged"
+            severities = ("medium", "info") if lost else ("info", "info")
+            yield _finding("compare.version_unstated", node, text, severities, ())
+
+
+def _stating(nodes: Iterable[Node]) -> set[str]:
+    """Return the members in which any node states a version."""
+    return {
+        node.path.partition(SEPARATOR)[0] for node in nodes if node.identity.version is not None
+    }
 
 
 # --- at another path -------------------------------------------------------------------

@@ -30,9 +30,9 @@ Not checked: code that the first instructions do not reach, and load addresses.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -59,6 +59,12 @@ _RISCV_CALL: Final = 0x0EF
 _TELINK_MARK: Final = b"KNLT"
 _TELINK_MARKS: Final = ((0x08, "tc32"), (0x20, "riscv32"))
 _TELINK_SIZE: Final = 0x18
+_FOREIGN: Final = re.compile(
+    rb"\x7fELF[\x01\x02][\x01\x02]\x01|PK\x03\x04|\x1f\x8b\x08[\x00-\x1f]|\xfd7zXZ\x00|"
+    rb"7z\xbc\xaf\x27\x1c|070701|ustar\x00|\x28\xb5\x2f\xfd|\x04\x22\x4d\x18|BZh[1-9]1AY&SY"
+)
+"""Not those of device trees, uImages, UBI and squashfs, which every boot loader compares
+with. The whole of an executable is carved, so that a real one is found all the same."""
 
 
 def _recognise(buffer: Buffer, name: str) -> bool:
@@ -138,7 +144,8 @@ def open_image(source: Source) -> Opened:
     end = code_end(data)
     if header is not None and 0 < header[1] < end:
         end = header[1]
-    code = claims.subtract(((0, end),), claims.union(_doubtful(data, end)))
+    unlike = claims.union(doubtful(data, end, foreign=_FOREIGN, stated_length=False))
+    code = claims.subtract(((0, end),), unlike)
     return Opened(
         format=NAME,
         size=source.size,
@@ -153,11 +160,6 @@ def open_image(source: Source) -> Opened:
         executable=True,
         attributes=() if header is None else (("text_base", f"{header[0]:#x}"),),
     )
-
-
-def _doubtful(data: bytes, end: int) -> Iterator[claims.Range]:
-    """Yield what does not look like code. A Telink image ends in its CRC, no signature."""
-    yield from doubtful(data, end, stated_length=False)
 
 
 def uboot_header(data: bytes) -> tuple[int, int] | None:

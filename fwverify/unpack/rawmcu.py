@@ -293,13 +293,20 @@ def code_end(data: bytes) -> int:
     return end if len(data) - end >= _MIN_PADDING_BYTES else len(data)
 
 
-def doubtful(data: bytes, end: int, *, stated_length: bool = True) -> Iterator[Range]:
+def doubtful(
+    data: bytes,
+    end: int,
+    *,
+    foreign: re.Pattern[bytes] = _FOREIGN,
+    stated_length: bool = True,
+) -> Iterator[Range]:
     """Yield what of ``data`` does not look like code, up to ``end``; ranges may overlap.
 
-    ``stated_length`` says that word 0 may be the length of the code.
+    ``foreign`` are the magics that no code holds, and ``stated_length`` says that word 0
+    may be the length of the code.
     """
     yield from _encrypted(data, end)
-    yield from _foreign(data, end)
+    yield from _foreign(data, end, foreign)
     yield from _tail(data, end, stated_length=stated_length)
 
 
@@ -317,9 +324,9 @@ def _encrypted(data: bytes, end: int) -> Iterator[Range]:
         at += _WINDOW_STEP_BYTES
 
 
-def _foreign(data: bytes, end: int) -> Iterator[Range]:
+def _foreign(data: bytes, end: int, foreign: re.Pattern[bytes]) -> Iterator[Range]:
     """Yield from the first magic of another format to the end: carving looks there."""
-    found = _FOREIGN.search(data, _TABLE_BYTES, end)
+    found = foreign.search(data, _TABLE_BYTES, end)
     if found:
         yield found.start(), end
 
