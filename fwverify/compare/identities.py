@@ -68,9 +68,8 @@ def _versions(pair: Pair) -> Iterator[Finding]:
     if old is None:
         return
     if new is None:
-        text = f"states no version; the baseline's is {old}"
-        evidence = (f"old-version:{old}",)
-        yield _finding("compare.version_unstated", pair.new, text, ("medium", "info"), evidence)
+        text, gone = f"states no version; the baseline's is {old}", (f"old-version:{old}",)
+        yield _finding("compare.version_unstated", pair.new, text, ("medium", "info"), gone)
         return
     if same_version(pair):
         yield from _build_downgrade(pair)
