@@ -94,6 +94,13 @@ def test_what_contradicts_itself_is_not(data):
     assert Bench().open(data).format != "raw-code"
 
 
+def test_a_contradiction_after_too_few_bits_ends_the_walk():
+    """Three calls in 1 MiB are worth 8 bits each and one return 18: 42 of 48."""
+    calls = [branch(0x40 - 4 * at, link=True) for at in range(3)]
+    assert architecture(a64(1 << 20, words=[*calls, 0])) is None
+    assert architecture(a64(8192, words=[*calls, 0])) == "aarch64"
+
+
 @pytest.mark.parametrize("at", [0, 4, 0x40])
 def test_one_changed_word_of_the_walk_ends_it(at):
     data = bytearray(a64())
