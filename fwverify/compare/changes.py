@@ -4,8 +4,7 @@ Guarantees: a difference in content, kind, size, mode, owner, link target, forma
 identity makes the pair changed; imports, libraries, sections and the other facts of the
 analysers are listed as added or removed. Modification times are not compared.
 
-Findings: ``compare.same_version_other_bytes``, ``compare.downgrade`` (R155 6.3) and
-``compare.setuid`` (R155 9.1).
+Findings: ``compare.setuid`` (R155 9.1), and those of ``identities``.
 """
 
 from __future__ import annotations
@@ -14,14 +13,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from fwverify.canonical import make_finding
+from fwverify.compare.identities import identity_findings, same_version
 from fwverify.compare.pairing import Pair
-from fwverify.compare.versions import is_lower
 from fwverify.model import Changed, Fact, Finding, Node
-from fwverify.paths import SEPARATOR
 
 SETUID: Final = 0o4000
 SETGID: Final = 0o2000
-_IDENTITY_FIELDS: Final = ("vendor", "product", "version", "build", "arch")
+_IDENTITY_FIELDS: Final = ("vendor", "product", "version", "build", "arch", "hardware")
 
 
 def changed(pair: Pair, old: tuple[Fact, ...], new: tuple[Fact, ...]) -> Changed | None:
@@ -94,47 +92,10 @@ def _owner(node: Node) -> str:
     return ":".join("unknown" if each is None else str(each) for each in (node.uid, node.gid))
 
 
-def same_version(pair: Pair) -> bool:
-    """Return whether the bytes changed and a stated version did not."""
-    version = pair.new.identity.version
-    return (
-        version is not None
-        and version == pair.old.identity.version
-        and pair.old.sha256 != pair.new.sha256
-    )
-
-
 def findings_of(pair: Pair) -> Iterator[Finding]:
     """Yield what the pair's change means beyond its facts."""
-    if same_version(pair):
-        yield make_finding(
-            rule="compare.same_version_other_bytes",
-            path=pair.new.path,
-            text=f"the bytes changed while the version stayed {pair.new.identity.version}",
-            evidence=(
-                f"version:{pair.new.identity.version}",
-                f"old:{pair.old.sha256}",
-                f"new:{pair.new.sha256}",
-            ),
-            r155=("12.1",),
-        )
-    yield from _downgrade(pair)
+    yield from identity_findings(pair)
     yield from _privilege(pair.new, pair.old.mode)
-
-
-def _downgrade(pair: Pair) -> Iterator[Finding]:
-    """Yield a downgrade; a submitted member that goes back is graver than a part of it."""
-    old, new = pair.old.identity.version, pair.new.identity.version
-    if old is None or new is None or not is_lower(new, old):
-        return
-    yield make_finding(
-        rule="compare.downgrade",
-        path=pair.new.path,
-        text=f"version {new} is lower than the baseline's {old}",
-        severity="medium" if SEPARATOR in pair.new.path else "high",
-        evidence=(f"old-version:{old}", f"new-version:{new}"),
-        r155=("6.3",),
-    )
 
 
 def added_findings(node: Node) -> Iterator[Finding]:

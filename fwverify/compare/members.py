@@ -4,9 +4,9 @@ Guarantees: where update or baseline is a set, a member without a counterpart on
 the other side is ``set.missing`` or ``set.extra``; a member that has the content, or says
 it is the product, of another member of the baseline is ``set.swapped``. Members of one
 product that state different versions are ``set.mixed_versions``, with or without a
-baseline, and a member whose header names other hardware or another version than the
-case does is ``set.not_as_declared``. The order of members changes nothing; an older
-member is ``compare.downgrade``.
+baseline, and a member (of a set or alone) whose header names other hardware or another
+version than the case does is ``set.not_as_declared``. The order of members changes
+nothing; an older member is ``compare.downgrade``.
 
 What it does not do: decide. These findings are new against every baseline and therefore
 keep the verdict from ALLOW unless the baseline's own set had them.
@@ -14,13 +14,18 @@ keep the verdict from ALLOW unless the baseline's own set had them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from fwverify.canonical import make_finding
 from fwverify.compare.pairing import Roots
+from fwverify.compare.versions import order
 from fwverify.model import Finding, Member, Node, Placed, Profile, Subject
 from fwverify.paths import SEPARATOR
 
+_NUMBER: Final = re.compile(r"0[xX][0-9A-Fa-f]{1,16}|[0-9]{1,18}")
+_RANGE: Final = re.compile(r"0x[0-9A-Fa-f]{1,16}(?:-0x[0-9A-Fa-f]{1,16})?")
 _CONTENT_ROLES = ("update", "part", "other")
 
 
@@ -93,12 +98,11 @@ def _product(node: Node) -> tuple[str | None, ...]:
 
 
 def set_findings(subject: Subject, nodes: Iterable[Placed]) -> Iterator[Finding]:
-    """Yield what the members of a set say of themselves that does not fit together."""
-    if subject.kind != "set":
-        return
+    """Yield what members say of themselves that does not fit the case or each other."""
     roots = {each.node.path: each.node for each in nodes if each.parent is None}
     members = [each for each in _content(subject) if each.path in roots]
-    yield from _mixed(members, roots)
+    if subject.kind == "set":
+        yield from _mixed(members, roots)
     for member in members:
         yield from _not_as_declared(member, roots[member.path])
 
@@ -127,11 +131,11 @@ def _mixed(members: list[Member], roots: dict[str, Node]) -> Iterator[Finding]:
 
 def _not_as_declared(member: Member, node: Node) -> Iterator[Finding]:
     rows = (
-        ("hardware", member.hw_id, node.identity.hardware),
-        ("version", member.sw_id, node.identity.version),
+        ("hardware", member.hw_id, node.identity.hardware, _is_hardware),
+        ("version", member.sw_id, node.identity.version, _is_version),
     )
-    for what, declared, said in rows:
-        if declared is not None and said is not None and declared != said:
+    for what, declared, said, fits in rows:
+        if declared is not None and said is not None and not fits(declared, said):
             yield make_finding(
                 rule="set.not_as_declared",
                 path=member.path,
@@ -139,3 +143,21 @@ def _not_as_declared(member: Member, node: Node) -> Iterator[Finding]:
                 severity="high",
                 evidence=(f"declared:{declared}", f"said:{said}"),
             )
+
+
+def _is_version(declared: str, said: str) -> bool:
+    """Return whether both write the same version: ``0x11`` is ``0x00000011``."""
+    return declared == said or order(declared, said) == "same"
+
+
+def _is_hardware(declared: str, said: str) -> bool:
+    """Return whether the header names the declared hardware, alone, in a list or a range."""
+    names = said.split()
+    if declared == said or declared in names:
+        return True
+    ranges = [each.split("-") for each in names if _RANGE.fullmatch(each)]
+    if not _NUMBER.fullmatch(declared):
+        return False
+    number = int(declared, 0) if declared[:2].lower() == "0x" else int(declared)
+    bounds = [(int(each[0], 16), int(each[-1], 16)) for each in ranges]
+    return any(low <= number <= high for low, high in bounds)

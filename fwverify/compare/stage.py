@@ -8,6 +8,7 @@ import msgspec
 
 from fwverify.compare import abilities, changes
 from fwverify.compare.declared import hold_against
+from fwverify.compare.identities import moved_identity_findings, silence_findings
 from fwverify.compare.members import member_findings
 from fwverify.compare.pairing import Pairing, pair_nodes, pair_roots
 from fwverify.compare.profile import order
@@ -96,6 +97,8 @@ def _findings(
     yield from abilities.key_findings(delta.keys_added)
     for pair in pairing.pairs:
         yield from changes.findings_of(pair)
+    yield from moved_identity_findings(pairing)
+    yield from silence_findings(new.nodes, pairing)
     for node in pairing.added:
         yield from changes.added_findings(node)
     yield from runnable_findings(

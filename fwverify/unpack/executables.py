@@ -21,6 +21,7 @@ from typing import Final
 
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
+from fwverify.unpack.elfidentity import Table, elf_identity
 from fwverify.unpack.gather import Gathered
 from fwverify.unpack.installers.bundles import BURN_SECTION, name_loader, read_burn
 from fwverify.unpack.installers.resources import DRAWN, Mapped, Resource, read_resources
@@ -33,6 +34,9 @@ _MAX_TABLE_ENTRIES: Final = 65_536
 
 _ELF_MAGIC: Final = b"\x7fELF"
 _PN_XNUM: Final = 0xFFFF
+_SHN_XINDEX: Final = 0xFFFF
+_MAX_NAME_TABLE_BYTES: Final = 4 * 1024 * 1024
+_MAX_NAME_BYTES: Final = 64
 _SHT_NULL, _SHT_NOBITS, _PT_NULL = 0, 8, 0
 _ELF_MACHINES: Final = {
     2: "sparc", 3: "x86", 4: "m68k", 8: "mips", 20: "powerpc", 21: "powerpc64", 22: "s390",
@@ -74,14 +78,16 @@ def _open_elf(source: Source) -> Opened:
     layout = _elf_layout(source.buffer)
     reader = Reader(source.buffer, 16)
     fields = reader.unpack(layout.header(), "ELF header")
-    _, machine, _, _, phoff, shoff, _, ehsize, phentsize, phnum, shentsize, shnum, _ = fields
+    _, machine, _, _, phoff, shoff, _, ehsize, phentsize, phnum, shentsize, shnum, names = fields
     found = Gathered(source, "elf")
+    sections: list[tuple[int, ...]] = []
+    segments: list[Table] = []
     try:
         _claim_range(found, 0, max(ehsize, reader.offset), "e_ehsize", 40)
         sections = _elf_sections(found, layout, shoff, shentsize, shnum)
         if phnum == _PN_XNUM and sections:  # the count then stands in section 0
             phnum = sections[0][7]
-        _elf_segments(found, layout, phoff, phentsize, phnum)
+        _elf_segments(found, layout, phoff, phentsize, phnum, segments)
         for at, section in enumerate(sections):
             if section[1] not in (_SHT_NULL, _SHT_NOBITS):
                 field = f"sh_offset of section {at}"
@@ -91,7 +97,26 @@ def _open_elf(source: Source) -> Opened:
     arch = _ELF_MACHINES.get(machine, f"elf-machine-{machine}")
     if arch in ("mips", "powerpc64", "arm", "aarch64") and layout.order != _usual_order(arch):
         arch += "eb" if layout.order == ">" else "el"
-    return found.finish(identity=Identity(arch=arch), executable=True)
+    tables = _named_sections(source.buffer, sections, names)
+    identity = elf_identity(source.buffer, layout.order, tables, tuple(segments), arch)
+    return found.finish(identity=identity, executable=True)
+
+
+def _named_sections(
+    buffer: Buffer, sections: list[tuple[int, ...]], names: int
+) -> tuple[Table, ...]:
+    """Return the sections with content, named from the section ``names`` where it is one."""
+    if names == _SHN_XINDEX and sections:  # the index then stands in section 0
+        names = sections[0][6]
+    start, size = sections[names][4:6] if names < len(sections) else (0, 0)
+    text = bytes(buffer[start : start + min(size, _MAX_NAME_TABLE_BYTES)])
+    tables = []
+    for section in sections:
+        if section[1] not in (_SHT_NULL, _SHT_NOBITS):
+            name = text[section[0] : section[0] + _MAX_NAME_BYTES].split(b"\0", 1)[0]
+            low = min(section[4], len(buffer))
+            tables.append(Table(section[1], name, low, min(low + section[5], len(buffer))))
+    return tuple(tables)
 
 
 def _usual_order(arch: str) -> str:
@@ -130,8 +155,14 @@ def _elf_sections(
 
 
 def _elf_segments(
-    found: Gathered, layout: _Layout, offset: int, entry_bytes: int, count: int
+    found: Gathered,
+    layout: _Layout,
+    offset: int,
+    entry_bytes: int,
+    count: int,
+    segments: list[Table],
 ) -> None:
+    """Claim the segments and append them to ``segments``, each before it is judged."""
     if not count:
         return
     size = struct.calcsize(layout.segment())
@@ -145,6 +176,8 @@ def _elf_segments(
         start, length = (fields[2], fields[5]) if layout.wide else (fields[1], fields[4])
         if fields[0] != _PT_NULL:
             place = offset + at * size
+            low = min(start, found.source.size)
+            segments.append(Table(fields[0], b"", low, min(low + length, found.source.size)))
             _claim_range(found, start, length, f"p_filesz of segment {at}", place)
     found.claim(offset, reader.offset, executable=True)
 

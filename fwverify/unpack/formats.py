@@ -33,6 +33,7 @@ from fwverify.unpack.executables import ELF, PE
 from fwverify.unpack.hexfiles import INTEL_HEX, SREC
 from fwverify.unpack.leaves import DER, EMPTY, PEM, PNG, SCRIPT, TEXT
 from fwverify.unpack.rauc import RAUC
+from fwverify.unpack.rawcode import RAW_CODE
 from fwverify.unpack.rawmcu import RAW_MCU
 from fwverify.unpack.sevenzip import SEVENZIP_FORMATS
 from fwverify.unpack.source import Format
@@ -81,6 +82,7 @@ UNMARKED: Final[tuple[Format, ...]] = (
     DER,
     LZMA,
     RAW_MCU,
+    RAW_CODE,
 )
 
 _OPENED: Final = frozenset(

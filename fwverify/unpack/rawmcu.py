@@ -11,7 +11,8 @@ Specification: Armv7-M Architecture Reference Manual, B1.5.3 "The vector table" 
 is the initial stack pointer, bit 0 of a handler is set for Thumb); AVR Instruction Set
 Manual, JMP and RJMP; Infineon, AURIX TC27x User's Manual, "Boot Mode Headers". Some boot
 loaders put the image's length where the stack pointer stands (comma.ai panda); NXP's
-JN518x use the reserved words 7 to 10.
+JN518x use the reserved words 7 to 10; Silicon Labs' applications begin with an address
+table that repeats the vector table's first words (Gecko SDK, ``HalAppAddressTableType``).
 
 How chance is kept out: for an image of at most 16 MiB, five handlers must be odd and
 lie within one image's size of the reset handler, which for random words happens with a
@@ -31,6 +32,8 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
+import msgspec
+
 from fwverify.model import Entry, Identity, Opened, Region
 from fwverify.reader import Buffer
 from fwverify.unpack import claims
@@ -45,6 +48,7 @@ from fwverify.unpack.source import (
     entropy_milli,
     partition,
 )
+from fwverify.unpack.stated import stated_identity
 
 NAME: Final = "raw-mcu"
 MAX_IMAGE_BYTES: Final = 16 * 1024 * 1024
@@ -78,6 +82,8 @@ _FLASH_STARTS: Final = (
     0x7000_0000,
     0x9000_0000,
 )
+_ADDRESS_TABLE_TYPE: Final = 0x0AA7
+_VECTOR_OFFSETS: Final = (0x80, 0x100, 0x200)
 _BMHD_ID: Final = 0xB359
 _AURIX_FLASH: Final = (0x80, 0xA0)
 _AVR_JMP: Final = b"\x0c\x94"
@@ -111,7 +117,7 @@ def architecture(buffer: Buffer) -> str | None:
     if not MIN_IMAGE_BYTES <= size <= MAX_IMAGE_BYTES:
         return None
     head = bytes(buffer[:1024])
-    if _is_cortex_m(head, size):
+    if _is_cortex_m(head, size) or address_table(head, size) is not None:
         return "arm-cortex-m"
     if _is_tricore(head):
         return "tricore"
@@ -119,11 +125,15 @@ def architecture(buffer: Buffer) -> str | None:
 
 
 def _is_cortex_m(head: bytes, size: int) -> bool:
-    """Return whether the first 16 words are a Cortex-M table for ``size`` bytes."""
+    """Return whether the first 16 words are a Cortex-M table for ``size`` bytes.
+
+    An image that runs from address 0 may have its stack in itself.
+    """
     words = struct.unpack_from("<16I", head)
     stack = words[0] & 3 == 0 and any(low < words[0] <= high for low, high in _RAM)
     length = words[0] > _TABLE_BYTES and 0 <= size - words[0] <= _SAME_SIZE_SLACK_BYTES
-    if not stack and not length:
+    inside = words[0] & 7 == 0 and _TABLE_BYTES < words[_RESET] < size
+    if not stack and not length and not (inside and words[_RESET] < words[0] <= size):
         return False
     present = [words[index] for index in _OPTIONAL if words[index]]
     handlers = [words[index] for index in _REQUIRED] + present
@@ -133,6 +143,24 @@ def _is_cortex_m(head: bytes, size: int) -> bool:
         return False
     reset = words[_RESET]
     return any(start <= reset < start + MAX_IMAGE_BYTES for start in _FLASH_STARTS)
+
+
+def address_table(head: bytes, size: int) -> int | None:
+    """Return where the vector table stands behind a Gecko application address table.
+
+    Such a table repeats the first four words of the vector table, then states its own
+    type (0x0AA7), a version, and the address of the vector table. That address and the
+    offset differ by where the image is loaded, which the image does not say.
+    """
+    kind, _, address = struct.unpack_from("<2HI", head, 16)
+    if kind != _ADDRESS_TABLE_TYPE or address & 0x7F:
+        return None
+    for at in _VECTOR_OFFSETS:
+        if at + MIN_IMAGE_BYTES > min(len(head), size) or address < at:
+            continue
+        if head[at : at + 16] == head[:16] and _is_cortex_m(head[at:], size - at):
+            return at
+    return None
 
 
 def _is_tricore(head: bytes) -> bool:
@@ -195,9 +223,8 @@ def open_image(source: Source) -> Opened:
     bank = second_bank(data) if arch == "arm-cortex-m" else None
     if bank is not None:
         return _open_banks(source, data, arch, bank)
-    end = _code_end(data)
-    doubtful = claims.union((*_encrypted(data, end), *_foreign(data, end), *_tail(data, end)))
-    code = claims.subtract(((0, end),), doubtful)
+    end = code_end(data)
+    code = claims.subtract(((0, end),), claims.union(doubtful(data, end)))
     regions = [
         Region(start=start, end=stop, kind="parsed", note=arch, executable=True)
         for start, stop in code
@@ -257,13 +284,30 @@ def _open_banks(source: Source, data: bytes, arch: str, bank: int) -> Opened:
     return found.finish(identity=Identity(arch=arch), executable=True)
 
 
-def _code_end(data: bytes) -> int:
+def code_end(data: bytes) -> int:
     """Return where trailing 0x00 or 0xFF begins; ``len(data)`` where there is little."""
     last = data[-1:]
     if last not in (b"\x00", b"\xff"):
         return len(data)
     end = len(data.rstrip(last))
     return end if len(data) - end >= _MIN_PADDING_BYTES else len(data)
+
+
+def doubtful(
+    data: bytes,
+    end: int,
+    *,
+    foreign: re.Pattern[bytes] = _FOREIGN,
+    stated_length: bool = True,
+) -> Iterator[Range]:
+    """Yield what of ``data`` does not look like code, up to ``end``; ranges may overlap.
+
+    ``foreign`` are the magics that no code holds, and ``stated_length`` says that word 0
+    may be the length of the code.
+    """
+    yield from _encrypted(data, end)
+    yield from _foreign(data, end, foreign)
+    yield from _tail(data, end, stated_length=stated_length)
 
 
 def _encrypted(data: bytes, end: int) -> Iterator[Range]:
@@ -280,20 +324,20 @@ def _encrypted(data: bytes, end: int) -> Iterator[Range]:
         at += _WINDOW_STEP_BYTES
 
 
-def _foreign(data: bytes, end: int) -> Iterator[Range]:
+def _foreign(data: bytes, end: int, foreign: re.Pattern[bytes]) -> Iterator[Range]:
     """Yield from the first magic of another format to the end: carving looks there."""
-    found = _FOREIGN.search(data, _TABLE_BYTES, end)
+    found = foreign.search(data, _TABLE_BYTES, end)
     if found:
         yield found.start(), end
 
 
-def _tail(data: bytes, end: int) -> Iterator[Range]:
+def _tail(data: bytes, end: int, *, stated_length: bool) -> Iterator[Range]:
     """Yield the longest tail that is as varied as random bytes: a signature, or worse.
 
     A length in word 0 says where code ends; bytes behind it are never code.
     """
     stated = int.from_bytes(data[:4], "little")
-    if _TABLE_BYTES < stated < end and end - stated <= _SAME_SIZE_SLACK_BYTES:
+    if stated_length and _TABLE_BYTES < stated < end and end - stated <= _SAME_SIZE_SLACK_BYTES:
         yield stated, end
         return
     for size in _TAIL_SIZES:
@@ -317,11 +361,14 @@ def looks_random(data: bytes) -> bool:
 
 
 def _identity(data: bytes, arch: str) -> Identity:
-    """Return the version and build that the image's one version-like text states.
+    """Return what the image states of itself, else its one version-like text.
 
     The version is its number and the build the whole text, so that ``1.7.3-unknown`` and
     ``1.7.3-f67ec28e`` are two builds of one version. Several texts state nothing.
     """
+    said = stated_identity(data)
+    if said.version is not None:
+        return msgspec.structs.replace(said, arch=arch)
     found = {match["number"]: match.group() for match in _VERSION.finditer(data)}
     texts = {match.group() for match in _VERSION.finditer(data)}
     if len(texts) != 1:
@@ -334,7 +381,9 @@ def _attributes(data: bytes, arch: str) -> tuple[tuple[str, str], ...]:
     if arch != "arm-cortex-m":
         return ()
     stack, reset = struct.unpack_from("<2I", data)
-    return (("reset_handler", f"{reset:#010x}"), ("word_0", f"{stack:#010x}"))
+    at = address_table(data[:1024], len(data))
+    table = () if at is None else (("vector_table", f"{at:#x}"),)
+    return (("reset_handler", f"{reset:#010x}"), *table, ("word_0", f"{stack:#010x}"))
 
 
 RAW_MCU: Final = Format(

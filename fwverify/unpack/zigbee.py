@@ -19,6 +19,7 @@ from typing import Final
 
 from fwverify.model import Entry, Identity, Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed, Reader
+from fwverify.unpack.rawmcu import architecture
 from fwverify.unpack.source import Format, LimitHit, Source, partition
 
 NAME: Final = "zigbee-ota"
@@ -70,10 +71,21 @@ def _find(buffer: Buffer) -> int | None:
     while 0 <= at <= MAX_WRAPPER_BYTES:
         version = window[at + 4 : at + 6]
         length = int.from_bytes(window[at + 6 : at + 8], "little")
-        if version == b"\x00\x01" and _FIXED_BYTES <= length <= _MAX_HEADER_BYTES:
+        plausible = version == b"\x00\x01" and _FIXED_BYTES <= length <= _MAX_HEADER_BYTES
+        if plausible and not (at and _is_constant(buffer, at)):
             return at
         at = window.find(MAGIC, at + 1)
     return None
+
+
+def _is_constant(buffer: Buffer, at: int) -> bool:
+    """Return whether the header is a constant of a program that begins the blob.
+
+    JN518x images hold the header of the file they come in; what it states does not fit
+    behind it. A header whose image is there is opened, whatever stands before it.
+    """
+    total = int.from_bytes(bytes(buffer[at + 52 : at + 56]), "little")
+    return at + total > len(buffer) and architecture(buffer) is not None
 
 
 def read_header(buffer: Buffer, start: int) -> Header:
@@ -159,6 +171,7 @@ def open_file(source: Source) -> Opened:
             product=f"{header.image_type:#06x}",
             version=f"{header.file_version:#010x}",
             build=header.text or None,
+            hardware=_hardware(header),
         ),
         complete=not notes.problems,
         problems=tuple(notes.problems),
@@ -174,6 +187,15 @@ def open_file(source: Source) -> Opened:
             )
         ),
     )
+
+
+def _hardware(header: Header) -> str:
+    """Return the device that the header names, and its hardware versions where stated."""
+    device = f"{header.manufacturer:#06x}:{header.image_type:#06x}"
+    extras = dict(header.extras)
+    if "hardware_min" not in extras:
+        return device
+    return f"{device} {extras['hardware_min']}-{extras['hardware_max']}"
 
 
 def _judge_sizes(source: Source, header: Header, notes: _Notes) -> None:
