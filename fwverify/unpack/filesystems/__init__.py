@@ -14,9 +14,10 @@ from fwverify.unpack.filesystems.erofs import EROFS
 from fwverify.unpack.filesystems.ext import EXT
 from fwverify.unpack.filesystems.fat import FAT
 from fwverify.unpack.filesystems.iso9660 import ISO9660, UDF
+from fwverify.unpack.filesystems.ntfs import NTFS
 from fwverify.unpack.filesystems.romfs import ROMFS
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (EXT, EROFS, CRAMFS, ROMFS, FAT, ISO9660)
+STRONG: Final[tuple[Format, ...]] = (EXT, EROFS, CRAMFS, ROMFS, FAT, NTFS, ISO9660)
 SHAPED: Final[tuple[Format, ...]] = (UDF,)
 UNMARKED: Final[tuple[Format, ...]] = ()
