@@ -53,7 +53,7 @@ from fwverify.unpack.filesystems.iso9660_tree import (
     record_tree,
     walk,
 )
-from fwverify.unpack.filesystems.runs import claim, claim_padding
+from fwverify.unpack.filesystems.runs import claim, claim_padding, require_names
 from fwverify.unpack.gather import Gathered, is_text
 from fwverify.unpack.source import Format, LimitHit, Source
 
@@ -263,6 +263,7 @@ def _path_tables(image: Image, volume: Volume, tree: Tree) -> None:
                 raise Malformed(volume.at + 132, "iso9660.path_table", "is absurdly large")
             raw = Reader(image.found.buffer).peek(at, volume.table_bytes, "iso9660.path_table")
             table = list(read_table(raw, at, order))
+            require_names(image.found, len(table))
         except Malformed as error:
             image.fault(error)
             continue

@@ -126,20 +126,20 @@ def _add(image: Image, entry: BootEntry, name: bytes) -> None:
     start = entry.block * SECTOR
     if not entry.block and not entry.bootable:
         return
-    for key, stored in image.contents.items():
-        if len(key) == 1 and key[0][0] == start and key[0][1] >= entry.sectors * DISK_SECTOR:
-            image.found.add(
-                Entry(
-                    name=name,
-                    sha256=stored.sha256,
-                    size=stored.size,
-                    extents=stored.extents,
-                    stored=stored.stored,
-                    generated=True,
-                )
-            )
-            return
-    _add_range(image.found, start, _end(image.found, entry, start), name)
+    stored = image.starts.get(start)
+    if stored is None or stored.size < entry.sectors * DISK_SECTOR:
+        _add_range(image.found, start, _end(image.found, entry, start), name)
+        return
+    image.found.add(
+        Entry(
+            name=name,
+            sha256=stored.sha256,
+            size=stored.size,
+            extents=stored.extents,
+            stored=stored.stored,
+            generated=True,
+        )
+    )
 
 
 def _end(found: Gathered, entry: BootEntry, start: int) -> int:

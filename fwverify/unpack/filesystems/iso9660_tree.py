@@ -95,6 +95,9 @@ class Image:
     found: Gathered
     twins: Twins = field(default_factory=Twins)
     contents: dict[Key, Stored] = field(default_factory=dict)
+    starts: dict[int, Stored] = field(default_factory=dict)
+    """By offset: contents that stand in one piece."""
+
     sectors: set[int] = field(default_factory=set)
     tables: set[int] = field(default_factory=set)
     """Where path tables were read."""
@@ -116,9 +119,9 @@ class Image:
     def evasion(self, what: str, text: str, at: int, name: bytes | None = None) -> None:
         """Record what shows different files to different systems; the blob is incomplete."""
         self.faults += 1
-        rule = f"unpack.evasion.{what}"
-        self.found.observe(rule, text, offset=max(0, at), severity="high")
         if self.faults <= MAX_FAULTS:
+            rule = f"unpack.evasion.{what}"
+            self.found.observe(rule, text, offset=max(0, at), severity="high")
             self.found.trouble("format.malformed", text, name or None)
 
 
@@ -127,7 +130,8 @@ def open_tree(image: Image, volume: Volume) -> Tree:
     tree = Tree(volume)
     tree.rock = _rock_ridge(image, volume)
     walk(image, tree, b"", volume.root.block + volume.root.attribute_blocks, volume.root.size)
-    for block, child in sorted(tree.moved.items()):
+    while tree.moved:
+        block, child = tree.moved.popitem()
         if block in tree.directories:
             continue
         text = "a relocated directory has no place it was moved from"
@@ -198,6 +202,7 @@ def _listing(image: Image, tree: Tree, folder: bytes, block: int, size: int | No
             if record.flags & MULTI_EXTENT and not record.is_directory:
                 continue
             children.append(_child(image, tree, folder, parts))
+            require_names(image.found, len(tree.places) + len(children))
             parts = []
         if parts:
             raise Malformed(parts[-1].at, "iso9660.record.flags", "the last extent is missing")
@@ -382,4 +387,6 @@ def _content(image: Image, tree: Tree, child: Child, name: bytes) -> Stored | No
             append_run(runs, Run(start, length))
         total = sum(length for _, length in key)
         image.contents[key] = store_runs(image.found, runs, total, "iso9660.file")
+        if len(key) == 1:
+            image.starts[key[0][0]] = image.contents[key]
     return image.contents[key]

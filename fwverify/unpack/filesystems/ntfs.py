@@ -155,7 +155,7 @@ def _read(image: Image) -> None:
             image.fault(error, paths.any_name(number))
     for parent, number, _, name in sorted(listed):
         text = f"the index of directory {parent} does not list the name of record {number}"
-        shown = name.decode("utf-8", "backslashreplace")
+        shown = _shown(name)
         image.found.observe("unpack.evasion.unlisted", text, evidence=(f"name:{shown}",))
     _bitmap(image, nodes)
 
@@ -191,6 +191,8 @@ def _find_table(image: Image) -> None:
                 append_run(runs, run)
             image.mft = layout.RunMap(runs)
     whole = joined(parts)
+    if sum(run.length for run in whole.runs) > geometry.end:
+        raise Malformed(geometry.mft_at, "ntfs.mft", "the table is larger than the volume")
     if whole.value is not None or any(run.start is None for run in whole.runs):
         raise Malformed(geometry.mft_at, "ntfs.mft", "the table has no clusters of its own")
     image.mft = layout.RunMap(list(whole.runs))
@@ -202,7 +204,6 @@ def _listed(image: Image, record: Record) -> Iterator[tuple[int, bytes, int, int
     """Yield (type, name, first cluster, record) of an attribute list. Raises ``Malformed``."""
     for each in record.of(layout.LIST):
         raw = read_whole(image, each, MAX_LIST_BYTES)
-        claim_runs(image, each)
         position = 0
         while position + 26 <= len(raw):
             kind, size, units, name_at, first = struct.unpack_from("<IHBBQ", raw, position)
@@ -265,7 +266,7 @@ def _deleted(image: Image, record: Record, names: list[FileName]) -> None:
         claim_record(image, record)
         return
     at = next(iter(image.spans(record.number, 0, 1)), (0, 0))[0]
-    shown = [f"name:{each.name.decode('utf-8', 'backslashreplace')}" for each in names]
+    shown = [f"name:{_shown(each.name)}" for each in names]
     text = f"record {record.number} is deleted, and is still there"
     image.found.observe(
         "ntfs.deleted", text, offset=at, severity="low", evidence=tuple(sorted(shown))
@@ -321,7 +322,11 @@ class _Paths:
             if each in self.known:
                 continue
             name = self.nodes[each].long_names[0]
-            self.known[each] = (self.known[name.parent] + name.name + b"/")[-MAX_PATH_BYTES:]
+            path = self.known[name.parent] + name.name + b"/"
+            if len(path) > MAX_PATH_BYTES:
+                self.image.found.observe("unpack.evasion.name", "a path is too long")
+                path = b"@deep/%d/" % each
+            self.known[each] = path
         return self.known[number]
 
     def of(self, number: int) -> list[bytes]:
@@ -365,6 +370,8 @@ def _record(image: Image, number: int, node: Node, paths: _Paths, listed: set[In
 def _hold_against_list(image: Image, records: list[Record], name: bytes) -> None:
     """Say where an attribute list names others than the records have."""
     listed = set(_listed(image, records[0]))
+    for each in records[0].of(layout.LIST):
+        claim_runs(image, each)
     if not listed and len(records) == 1:
         return
     there = {
@@ -375,7 +382,8 @@ def _hold_against_list(image: Image, records: list[Record], name: bytes) -> None
     }
     if listed != there:
         text = "the attribute list and the records name different attributes"
-        image.evasion("mismatch", text, records[0].attributes[0].at, name or None)
+        at = next((each.at for each in records[0].attributes), 0)
+        image.evasion("mismatch", text, at, name or None)
 
 
 def _judge_names(image: Image, node: Node, names: list[bytes], record: Record) -> None:
@@ -414,6 +422,8 @@ def _streams(
         stored = None
         if unnamed is not None and kind != "symlink":
             stored = _stored(image, unnamed, names[0])
+        elif unnamed is None and kind is None and not node.directory:
+            stored = Stored(*image.found.source.put(b""), (), stored=False)  # reads as empty
         if number == _LOG and unnamed is not None:
             _journal(image, unnamed)
         plain: NodeKind = "directory" if node.directory else "file"
@@ -519,7 +529,7 @@ def _directory(
         if each in listed:
             listed.discard(each)
             continue
-        shown = each[3].decode("utf-8", "backslashreplace")
+        shown = _shown(each[3])
         text = f"the index of directory {number} lists what record {each[1]} does not say"
         image.found.observe(
             "unpack.evasion.mismatch", text, severity="high", evidence=(f"name:{shown}",)
@@ -537,12 +547,16 @@ def _volume(image: Image, attributes: list[Attribute]) -> None:
     for each in attributes:
         value = each.value or b""
         if each.kind == layout.VOLUME_NAME and value:
-            image.found.attribute("ntfs.label", layout.text(value[: len(value) & ~1]).decode())
+            image.found.attribute("ntfs.label", _shown(layout.text(value[: len(value) & ~1])))
         if each.kind == layout.VOLUME_INFORMATION and len(value) >= 12:
             image.found.attribute("ntfs.version", f"{value[8]}.{value[9]}")
             if value[10] & 1:
                 text = "ntfs: the volume is marked dirty: a mount may show something else"
                 image.found.trouble("unsupported", text)
+
+
+def _shown(name: bytes) -> str:
+    return name.decode("utf-8", "backslashreplace")
 
 
 def _journal(image: Image, parts: list[Attribute]) -> None:

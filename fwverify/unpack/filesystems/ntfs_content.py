@@ -77,6 +77,9 @@ class Image:
     extents: list[tuple[int, int]] = field(default_factory=list)
     """Ranges of clusters that attributes use, to be held against the bitmap."""
 
+    index_blocks: set[int] = field(default_factory=set)
+    """Where index blocks were read."""
+
     def fault(self, error: Malformed, name: bytes | None = None) -> None:
         """Record a broken rule; the first of them in full."""
         self.faults += 1
@@ -92,8 +95,9 @@ class Image:
     def evasion(self, what: str, text_: str, at: int, name: bytes | None = None) -> None:
         """Record what shows different files to different systems; the blob is incomplete."""
         self.faults += 1
-        self.found.observe(f"unpack.evasion.{what}", text_, offset=max(0, at), severity="high")
         if self.faults <= MAX_FAULTS:
+            rule = f"unpack.evasion.{what}"
+            self.found.observe(rule, text_, offset=max(0, at), severity="high")
             self.found.trouble("format.malformed", text_, name or None)
 
     def spans(self, record: int, start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -31,7 +31,6 @@ from fwverify.unpack.filesystems.ntfs_layout import (
 
 NAMES: Final = b"$I30"
 _HAS_CHILDREN, _LAST = 1, 2
-_MAX_BITMAP: Final = 16 * 1024 * 1024
 _HEADER_AT: Final = 24
 _SIZES: Final = (512, 1024, 2048, 4096, 8192, 16384, 32768, 65536)
 
@@ -67,16 +66,19 @@ def _blocks(
     """Yield the entries of the blocks that the index's bitmap says are in use."""
     if size not in _SIZES or not bitmaps:
         raise Malformed(attribute.at, "ntfs.index_allocation", f"blocks of {size} bytes")
-    bits = read_whole(image, joined(bitmaps), _MAX_BITMAP)
+    bits = read_whole(image, joined(bitmaps), image.found.source.size // 4096 + 4096)
     note_runs(image, attribute)
     runs = RunMap(list(attribute.runs))
-    for index in range(attribute.size // size):
-        if index // 8 >= len(bits) or not bits[index // 8] >> index % 8 & 1:
+    for index in range(min(attribute.size // size, 8 * len(bits))):
+        if not bits[index // 8] >> index % 8 & 1:
             continue
         places = list(runs.slice(index * size, size))
-        if any(run.start is None for run in places):
+        if not places or any(run.start is None for run in places):
             raise Malformed(attribute.at, "ntfs.index_allocation", "a block in a hole")
         at = places[0].start or 0
+        if at in image.index_blocks:
+            raise Malformed(at, "ntfs.index_allocation", "a block of two indexes")
+        image.index_blocks.add(at)
         raw = runs.read(image.found.buffer, index * size, size, "ntfs.index")
         block = undo_fixups(raw, b"INDX", at)
         yield from _block(image, block, number, at, places[0].length >= size)

@@ -238,6 +238,8 @@ def mapping_pairs(raw: bytes, at: int, geometry: Geometry) -> tuple[list[Run], i
         position = end
     if position >= len(raw):
         raise Malformed(at + position, "ntfs.pairs", "do not end")
+    if sum(run.length for run in runs if run.start is not None) > geometry.end:
+        raise Malformed(at, "ntfs.pairs", "more clusters than the volume has")
     return runs, position + 1
 
 
