@@ -110,6 +110,8 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"\xe2\xe1\xf5\xe0", 1024),
     (b"Compressed ROMFS", 16),
     (b"-rom1fs-", 0),
+    (b"\x01CD001\x01\x00", 0x8000),
+    (b"NTFS    ", 3),
 )
 _LONGEST: Final = max(len(magic) for magic, _ in _MAGICS)
 

@@ -1,4 +1,4 @@
-"""Archives and file systems opened with 7-Zip: 7z, CAB, ISO 9660.
+"""Archives opened with 7-Zip: 7z, CAB.
 
 Guarantees: names, sizes and modes come from 7-Zip's listing, contents from one run of
 ``7zz x -so`` whose output is cut by the listed sizes, in order; no name is passed back
@@ -6,8 +6,7 @@ and nothing is written to disk but the store's blobs. A content whose CRC-32 is 
 and differs is dropped. Every complaint of 7-Zip, every byte more or less than listed, a
 missing 7-Zip and encryption that no given password opens are problems: the blob is INCOMPLETE.
 
-Byte classes are this project's own (``sevenzip_layout``). File systems keep their
-metadata, and everything no file holds, unexplained.
+Byte classes are this project's own (``sevenzip_layout``).
 
 Specification: that of each format; 7-Zip 25.01 or later does the decoding.
 
@@ -36,12 +35,8 @@ from fwverify.unpack.external import ToolFailed, run_tool, stream_tool
 from fwverify.unpack.sevenzip_layout import (
     CAB_MAGIC,
     SEVENZIP_MAGIC,
-    Blocks,
     Layout,
-    block_digests,
     cab_layout,
-    find_blocks,
-    locate_content,
     sevenzip_layout,
 )
 from fwverify.unpack.sevenzip_tool import (
@@ -57,13 +52,11 @@ from fwverify.unpack.source import Format, LimitHit, Source, partition
 MAX_LISTING_BYTES: Final = 256 * 1024 * 1024
 MAX_LINK_BYTES: Final = 65_536
 _PROMPT: Final = re.compile(rb"\n?\nEnter password \(will not be echoed\):\n")
-_ISO_BLOCK: Final = 2048
-_ISO_MAGIC_AT: Final = 0x8001
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A format as 7-Zip calls it; ``block_bytes`` is 0 where the layout is read here.
+    """A format as 7-Zip calls it.
 
     ``layout`` reads the structure of a kind that has its own module: it gets the entries
     as far as they came out and raises ``Malformed``.
@@ -71,7 +64,6 @@ class Kind:
 
     name: str
     type_name: str
-    block_bytes: int
     layout: Callable[[Source, tuple[Entry, ...]], Layout] | None = None
 
 
@@ -81,9 +73,6 @@ class _Notes:
 
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    blocks: dict[int, Blocks] = field(default_factory=dict)
-    """By position in ``entries``."""
-
     password: bytes | None = field(default=None, repr=False)
     """Fed to 7-Zip's standard input, where it asks for one; never an argument."""
 
@@ -301,7 +290,7 @@ def _extract(
     done = 0
     try:
         for item in items:
-            notes.entries.append(_content(source, kind, item, pieces, notes))
+            notes.entries.append(_content(source, item, pieces, notes))
             done += 1
         if pieces.behind():
             notes.problem("format.malformed", "7-Zip gave more bytes than it lists")
@@ -312,7 +301,7 @@ def _extract(
     notes.entries.extend(_entry(item) for item in items[done:])
 
 
-def _content(source: Source, kind: Kind, item: Item, pieces: Pieces, notes: _Notes) -> Entry:
+def _content(source: Source, item: Item, pieces: Pieces, notes: _Notes) -> Entry:
     """Take one item's bytes off the stream; return its entry.
 
     Raises ``LimitHit`` and ``ToolFailed``.
@@ -339,10 +328,6 @@ def _content(source: Source, kind: Kind, item: Item, pieces: Pieces, notes: _Not
     if item.crc is not None and item.crc != checksum:
         notes.problem("format.malformed", "the content's CRC does not hold", item.name)
         return _entry(item)
-    if kind.block_bytes:
-        with source.store.open(digest) as handle:
-            chunks = iter(lambda: handle.read(CHUNK_BYTES), b"")
-            notes.blocks[len(notes.entries)] = block_digests(chunks, kind.block_bytes)
     return _entry(item, digest)
 
 
@@ -367,8 +352,6 @@ def _regions(
     source: Source, kind: Kind, items: tuple[Item, ...], headers_bytes: int, notes: _Notes
 ) -> tuple[Region, ...]:
     """Return the claims; an archive with any problem keeps its packed data unexplained."""
-    if kind.block_bytes:
-        return _file_system_regions(source, kind, notes)
     try:
         if kind.layout is not None:
             layout = kind.layout(source, tuple(notes.entries))
@@ -392,24 +375,10 @@ def _regions(
     return layout.regions
 
 
-def _file_system_regions(source: Source, kind: Kind, notes: _Notes) -> tuple[Region, ...]:
-    """Return the claims over an image, and give files found whole their extents."""
-    found = find_blocks(source.buffer, notes.blocks.values(), kind.block_bytes)
-    for index, child in notes.blocks.items():
-        entry = notes.entries[index]
-        runs = locate_content(source.buffer, child, found)
-        if runs:
-            notes.entries[index] = msgspec.structs.replace(entry, extents=runs, stored=True)
-    extracted = [Region(start=at, end=end, kind="extracted") for at, end in found.extracted]
-    padding = [Region(start=at, end=end, kind="padding") for at, end in found.padding]
-    return (*extracted, *padding)
-
-
 # --- formats -----------------------------------------------------------------------
 
-SEVENZIP: Final = Kind("7z", "7z", 0)
-CAB: Final = Kind("cab", "Cab", 0)
-ISO: Final = Kind("iso9660", "Iso", _ISO_BLOCK)
+SEVENZIP: Final = Kind("7z", "7z")
+CAB: Final = Kind("cab", "Cab")
 
 
 def _is_7z(buffer: Buffer, name: str) -> bool:
@@ -422,27 +391,17 @@ def _is_cab(buffer: Buffer, name: str) -> bool:
     return bytes(buffer[:8]) == CAB_MAGIC + bytes(4)
 
 
-def _is_iso(buffer: Buffer, name: str) -> bool:
-    del name
-    return bytes(buffer[_ISO_MAGIC_AT : _ISO_MAGIC_AT + 5]) == b"CD001"
-
-
 def sevenzip_format(
     kind: Kind, title: str, specification: str, recognise: Callable[[Buffer, str], bool]
 ) -> Format:
     """Return the format that 7-Zip opens as ``kind``."""
-    limits = (
-        "opened with 7-Zip; metadata stays unexplained, holes and deleted files are not read"
-        if kind.block_bytes
-        else "opened with 7-Zip; multi-volume archives are incomplete, and encrypted ones "
-        "without their password"
-    )
     return Format(
         name=kind.name,
         title=title,
-        family="file system" if kind.block_bytes else "archive",
+        family="archive",
         specification=specification,
-        limitations=limits,
+        limitations="opened with 7-Zip; multi-volume archives are incomplete, and encrypted ones "
+        "without their password",
         recognise=recognise,
         open=lambda source: open_kind(source, kind),
     )
@@ -457,11 +416,5 @@ SEVENZIP_FORMATS: Final[tuple[Format, ...]] = (
         "Microsoft cabinet",
         "https://learn.microsoft.com/en-us/previous-versions/bb417343(v=msdn.10)",
         _is_cab,
-    ),
-    sevenzip_format(
-        ISO,
-        "ISO 9660 file system",
-        "https://ecma-international.org/publications-and-standards/standards/ecma-119/",
-        _is_iso,
     ),
 )

