@@ -1,6 +1,6 @@
 """What became of every byte of a folder of real firmware: the table of ``docs/coverage.md``.
 
-Usage: ``python -m bench.coverage FOLDER [--markdown]``. Each regular file is unpacked by
+Usage: ``python -m bench.coverage FOLDER > docs/coverage.md``. Each regular file is unpacked by
 itself. The unexplained share is taken over the whole tree of a file: of each content once,
 so that bytes inside a container count where they lie. The reason names the largest
 unexplained runs with what the openers said of them. Returns 1 where the classes of any
@@ -26,6 +26,14 @@ from fwverify.workers import Pool
 
 _LEFT_OUT: Final = ("keys", "MANIFEST.tsv", "EXPECTED.tsv")
 _REASONS: Final = 2
+_INTRODUCTION: Final = """\
+# What becomes of the bytes of real firmware
+
+Each file of the test corpus, unpacked by itself: what its own bytes are, and what share of
+all contents below it nothing explains, with the largest such runs. Made by
+`python -m bench.coverage`; a test holds it against the code.
+
+"""
 _HEAD: Final = (
     "| file | format | bytes | extracted | parsed | padding | signature | unexplained | why |\n"
     "|---|---|---:|---:|---:|---:|---:|---:|---|"
@@ -128,7 +136,7 @@ def main(arguments: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     table = list(rows(folders[0]))
-    print(markdown(table), end="")
+    print(_INTRODUCTION + markdown(table), end="")
     wrong = [row.name for row in table if not row.sums]
     print("".join(f"does not add up: {name}\n" for name in wrong), end="", file=sys.stderr)
     return 1 if wrong else 0
