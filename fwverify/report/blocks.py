@@ -29,6 +29,7 @@ from fwverify.report.text import (
 
 INDENT: Final = 13
 MIN_WIDTH: Final = 60
+_GAP_LINES: Final = 4
 _SGR: Final = {
     Verdict.ALLOW: "\x1b[1;32m",
     Verdict.REVIEW: "\x1b[1;33m",
@@ -122,6 +123,16 @@ def path_lines(paths: tuple[str, ...], width: int, limit: int) -> Lines:
     )
 
 
+def gap_list(report: Report, width: int, limit: int, more_in: str) -> Lines:
+    """Return the first ``limit`` gaps with their whole text, for a screen that may scroll."""
+    found = summary.gaps(report)
+    if not found:
+        return gap_block(report, width, limit, more_in)
+    told = (line for gap in found[:limit] for line in tall_gap(gap, width, _GAP_LINES))
+    more = (more_line(len(found) - limit, more_in, width),) if len(found) > limit else ()
+    return (*_first_labelled("Not examined", tuple(told)), *more)
+
+
 def gap_block(report: Report, width: int, limit: int, more_in: str) -> Lines:
     """Return what was not examined in at most ``limit`` lines; ``nothing`` is said, too.
 
@@ -149,9 +160,9 @@ def _gap_name(gap: summary.Gap) -> str:
     return visible(f"{prefix}{gap.code}")
 
 
-def tall_gap(gap: summary.Gap, width: int) -> Lines:
-    """Return a gap with its path, if it has one, in a second line."""
-    text = labelled("", f"{_gap_name(gap)}: {gap.text}", width)
+def tall_gap(gap: summary.Gap, width: int, lines: int = 1) -> Lines:
+    """Return a gap in at most ``lines`` lines and its path, if it has one, in one more."""
+    text = labelled("", f"{_gap_name(gap)}: {gap.text}", width, lines)
     return (*text, at_path("  in", gap.path, width)) if gap.path else text
 
 

@@ -27,6 +27,7 @@ from fwverify.report.blocks import (
     axis_word,
     delta_block,
     gap_block,
+    gap_list,
     header,
     labelled,
     more_line,
@@ -128,7 +129,7 @@ def render_verify(
     lines = [
         *header(report, _word(report, "verify"), width),
         *_coverage_table(report, width),
-        *gap_block(report, width, LISTED, more_place(out)),
+        *gap_list(report, width, LISTED, more_place(out)),
         *labelled("Signatures", str(len(found)), width),
         *_listing((_signature(each, width) for each in found), len(found), width, out),
     ]
@@ -176,9 +177,9 @@ def render_unpack(
     lines = [
         *header(report, _word(report, "unpack"), width),
         *labelled("Tree", totals, width),
-        *labelled("Bytes", _classes(report), width),
+        *labelled("Bytes", _classes(report), width, 2),
         *labelled("Formats", _formats(report.nodes), width, 3),
-        *gap_block(report, width, LISTED, more_place(out)),
+        *gap_list(report, width, LISTED, more_place(out)),
         *_members(report, width, out),
         *labelled("Nodes", "", width),
         *_listing(nodes, len(report.nodes), width, out),
@@ -243,7 +244,7 @@ def render_scan(
         *labelled("Findings", totals or "none", width),
         *labelled("Capabilities", joined(report.capabilities.present, 8) or "none", width, 3),
         *labelled("Found", _inventory(report), width, 2),
-        *gap_block(report, width, LISTED, more_place(out)),
+        *gap_list(report, width, LISTED, more_place(out)),
         *_listing((_finding(each, width) for each in ordered), len(ordered), width, out),
     ]
     return painted([*lines, *_closing(report, width, out)], colour)
@@ -282,7 +283,7 @@ def render_diff(
     rows = chain(_news(report, width), _paths(report, width))
     lines = [
         *head,
-        *gap_block(report, width, LISTED, more_place(out)),
+        *gap_list(report, width, LISTED, more_place(out)),
         *_listing(rows, _rows(report), width, out),
     ]
     return painted([*lines, *_closing(report, width, out)], colour)

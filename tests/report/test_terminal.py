@@ -276,3 +276,13 @@ def test_overlays_may_differ_and_both_are_shown():
     )
     shown = terminal.render(replace(INCOMPLETE, verdicts=verdicts))
     assert "type approval ALLOW, national security INCOMPLETE" in shown
+
+
+@pytest.mark.parametrize("render", LISTS, ids=lambda each: each.__name__)
+def test_a_list_tells_what_was_not_examined_in_whole(render):
+    problem = Problem(code="unpack.limit", path="update.bin", text=f"{'why ' * 30}at last")
+    stage = Stage(status="incomplete", problems=(problem,) * 60)
+    shown = render(replace(DENY, stages=replace(COMPLETE, unpack=stage)))
+    assert shown.count("at last") == terminal.LISTED
+    assert "more" in shown
+    assert widths(shown) <= 80
