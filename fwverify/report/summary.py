@@ -116,6 +116,28 @@ def _deep_gaps(report: Report) -> list[Gap]:
     return [Gap("unpack", "bytes.unexplained", nodes[0].path, told + more)]
 
 
+def unexplained(report: Report) -> tuple[tuple[str, int, tuple[tuple[int, int], ...]], ...]:
+    """Return (path, bytes, runs) of each content with unexplained bytes, most bytes first.
+
+    The runs are those of its map; a content too small to have one has none.
+    """
+    drawn = {each.path: each.parts for each in report.image.maps}
+    found = (
+        (
+            node.path,
+            node.coverage.unexplained,
+            tuple(
+                (part.start, part.end)
+                for part in drawn.get(node.path, ())
+                if part.kind == "unexplained"
+            ),
+        )
+        for node in report.nodes
+        if node.coverage.unexplained
+    )
+    return tuple(sorted(found, key=lambda each: (-each[1], each[0])))
+
+
 def _total(coverage: object) -> int:
     return sum(getattr(coverage, name) for name in coverage.__struct_fields__)  # type: ignore[attr-defined]
 

@@ -45,6 +45,7 @@ MIN_HEIGHT: Final = 20
 LISTED: Final = 50
 """Entries of a list that are printed; the rest stands in the report."""
 _GAPS: Final = 3
+_UNEXPLAINED: Final = 10
 
 
 def render(
@@ -180,11 +181,36 @@ def render_unpack(
         *labelled("Bytes", _classes(report), width, 2),
         *labelled("Formats", _formats(report.nodes), width, 3),
         *gap_list(report, width, LISTED, more_place(out)),
+        *_unexplained(report, width, out),
         *_members(report, width, out),
         *labelled("Nodes", "", width),
         *_listing(nodes, len(report.nodes), width, out),
     ]
     return painted([*lines, *_closing(report, width, out)], colour)
+
+
+def _unexplained(report: Report, width: int, out: str | None) -> Lines:
+    """Return the contents with unexplained bytes, most first, and where those begin."""
+    found = summary.unexplained(report)
+    if not found:
+        return ()
+    rows = (
+        at_path(f"{size_text(size):>{INDENT - 1}}", path, width, _places(size, runs))
+        for path, size, runs in found[:_UNEXPLAINED]
+    )
+    more = len(found) - _UNEXPLAINED
+    tail = (more_line(more, more_place(out), width),) if more > 0 else ()
+    return (*labelled("Unexplained", "", width), *rows, *tail)
+
+
+def _places(size: int, runs: tuple[tuple[int, int], ...]) -> str:
+    """Return the first run as offsets, and how many follow it; a map may leave some out."""
+    if not runs:
+        return ""
+    more = f" (+{len(runs) - 1} more)" if len(runs) > 1 else ""
+    if sum(end - start for start, end in runs) < size:
+        more = " (and more)"
+    return f"  0x{runs[0][0]:x}-0x{runs[0][1]:x}{more}"
 
 
 def _members(report: Report, width: int, out: str | None) -> Lines:

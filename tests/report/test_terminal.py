@@ -11,8 +11,10 @@ from msgspec.structs import replace
 
 from fwverify.model import (
     Axes,
+    ByteMap,
     Coverage,
     Delta,
+    Part,
     Problem,
     SignatureCoverage,
     Stage,
@@ -286,3 +288,26 @@ def test_a_list_tells_what_was_not_examined_in_whole(render):
     assert shown.count("at last") == terminal.LISTED
     assert "more" in shown
     assert widths(shown) <= 80
+
+
+def test_unpack_tells_where_unexplained_bytes_are():
+    first = DENY.nodes[0]
+    nodes = tuple(
+        replace(first, path=f"u.bin!/{number:02}", coverage=Coverage(unexplained=1 + number))
+        for number in range(12)
+    )
+    runs = (Part(start=62, end=74, kind="unexplained"), Part(start=510, end=512, kind="parsed"))
+    drawn = ByteMap(
+        path="u.bin!/11", size=512, cell_bytes=512, entropy_milli=(), runs=(), parts=runs
+    )
+    image = replace(DENY.image, maps=(drawn,))
+    shown = terminal.render_unpack(replace(DENY, nodes=nodes, image=image))
+    block = shown.split("Unexplained")[1].split("Nodes")[0].split("\n")[1:]
+    assert block[0].split() == ["12", "B", "u.bin!/11", "0x3e-0x4a"]
+    assert block[9].split() == ["3", "B", "u.bin!/02"]
+    assert "and 2 more" in block[10]
+    cut = replace(drawn, parts=(replace(runs[0], end=70),), parts_left_out=2)
+    shown = terminal.render_unpack(replace(DENY, nodes=nodes, image=replace(image, maps=(cut,))))
+    assert "0x3e-0x46 (and more)" in shown
+    none = tuple(replace(each, coverage=Coverage()) for each in nodes)
+    assert "Unexplained" not in terminal.render_unpack(replace(DENY, nodes=none))
