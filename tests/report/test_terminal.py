@@ -311,3 +311,18 @@ def test_unpack_tells_where_unexplained_bytes_are():
     assert "0x3e-0x46 (and more)" in shown
     none = tuple(replace(each, coverage=Coverage()) for each in nodes)
     assert "Unexplained" not in terminal.render_unpack(replace(DENY, nodes=none))
+
+
+def test_a_gap_in_the_submitted_bytes_hides_none_further_in():
+    first = DENY.nodes[0]
+    nodes = (
+        replace(first, path="u.bin", coverage=Coverage(unexplained=4096)),
+        replace(first, path="u.bin!/x", coverage=Coverage(unexplained=150_000)),
+        replace(first, path="u.bin!/y", coverage=Coverage(unexplained=30_006)),
+    )
+    image = replace(DENY.image, coverage=Coverage(unexplained=4096))
+    shown = terminal.render_unpack(replace(DENY, nodes=nodes, image=image), width=120)
+    assert "4.0 KiB (" in shown.split("Not examined")[1].split("\n")[0]
+    assert "175.7 KiB have no known meaning, in 2 contents that were unpacked" in shown
+    alone = replace(DENY, nodes=nodes[:1], image=image)
+    assert "that were unpacked" not in terminal.render_unpack(alone, width=120)
