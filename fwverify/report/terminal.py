@@ -46,6 +46,8 @@ LISTED: Final = 50
 """Entries of a list that are printed; the rest stands in the report."""
 _GAPS: Final = 3
 _UNEXPLAINED: Final = 10
+_UNEXPLAINED_RULE: Final = "unpack.unexplained"
+_IDENTITIES: Final = 10
 
 
 def render(
@@ -166,7 +168,7 @@ def render_unpack(
     colour: bool = False,
     out: str | None = None,
 ) -> str:
-    """Return totals, the class of every byte, what was not examined, formats, and the tree."""
+    """Return totals, the class of every byte, what was not examined and found, and the tree."""
     del height
     width = max(width, MIN_WIDTH)
     image = report.image
@@ -182,6 +184,8 @@ def render_unpack(
         *labelled("Formats", _formats(report.nodes), width, 3),
         *gap_list(report, width, LISTED, more_place(out)),
         *_unexplained(report, width, out),
+        *_unpack_findings(report, width, out),
+        *_identities(report, width, out),
         *_members(report, width, out),
         *labelled("Nodes", "", width),
         *_listing(nodes, len(report.nodes), width, out),
@@ -201,6 +205,35 @@ def _unexplained(report: Report, width: int, out: str | None) -> Lines:
     more = len(found) - _UNEXPLAINED
     tail = (more_line(more, more_place(out), width),) if more > 0 else ()
     return (*labelled("Unexplained", "", width), *rows, *tail)
+
+
+def _unpack_findings(report: Report, width: int, out: str | None) -> Lines:
+    """Return what unpacking found, worst first; unexplained bytes stand above already."""
+    found = [each for each in summary.worst_findings(report) if each.rule != _UNEXPLAINED_RULE]
+    if not found:
+        return ()
+    blocks = (_finding(each, width) for each in found)
+    return (*labelled("Findings", "", width), *_listing(blocks, len(found), width, out))
+
+
+def _identities(report: Report, width: int, out: str | None) -> Lines:
+    """Return what the headers say that the contents are: vendor, product, versions."""
+    told = [(node.path, text) for node in report.nodes if (text := _identity(node))]
+    if not told:
+        return ()
+    rows = (
+        (*labelled("", text, width, 2), at_path("  in", path, width))
+        for path, text in told[:_IDENTITIES]
+    )
+    more = len(told) - _IDENTITIES
+    tail = (more_line(more, more_place(out), width),) if more > 0 else ()
+    lines = tuple(line for row in rows for line in row)
+    return (f"{'Identity':<{INDENT}}{lines[0][INDENT:]}", *lines[1:], *tail)
+
+
+def _identity(node: Node) -> str:
+    facts = ((name, getattr(node.identity, name)) for name in node.identity.__struct_fields__)
+    return ", ".join(f"{name} {value}" for name, value in facts if value)
 
 
 def _places(size: int, runs: tuple[tuple[int, int], ...]) -> str:

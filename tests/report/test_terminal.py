@@ -14,6 +14,7 @@ from fwverify.model import (
     ByteMap,
     Coverage,
     Delta,
+    Identity,
     Part,
     Problem,
     SignatureCoverage,
@@ -326,3 +327,20 @@ def test_a_gap_in_the_submitted_bytes_hides_none_further_in():
     assert "175.7 KiB have no known meaning, in 2 contents that were unpacked" in shown
     alone = replace(DENY, nodes=nodes[:1], image=image)
     assert "that were unpacked" not in terminal.render_unpack(alone, width=120)
+
+
+def test_unpack_tells_what_it_found_and_what_the_headers_say():
+    shown = terminal.render_unpack(DENY)
+    block = shown.split("Findings")[1].split("Nodes")[0]
+    for each in DENY.findings:
+        assert (each.rule in block) == (each.rule != "unpack.unexplained")
+    first = DENY.nodes[0]
+    silent = replace(first, identity=Identity())
+    named = replace(first, identity=Identity(product="Meter 7", version="1.2"), path="u.bin!/x")
+    shown = terminal.render_unpack(replace(DENY, nodes=(silent,) + (named,) * 12))
+    block = shown.split("Identity")[1].split("Nodes")[0]
+    assert block.count("product Meter 7, version 1.2") == 10
+    assert "and 2 more" in block
+    shown = terminal.render_unpack(replace(DENY, findings=(), nodes=(silent,)))
+    assert "Findings" not in shown
+    assert "Identity" not in shown
