@@ -29,7 +29,7 @@ def unpack(
 ) -> None:
     """Unpack to the last byte and write what came out."""
     from fwverify.pipeline import Question, inspect
-    from fwverify.report.terminal import render_unpack
+    from fwverify.report.unpack_screen import render_unpack
     from fwverify.unpack.writing import refuse_used, write_tree
 
     refuse_used(out)
