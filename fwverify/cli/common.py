@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
@@ -416,8 +417,19 @@ def finish(code: int, exit_zero: bool) -> None:
     click.get_current_context().exit(exit_codes.OK if softened else code)
 
 
-def print_report(report: Report, output: str, render: Callable[[Report], str]) -> None:
-    """Print ``report`` as JSON or as ``render`` shows it."""
+class Render(Protocol):
+    """What lays a report out for a screen of a given size."""
+
+    def __call__(self, report: Report, /, *, width: int, height: int) -> str:
+        """Return the text."""
+        ...
+
+
+def print_report(report: Report, output: str, render: Render) -> None:
+    """Print ``report`` as JSON or as ``render`` shows it on this terminal.
+
+    ``COLUMNS`` and ``LINES`` say otherwise; without a terminal it is one of 80 by 24.
+    """
     from fwverify.canonical import canonical_json
 
     if sys.stderr.isatty():
@@ -428,7 +440,9 @@ def print_report(report: Report, output: str, render: Callable[[Report], str]) -
     else:
         from fwverify.report.text import for_encoding
 
-        click.echo(for_encoding(render(report), sys.stdout.encoding), nl=False)
+        size = shutil.get_terminal_size((80, 24))
+        text = render(report, width=size.columns, height=size.lines)
+        click.echo(for_encoding(text, sys.stdout.encoding), nl=False)
 
 
 def report_error(error: Exception) -> int:

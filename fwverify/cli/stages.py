@@ -29,9 +29,10 @@ def unpack(
 ) -> None:
     """Unpack to the last byte and write what came out."""
     from fwverify.pipeline import Question, inspect
-    from fwverify.report.terminal import render_unpack
-    from fwverify.unpack.writing import write_tree
+    from fwverify.report.unpack_screen import render_unpack
+    from fwverify.unpack.writing import refuse_used, write_tree
 
+    refuse_used(out)
     options = common.Options(**rest)
     with common.means(options, None) as means:
         question = Question(

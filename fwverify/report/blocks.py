@@ -8,10 +8,11 @@ stand where a verdict stands. Colour is added last and only to those labels.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
-from fwverify.model import Reason, Report, SignatureResult, Verdict
+from fwverify.model import Finding, Reason, Report, SignatureResult, Verdict
 from fwverify.report import summary
 from fwverify.report.text import (
     ELLIPSIS,
@@ -29,6 +30,9 @@ from fwverify.report.text import (
 
 INDENT: Final = 13
 MIN_WIDTH: Final = 60
+LISTED: Final = 50
+"""Entries of a list that are printed; the rest stands in the report."""
+_GAP_LINES: Final = 4
 _SGR: Final = {
     Verdict.ALLOW: "\x1b[1;32m",
     Verdict.REVIEW: "\x1b[1;33m",
@@ -122,6 +126,16 @@ def path_lines(paths: tuple[str, ...], width: int, limit: int) -> Lines:
     )
 
 
+def gap_list(report: Report, width: int, limit: int, more_in: str) -> Lines:
+    """Return the first ``limit`` gaps with their whole text, for a screen that may scroll."""
+    found = summary.gaps(report)
+    if not found:
+        return gap_block(report, width, limit, more_in)
+    told = (line for gap in found[:limit] for line in tall_gap(gap, width, _GAP_LINES))
+    more = (more_line(len(found) - limit, more_in, width),) if len(found) > limit else ()
+    return (*_first_labelled("Not examined", tuple(told)), *more)
+
+
 def gap_block(report: Report, width: int, limit: int, more_in: str) -> Lines:
     """Return what was not examined in at most ``limit`` lines; ``nothing`` is said, too.
 
@@ -149,9 +163,9 @@ def _gap_name(gap: summary.Gap) -> str:
     return visible(f"{prefix}{gap.code}")
 
 
-def tall_gap(gap: summary.Gap, width: int) -> Lines:
-    """Return a gap with its path, if it has one, in a second line."""
-    text = labelled("", f"{_gap_name(gap)}: {gap.text}", width)
+def tall_gap(gap: summary.Gap, width: int, lines: int = 1) -> Lines:
+    """Return a gap in at most ``lines`` lines and its path, if it has one, in one more."""
+    text = labelled("", f"{_gap_name(gap)}: {gap.text}", width, lines)
     return (*text, at_path("  in", gap.path, width)) if gap.path else text
 
 
@@ -294,3 +308,30 @@ def notice_lines(report: Report, width: int) -> Lines:
     digest = report.digests.policy
     short = first if digest is None else first.replace(digest, short_digest(digest))
     return (fit(f"{short}.", width), *wrap(rest, width, 2))
+
+
+def finding_lines(finding: Finding, width: int) -> Lines:
+    """Return a finding beside its severity, and where it is."""
+    text = f"{finding.rule}: {summary.without_paths(finding.text, (finding,))}"
+    return (
+        *labelled(finding.severity, text, width, 2),
+        at_path("  in", finding.path, width),
+    )
+
+
+def heading(report: Report, command: str) -> str:
+    """Return the verdict; the command's name where nothing was decided."""
+    return str(report.verdict or command)
+
+
+def listing(blocks: Iterable[Lines], total: int, width: int, out: str | None) -> Iterator[str]:
+    """Yield the first ``LISTED`` of ``total`` blocks and how many are left out."""
+    for block in islice(blocks, LISTED):
+        yield from block
+    if total > LISTED:
+        yield more_line(total - LISTED, more_place(out), width)
+
+
+def closing(report: Report, width: int, out: str | None) -> Lines:
+    """Return where the reports lie, if they were written, and what the result is not."""
+    return (*(report_line(out, width) if out is not None else ()), *notice_lines(report, width))

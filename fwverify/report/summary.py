@@ -20,6 +20,7 @@ from fwverify.model import (
     Stage,
     Verdict,
 )
+from fwverify.paths import SEPARATOR
 from fwverify.report.text import percent, size_text
 
 AXES: Final = ("authentic", "trusted", "covered", "strong", "fresh")
@@ -94,8 +95,7 @@ def _byte_gaps(report: Report) -> list[Gap]:
     if unexplained:
         told = f"{size_text(unexplained)} ({percent(unexplained, size)}) have no known meaning"
         found.append(Gap("unpack", "bytes.unexplained", "", told))
-    else:
-        found.extend(_deep_gaps(report))
+    found.extend(_deep_gaps(report, inside=bool(unexplained)))
     sums = [("unpack", _total(report.image.coverage))]
     if report.stages.verify.status != "skipped":
         sums.append(("verify", _total(report.signature_coverage)))
@@ -106,14 +106,44 @@ def _byte_gaps(report: Report) -> list[Gap]:
     return found
 
 
-def _deep_gaps(report: Report) -> list[Gap]:
-    """Return what is unexplained below the submitted bytes, in one gap at its first node."""
-    nodes = [node for node in report.nodes if node.coverage.unexplained]
+def _deep_gaps(report: Report, *, inside: bool) -> list[Gap]:
+    """Return what is unexplained below the submitted bytes, in one gap at its first node.
+
+    ``inside`` leaves out the submitted files themselves, of which another gap tells.
+    """
+    nodes = [
+        node
+        for node in report.nodes
+        if node.coverage.unexplained and (SEPARATOR in node.path or not inside)
+    ]
     if not nodes:
         return []
     told = f"{size_text(sum(node.coverage.unexplained for node in nodes))} have no known meaning"
     more = f", in {len(nodes)} contents" if len(nodes) > 1 else ""
+    more += " that were unpacked" if inside else ""
     return [Gap("unpack", "bytes.unexplained", nodes[0].path, told + more)]
+
+
+def unexplained(report: Report) -> tuple[tuple[str, int, tuple[tuple[int, int], ...]], ...]:
+    """Return (path, bytes, runs) of each content with unexplained bytes, most bytes first.
+
+    The runs are those of its map; a content too small to have one has none.
+    """
+    drawn = {each.path: each.parts for each in report.image.maps}
+    found = (
+        (
+            node.path,
+            node.coverage.unexplained,
+            tuple(
+                (part.start, part.end)
+                for part in drawn.get(node.path, ())
+                if part.kind == "unexplained"
+            ),
+        )
+        for node in report.nodes
+        if node.coverage.unexplained
+    )
+    return tuple(sorted(found, key=lambda each: (-each[1], each[0])))
 
 
 def _total(coverage: object) -> int:

@@ -14,7 +14,7 @@ def formats_table(*, markdown: bool) -> str:
             item.name,
             item.title,
             item.family,
-            "recognised only" if item.open is None else "opened",
+            "recognised only" if item.open is None or item.named_only else "opened",
             item.limitations,
             item.specification,
         )

@@ -12,23 +12,29 @@ Below 60 columns or 20 lines the text is laid out as for 60 and 20.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from collections.abc import Iterator
+from itertools import chain
 from typing import Final
 
-from fwverify.model import Changed, Finding, Node, Report, SignatureResult
+from fwverify.model import Changed, Report, SignatureResult
 from fwverify.report import summary
 from fwverify.report.blocks import (
     INDENT,
+    LISTED,
     MIN_WIDTH,
     Lines,
     at_path,
     axes_text,
     axis_word,
+    closing,
     delta_block,
+    finding_lines,
     gap_block,
+    gap_list,
     header,
+    heading,
     labelled,
+    listing,
     more_line,
     more_place,
     notice_lines,
@@ -38,11 +44,9 @@ from fwverify.report.blocks import (
     signature_block,
     signature_line,
 )
-from fwverify.report.text import count, fit, fit_middle, joined, percent, size_text, visible
+from fwverify.report.text import count, fit, joined, percent, size_text
 
 MIN_HEIGHT: Final = 20
-LISTED: Final = 50
-"""Entries of a list that are printed; the rest stands in the report."""
 _GAPS: Final = 3
 
 
@@ -126,13 +130,13 @@ def render_verify(
     width = max(width, MIN_WIDTH)
     found = summary.signatures(report)
     lines = [
-        *header(report, _word(report, "verify"), width),
+        *header(report, heading(report, "verify"), width),
         *_coverage_table(report, width),
-        *gap_block(report, width, LISTED, more_place(out)),
+        *gap_list(report, width, LISTED, more_place(out)),
         *labelled("Signatures", str(len(found)), width),
-        *_listing((_signature(each, width) for each in found), len(found), width, out),
+        *listing((_signature(each, width) for each in found), len(found), width, out),
     ]
-    return painted([*lines, *_closing(report, width, out)], colour)
+    return painted([*lines, *closing(report, width, out)], colour)
 
 
 def _signature(signature: SignatureResult, width: int) -> Lines:
@@ -156,73 +160,6 @@ def _coverage_table(report: Report, width: int) -> Iterator[str]:
         yield fit(f"{label:<{INDENT}}{number:>15,} {share:>7}  {name}", width)
 
 
-def render_unpack(
-    report: Report,
-    *,
-    width: int = 80,
-    height: int = 24,
-    colour: bool = False,
-    out: str | None = None,
-) -> str:
-    """Return totals, the class of every byte, what was not examined, formats, and the tree."""
-    del height
-    width = max(width, MIN_WIDTH)
-    image = report.image
-    nodes = ((_node(each, width),) for each in report.nodes)
-    totals = (
-        f"{count(image.nodes, 'node')}, {count(image.blobs, 'distinct blob')}, "
-        f"{size_text(image.bytes)} in all"
-    )
-    lines = [
-        *header(report, _word(report, "unpack"), width),
-        *labelled("Tree", totals, width),
-        *labelled("Bytes", _classes(report), width),
-        *labelled("Formats", _formats(report.nodes), width, 3),
-        *gap_block(report, width, LISTED, more_place(out)),
-        *_members(report, width, out),
-        *labelled("Nodes", "", width),
-        *_listing(nodes, len(report.nodes), width, out),
-    ]
-    return painted([*lines, *_closing(report, width, out)], colour)
-
-
-def _members(report: Report, width: int, out: str | None) -> Lines:
-    """Return a row per member of a set; nothing for a single file."""
-    members = report.subject.members
-    if report.subject.kind != "set":
-        return ()
-    rows = (
-        (f"{size_text(each.size):>12} {fit_middle(visible(each.path), width - 28)}  {each.role}",)
-        for each in members
-    )
-    return (*labelled("Members", "", width), *_listing(rows, len(members), width, out))
-
-
-def _classes(report: Report) -> str:
-    whole = report.subject.size
-    told = [
-        f"{percent(number, whole)} {name}"
-        for name in summary.BYTE_CLASSES
-        if (number := getattr(report.image.coverage, name))
-    ]
-    return ", ".join(told) or "none"
-
-
-def _formats(nodes: tuple[Node, ...]) -> str:
-    counts: dict[str, int] = {}
-    for node in nodes:
-        if node.format is not None:
-            counts[node.format] = counts.get(node.format, 0) + 1
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return joined((f"{number} {name}" for name, number in ordered), 12) or "none recognised"
-
-
-def _node(node: Node, width: int) -> str:
-    size = size_text(node.size) if node.kind in ("file", "stream", "hardlink") else node.kind
-    kind = f"  {visible(node.format)}" if node.format is not None else ""
-    return at_path(f"{size:>{INDENT - 1}}", node.path, width, fit(kind, width // 4))
-
-
 def render_scan(
     report: Report,
     *,
@@ -239,22 +176,14 @@ def render_scan(
         f"{number} {severity}" for severity, number in summary.severity_counts(report) if number
     )
     lines = [
-        *header(report, _word(report, "scan"), width),
+        *header(report, heading(report, "scan"), width),
         *labelled("Findings", totals or "none", width),
         *labelled("Capabilities", joined(report.capabilities.present, 8) or "none", width, 3),
         *labelled("Found", _inventory(report), width, 2),
-        *gap_block(report, width, LISTED, more_place(out)),
-        *_listing((_finding(each, width) for each in ordered), len(ordered), width, out),
+        *gap_list(report, width, LISTED, more_place(out)),
+        *listing((finding_lines(each, width) for each in ordered), len(ordered), width, out),
     ]
-    return painted([*lines, *_closing(report, width, out)], colour)
-
-
-def _finding(finding: Finding, width: int) -> Lines:
-    text = f"{finding.rule}: {summary.without_paths(finding.text, (finding,))}"
-    return (
-        *labelled(finding.severity, text, width, 2),
-        at_path("  in", finding.path, width),
-    )
+    return painted([*lines, *closing(report, width, out)], colour)
 
 
 def _inventory(report: Report) -> str:
@@ -278,14 +207,14 @@ def render_diff(
     """Return what is new in the approver's order, then every path that differs."""
     del height
     width = max(width, MIN_WIDTH)
-    head = (*header(report, _word(report, "diff"), width), *delta_block(report, width))
+    head = (*header(report, heading(report, "diff"), width), *delta_block(report, width))
     rows = chain(_news(report, width), _paths(report, width))
     lines = [
         *head,
-        *gap_block(report, width, LISTED, more_place(out)),
-        *_listing(rows, _rows(report), width, out),
+        *gap_list(report, width, LISTED, more_place(out)),
+        *listing(rows, _rows(report), width, out),
     ]
-    return painted([*lines, *_closing(report, width, out)], colour)
+    return painted([*lines, *closing(report, width, out)], colour)
 
 
 def _rows(report: Report) -> int:
@@ -345,19 +274,3 @@ def _paths(report: Report, width: int) -> Iterator[Lines]:
 def _facts(changed: Changed, width: int) -> Lines:
     told = joined((f"{fact.kind} {fact.text}" for fact in changed.facts), 4)
     return labelled("", told, width, 2) if told else ()
-
-
-def _word(report: Report, command: str) -> str:
-    return str(report.verdict or command)
-
-
-def _listing(blocks: Iterable[Lines], total: int, width: int, out: str | None) -> Iterator[str]:
-    """Yield the first ``LISTED`` of ``total`` blocks and how many are left out."""
-    for block in islice(blocks, LISTED):
-        yield from block
-    if total > LISTED:
-        yield more_line(total - LISTED, more_place(out), width)
-
-
-def _closing(report: Report, width: int, out: str | None) -> Lines:
-    return (*(report_line(out, width) if out is not None else ()), *notice_lines(report, width))

@@ -224,7 +224,7 @@ def _complain(notes: _Notes, text: bytes, failure: str) -> None:
     wanted = [line for line in telling if "ERROR" in line.upper() or "CANNOT" in line.upper()]
     shown = (wanted or telling or [failure])[0][:300]
     if "encrypted" in text.decode("utf-8", "replace").lower():
-        notes.problem("encrypted", "the archive is encrypted and its password is not here")
+        notes.problem("encrypted", "the archive is encrypted")
     elif failure in ("deadline", "output"):
         notes.problem(f"limit.{failure}", f"7-Zip was stopped: {failure}")
     else:
@@ -270,7 +270,7 @@ def _extract(
     """Record every item; contents come from one stream, cut by the listed sizes."""
     encrypted = [item for item in items if item.encrypted and notes.password is None]
     for item in encrypted:
-        notes.problem("encrypted", "encrypted, and its password is not here", item.name)
+        notes.problem("encrypted", "the content is encrypted", item.name)
     total = sum(item.size for item in items if item.streamed)
     if encrypted or not items or total > source.budget.bytes_left:
         if total > source.budget.bytes_left:

@@ -124,7 +124,8 @@ class Format:
 
     ``recognise`` looks at the first bytes (and may look anywhere) and must be cheap and
     never raise for bad input; ``open`` is None for what can only be detected: that is
-    said by name and is INCOMPLETE. ``leaf`` formats have no children.
+    said by name and is INCOMPLETE. ``named_only`` says the same of a format whose ``open``
+    only tells why nothing comes out. ``leaf`` formats have no children.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Format:
     recognise: Callable[[Buffer, str], bool]
     open: Callable[[Source], Opened] | None
     leaf: bool = False
+    named_only: bool = False
 
 
 @functools.cache

@@ -22,6 +22,15 @@ INDEX_NAME: Final = "index.json"
 _BY_DIGEST: Final = "by-digest"
 
 
+def refuse_used(folder: Path) -> None:
+    """Raise ``InputFileError`` where ``write_tree`` would: before the work, not after it."""
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise InputFileError(folder, None, "--out", "the folder is not empty")
+    except OSError as error:
+        raise InputFileError(folder, None, "--out", error.strerror or str(error)) from error
+
+
 def write_tree(nodes: Iterable[Node], store: Store, folder: Path) -> None:
     """Write each node with content below ``folder``, and ``index.json`` over all of them.
 
@@ -32,8 +41,7 @@ def write_tree(nodes: Iterable[Node], store: Store, folder: Path) -> None:
     listed = tuple(nodes)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise InputFileError(folder, None, "--out", "the folder is not empty")
+        refuse_used(folder)
         for node in listed:
             if node.sha256 is not None:
                 _write(node.path, node.sha256, store, folder)

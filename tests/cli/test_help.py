@@ -42,3 +42,15 @@ def test_the_registries_are_printed(command: str) -> None:
     ran = fwverify(command)
     assert ran.code == 0
     assert len(ran.out.splitlines()) > 3
+
+
+@pytest.mark.parametrize("name", ["luks", "bitlocker", "age", "openssl-enc", "frf", "thin-ar"])
+def test_what_is_never_opened_is_not_called_opened(name: str) -> None:
+    rows = fwverify("formats").out.splitlines()
+    (row,) = [row for row in rows if row.split()[0] == name]
+    assert row.endswith("recognised only")
+
+
+@pytest.mark.parametrize("package", ["brotli", "lzallright", "zstandard"])
+def test_the_doctor_looks_at_every_library(package: str) -> None:
+    assert f"package {package}: " in fwverify("doctor").out

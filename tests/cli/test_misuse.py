@@ -123,3 +123,23 @@ def test_an_empty_or_truncated_update_is_incomplete_with_a_report(
     assert ran.code == 5, ran.json["reasons"]
     assert ran.json["verdict"] == "INCOMPLETE"
     assert (tmp_path / "o" / "report.json").read_text() == ran.out
+
+
+def test_a_used_folder_is_refused_before_the_work(update: Path, tmp_path: Path) -> None:
+    out = tmp_path / "used"
+    out.mkdir()
+    (out / "mine").write_text("mine")
+    ran = fwverify("unpack", tmp_path / "absent", "--out", out)
+    assert ran.code == 2
+    assert "the folder is not empty" in ran.err
+    assert [each.name for each in out.iterdir()] == ["mine"]
+
+
+def test_the_width_of_the_terminal_is_used(tmp_path: Path) -> None:
+    update = tmp_path / f"{'long-name-' * 12}.txt"
+    update.write_text("plain text\n")
+    for columns in (80, 200):
+        ran = fwverify(
+            "unpack", update, "--out", tmp_path / str(columns), "--no-cache", COLUMNS=str(columns)
+        )
+        assert (update.name in ran.out) == (columns == 200)

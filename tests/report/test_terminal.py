@@ -11,8 +11,11 @@ from msgspec.structs import replace
 
 from fwverify.model import (
     Axes,
+    ByteMap,
     Coverage,
     Delta,
+    Identity,
+    Part,
     Problem,
     SignatureCoverage,
     Stage,
@@ -20,7 +23,8 @@ from fwverify.model import (
     Verdict,
     Verdicts,
 )
-from fwverify.report import terminal
+from fwverify.report import terminal, unpack_screen
+from fwverify.report.blocks import LISTED
 from fwverify.report.text import cells
 from tests.builders.reports import (
     ALLOW,
@@ -44,7 +48,7 @@ from tests.report import golden
 
 LISTS = (
     terminal.render_verify,
-    terminal.render_unpack,
+    unpack_screen.render_unpack,
     terminal.render_scan,
     terminal.render_diff,
 )
@@ -230,7 +234,7 @@ def test_colour_changes_nothing_but_colour(name):
 
 def test_lists_end_with_what_is_left_out():
     many = replace(ALLOW, nodes=tuple(node(f"a!/{index:05}") for index in range(10_000)))
-    shown = terminal.render_unpack(many, out="o")
+    shown = unpack_screen.render_unpack(many, out="o")
     assert "… and 9950 more in report.html" in shown
     assert shown.count("\n") < 70
     many = replace(DENY, findings=(TELNET,) * 51)
@@ -276,3 +280,70 @@ def test_overlays_may_differ_and_both_are_shown():
     )
     shown = terminal.render(replace(INCOMPLETE, verdicts=verdicts))
     assert "type approval ALLOW, national security INCOMPLETE" in shown
+
+
+@pytest.mark.parametrize("render", LISTS, ids=lambda each: each.__name__)
+def test_a_list_tells_what_was_not_examined_in_whole(render):
+    problem = Problem(code="unpack.limit", path="update.bin", text=f"{'why ' * 30}at last")
+    stage = Stage(status="incomplete", problems=(problem,) * 60)
+    shown = render(replace(DENY, stages=replace(COMPLETE, unpack=stage)))
+    assert shown.count("at last") == LISTED
+    assert "more" in shown
+    assert widths(shown) <= 80
+
+
+def test_unpack_tells_where_unexplained_bytes_are():
+    first = DENY.nodes[0]
+    nodes = tuple(
+        replace(first, path=f"u.bin!/{number:02}", coverage=Coverage(unexplained=1 + number))
+        for number in range(12)
+    )
+    runs = (Part(start=62, end=74, kind="unexplained"), Part(start=510, end=512, kind="parsed"))
+    drawn = ByteMap(
+        path="u.bin!/11", size=512, cell_bytes=512, entropy_milli=(), runs=(), parts=runs
+    )
+    image = replace(DENY.image, maps=(drawn,))
+    shown = unpack_screen.render_unpack(replace(DENY, nodes=nodes, image=image))
+    block = shown.split("Unexplained")[1].split("Nodes")[0].split("\n")[1:]
+    assert block[0].split() == ["12", "B", "u.bin!/11", "0x3e-0x4a"]
+    assert block[9].split() == ["3", "B", "u.bin!/02"]
+    assert "and 2 more" in block[10]
+    cut = replace(drawn, parts=(replace(runs[0], end=70),), parts_left_out=2)
+    shown = unpack_screen.render_unpack(
+        replace(DENY, nodes=nodes, image=replace(image, maps=(cut,)))
+    )
+    assert "0x3e-0x46 (and more)" in shown
+    none = tuple(replace(each, coverage=Coverage()) for each in nodes)
+    assert "Unexplained" not in unpack_screen.render_unpack(replace(DENY, nodes=none))
+
+
+def test_a_gap_in_the_submitted_bytes_hides_none_further_in():
+    first = DENY.nodes[0]
+    nodes = (
+        replace(first, path="u.bin", coverage=Coverage(unexplained=4096)),
+        replace(first, path="u.bin!/x", coverage=Coverage(unexplained=150_000)),
+        replace(first, path="u.bin!/y", coverage=Coverage(unexplained=30_006)),
+    )
+    image = replace(DENY.image, coverage=Coverage(unexplained=4096))
+    shown = unpack_screen.render_unpack(replace(DENY, nodes=nodes, image=image), width=120)
+    assert "4.0 KiB (" in shown.split("Not examined")[1].split("\n")[0]
+    assert "175.7 KiB have no known meaning, in 2 contents that were unpacked" in shown
+    alone = replace(DENY, nodes=nodes[:1], image=image)
+    assert "that were unpacked" not in unpack_screen.render_unpack(alone, width=120)
+
+
+def test_unpack_tells_what_it_found_and_what_the_headers_say():
+    shown = unpack_screen.render_unpack(DENY)
+    block = shown.split("Findings")[1].split("Nodes")[0]
+    for each in DENY.findings:
+        assert (each.rule in block) == (each.rule != "unpack.unexplained")
+    first = DENY.nodes[0]
+    silent = replace(first, identity=Identity())
+    named = replace(first, identity=Identity(product="Meter 7", version="1.2"), path="u.bin!/x")
+    shown = unpack_screen.render_unpack(replace(DENY, nodes=(silent,) + (named,) * 12))
+    block = shown.split("Identity")[1].split("Nodes")[0]
+    assert block.count("product Meter 7, version 1.2") == 10
+    assert "and 2 more" in block
+    shown = unpack_screen.render_unpack(replace(DENY, findings=(), nodes=(silent,)))
+    assert "Findings" not in shown
+    assert "Identity" not in shown

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import random
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class Bench:
 
     def __init__(self, limits: Limits = LIMITS) -> None:
         folder = tempfile.mkdtemp(prefix="fwverify-test-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.store = Store(Path(folder))
         self.limits = limits
 

@@ -1,9 +1,9 @@
 """What the tests of boot images share: opening one format, and what hostile bytes may do."""
 
-import atexit
 import random
 import shutil
 import tempfile
+import weakref
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,7 @@ class Format:
     def __init__(self, record):
         self.record = record
         folder = tempfile.mkdtemp(prefix="fwverify-test-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self.store = Store(Path(folder))
 
     def open(self, data, name="blob"):

@@ -94,7 +94,11 @@ def test_seven_zip_archives(bench, headers, tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     data = (tmp_path / "o.7z").read_bytes()
     for secrets in ((), (password(b"wrong"),), (password(b"a\nb"),)):
-        assert encrypted(bench.with_secrets(data, *secrets))
+        opened = bench.with_secrets(data, *secrets)
+        assert encrypted(opened)
+        told = [each.text for each in opened.problems]
+        assert ("no password that was given opens it" in told) == bool(secrets)
+        assert not any("not here" in text for text in told)
     opened = bench.with_secrets(data, password(b"wrong"), password(PASSWORD))
     assert opened.complete and opened.given
     assert bench.content(opened, b"fw.bin") == TEXT

@@ -70,6 +70,7 @@ def _format(
         limitations="recognised and said to be encrypted, never opened",
         recognise=recognise,
         open=_opener(name, title),
+        named_only=True,
     )
 
 

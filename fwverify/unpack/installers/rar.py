@@ -108,7 +108,7 @@ def _take_all(found: Gathered, files: list[Block], pieces: Pieces, *, packed: bo
     for block in files:
         content: Iterator[bytes] | None = None
         if block.encrypted:
-            found.trouble("encrypted", "encrypted, and its password is not here", block.name)
+            found.trouble("encrypted", "encrypted; a password is not tried on RAR", block.name)
         elif block.split:
             found.trouble("missing.volume", "goes on in another volume", block.name)
         elif packed:

@@ -40,4 +40,5 @@ FRF: Final = Format(
     limitations="known by its suffix; encrypted, never opened",
     recognise=_recognise_frf,
     open=open_frf,
+    named_only=True,
 )
