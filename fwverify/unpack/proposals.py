@@ -104,6 +104,7 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"-rom1fs-", 0),
     (b"\x01CD001\x01\x00", 0x8000),
     (b"NTFS    ", 3),
+    (b"EXFAT   ", 3),
 )
 _DISTANCE: Final = dict(_MAGICS)
 _ANY_MAGIC: Final = re.compile(b"|".join(re.escape(magic) for magic, _ in _MAGICS))
