@@ -112,6 +112,7 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
     (b"-rom1fs-", 0),
     (b"\x01CD001\x01\x00", 0x8000),
     (b"NTFS    ", 3),
+    (b"EXFAT   ", 3),
 )
 _LONGEST: Final = max(len(magic) for magic, _ in _MAGICS)
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from fwverify.unpack.filesystems.cramfs import CRAMFS
 from fwverify.unpack.filesystems.erofs import EROFS
+from fwverify.unpack.filesystems.exfat import EXFAT
 from fwverify.unpack.filesystems.ext import EXT
 from fwverify.unpack.filesystems.fat import FAT
 from fwverify.unpack.filesystems.iso9660 import ISO9660, UDF
@@ -18,6 +19,6 @@ from fwverify.unpack.filesystems.ntfs import NTFS
 from fwverify.unpack.filesystems.romfs import ROMFS
 from fwverify.unpack.source import Format
 
-STRONG: Final[tuple[Format, ...]] = (EXT, EROFS, CRAMFS, ROMFS, FAT, NTFS, ISO9660)
+STRONG: Final[tuple[Format, ...]] = (EXT, EROFS, CRAMFS, ROMFS, FAT, EXFAT, NTFS, ISO9660)
 SHAPED: Final[tuple[Format, ...]] = (UDF,)
 UNMARKED: Final[tuple[Format, ...]] = ()

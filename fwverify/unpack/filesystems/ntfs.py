@@ -40,9 +40,9 @@ from fwverify.unpack.filesystems.ntfs_content import (
 )
 from fwverify.unpack.filesystems.ntfs_index import NAMES, Indexed, read_index
 from fwverify.unpack.filesystems.ntfs_layout import NAME, Attribute, FileName, Record
-from fwverify.unpack.filesystems.runs import Run, Stored, append_run, claim
+from fwverify.unpack.filesystems.runs import Run, Stored, append_run, claim, claim_zero_clusters
 from fwverify.unpack.gather import Gathered
-from fwverify.unpack.source import Format, LimitHit, Source, is_padding
+from fwverify.unpack.source import Format, LimitHit, Source
 
 MAX_DEPTH: Final = 256
 MAX_PATH_BYTES: Final = 4096
@@ -101,30 +101,8 @@ def open_image(source: Source) -> Opened:
     if image.faults > MAX_FAULTS:
         found.trouble("format.malformed", f"and {image.faults - MAX_FAULTS} more faults")
     _backup(image)
-    _free_clusters(image)
+    claim_zero_clusters(found, 0, geometry.end, geometry.cluster)
     return found.finish()
-
-
-def _free_clusters(image: Image) -> None:
-    """Claim zeros that nobody holds: whole gaps, and whole clusters between leftovers."""
-    size = image.geometry.cluster
-    end = min(image.geometry.end, image.found.source.size)
-    for low, high in image.found.claims.free(0, end):
-        if _is_zero(image, low, high):
-            image.found.claim(low, high, "padding")
-            continue
-        start = at = -(-low // size) * size
-        while at + size <= high:
-            if not _is_zero(image, at, at + size):
-                image.found.claim(start, at, "padding")
-                start = at + size
-            at += size
-        if start < at:
-            image.found.claim(start, at, "padding")
-
-
-def _is_zero(image: Image, start: int, end: int) -> bool:
-    return image.found.buffer[start] == 0 and is_padding(image.found.buffer, start, end)
 
 
 def _backup(image: Image) -> None:

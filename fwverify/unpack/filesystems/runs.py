@@ -169,3 +169,26 @@ def claim_padding(found: Gathered, end: int) -> None:
     for low, high in found.claims.free(0, min(end, found.source.size)):
         if is_padding(found.buffer, low, high):
             found.claim(low, high, "padding")
+
+
+def claim_zero_clusters(found: Gathered, start: int, end: int, cluster_bytes: int) -> None:
+    """Claim as padding what is free of ``[start, end)`` and zero: gaps, else clusters.
+
+    What deleted files leave then stays unexplained alone, and not with all that is free.
+    """
+    for low, high in found.claims.free(start, min(end, found.source.size)):
+        if _is_zero(found, low, high):
+            found.claim(low, high, "padding")
+            continue
+        begin = at = start + -(-(low - start) // cluster_bytes) * cluster_bytes
+        while at + cluster_bytes <= high:
+            if not _is_zero(found, at, at + cluster_bytes):
+                found.claim(begin, at, "padding")
+                begin = at + cluster_bytes
+            at += cluster_bytes
+        if begin < at:
+            found.claim(begin, at, "padding")
+
+
+def _is_zero(found: Gathered, start: int, end: int) -> bool:
+    return found.buffer[start] == 0 and is_padding(found.buffer, start, end)
