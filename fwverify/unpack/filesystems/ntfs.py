@@ -9,7 +9,8 @@ Compressed content is decompressed; encrypted content is a problem. A dirty volu
 journal that waits to be replayed are problems: what a mount would show is not known.
 
 The format has no POSIX mode: it is null. Times are UTC. Targets of links are the
-substitute names, with backslashes as they stand.
+substitute names, with backslashes as they stand; links as Interix and ntfs-3g write them
+are files, whose content is the target.
 
 Specification: the Linux-NTFS project, "NTFS Documentation"; Microsoft, [MS-FSCC].
 
