@@ -74,6 +74,7 @@ class Image:
     geometry: Geometry
     mft: RunMap = field(default_factory=lambda: RunMap([]))
     faults: int = 0
+    deleted: int = 0
     extents: list[tuple[int, int]] = field(default_factory=list)
     """Ranges of clusters that attributes use, to be held against the bitmap."""
 

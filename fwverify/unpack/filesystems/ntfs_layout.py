@@ -248,6 +248,11 @@ def text(raw: bytes) -> bytes:
     return raw.decode("utf-16-le", "surrogatepass").encode("utf-8", "surrogatepass")
 
 
+def shown_name(name: bytes) -> str:
+    """Return a name as text; what is no UTF-8 is escaped."""
+    return name.decode("utf-8", "backslashreplace")
+
+
 def unix_time(filetime: int) -> int:
     """Return the Unix time of a FILETIME (100 ns since 1601)."""
     return filetime // 10_000_000 - _EPOCH
