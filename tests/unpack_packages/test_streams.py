@@ -231,3 +231,11 @@ def test_a_brotli_bomb_meets_the_bound():
     limits = Limits(ratio=10, ratio_free_bytes=1 << 20)
     opened = Bench(limits).open(brotli.compress(bytes(4 << 20)), "file.br")
     assert "limit.ratio" in codes(opened)
+
+
+def test_a_large_brotli_stream_opens_whole():
+    bench = Bench()
+    content = b"".join(noise(9000, seed) * 40 for seed in range(20))
+    opened = bench.open(brotli.compress(content, quality=4), "file.br")
+    assert opened.complete
+    assert bench.content(opened, b"data") == content

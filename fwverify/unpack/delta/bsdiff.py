@@ -67,7 +67,8 @@ class _Stream:
             data = bytes(self._buffer[self._at : min(self._at + PIECE_BYTES, self._end)])
             self._at += len(data)
         piece = b"" if decoder.finished else self._step(data)
-        if not piece and not data:
+        more = decoder.hungry and self._at < self._end
+        if not piece and not data and not more:
             raise Malformed(self._at, self._field, "the stream ends early")
         return piece
 
@@ -125,10 +126,11 @@ class _Bzip2:
 class _Brotli:
     def __init__(self) -> None:
         self._inner: Any = brotli.Decompressor()
+        self._drained = True
 
     @property
     def hungry(self) -> bool:
-        return bool(self._inner.can_accept_more_data())
+        return self._drained and bool(self._inner.can_accept_more_data())
 
     @property
     def finished(self) -> bool:
@@ -140,6 +142,7 @@ class _Brotli:
 
     def step(self, data: bytes) -> bytes:
         piece: bytes = self._inner.process(data, output_buffer_limit=PIECE_BYTES)
+        self._drained = not piece  # the library takes input while output still waits in it
         return piece
 
 

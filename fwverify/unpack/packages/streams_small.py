@@ -118,6 +118,7 @@ class _Brotli:
 
         self._decoder = brotli.Decompressor()
         self._error = brotli.error
+        self._drained = True
 
     @property
     def eof(self) -> bool:
@@ -126,8 +127,11 @@ class _Brotli:
 
     @property
     def needs_input(self) -> bool:
-        """Whether nothing more comes out without more input."""
-        return bool(self._decoder.can_accept_more_data())
+        """Whether nothing more comes out without more input.
+
+        The library says that it accepts input while output still waits in it.
+        """
+        return self._drained and bool(self._decoder.can_accept_more_data())
 
     @property
     def unused_data(self) -> None:
@@ -137,9 +141,11 @@ class _Brotli:
     def decompress(self, data: bytes, max_length: int) -> bytes:
         """Return about ``max_length`` bytes. Raises ``ValueError`` for a broken stream."""
         try:
-            return bytes(self._decoder.process(data, output_buffer_limit=max_length))
+            piece = bytes(self._decoder.process(data, output_buffer_limit=max_length))
         except self._error as error:
             raise ValueError(str(error)) from error
+        self._drained = not piece
+        return piece
 
 
 def _is_brotli(buffer: Buffer, name: str) -> bool:
