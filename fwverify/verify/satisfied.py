@@ -12,7 +12,7 @@ import fnmatch
 from collections.abc import Iterable
 
 from fwverify.model import Subject
-from fwverify.verify.coverage import Marks, draw
+from fwverify.verify.coverage import Marks, draw, of_node
 from fwverify.verify.judge import Judged
 from fwverify.verify.ranges import Ranges, at_least, common, normal
 from fwverify.verify.rules import Rule, Threshold
@@ -39,7 +39,7 @@ def is_satisfied(
         return not (totals.steering or totals.unsigned_data or totals.unsigned_executable)
     if rule.coverage == "all-executable":
         return totals.covered > 0 and not totals.unsigned_executable
-    return _listed_hold(rule, tree, ranges)
+    return _listed_hold(rule, tree, marks_of(tree, carrying, ranges, members))
 
 
 def marks_of(
@@ -94,15 +94,24 @@ def _signers(threshold: Threshold, judged: tuple[Judged, ...]) -> tuple[str, ...
     return tuple(sorted(found))
 
 
-def _listed_hold(rule: Rule, tree: Tree, ranges: tuple[Ranges, ...]) -> bool:
-    """Return whether each listed pattern names nodes and all of them are wholly covered."""
-    held = wholly_covered(tree, ranges)
+def _listed_hold(rule: Rule, tree: Tree, marks: Marks) -> bool:
+    """Return whether each listed pattern names nodes and each of them is held.
+
+    Held is a node all of whose bytes are covered, or covered up to the signature that
+    stands in it and padding.
+    """
+    held = wholly_covered(tree, marks.covered)
     for pattern in rule.listed:
         named = [
             index
             for path, index in tree.by_path.items()
             if fnmatch.fnmatchcase(path, pattern) and tree.size(index)
         ]
-        if not named or not held.issuperset(named):
+        if not named or not all(one in held or _is_sealed(tree, marks, one) for one in named):
             return False
     return bool(rule.listed)
+
+
+def _is_sealed(tree: Tree, marks: Marks, index: int) -> bool:
+    kinds = {one.kind for one in of_node(tree, marks, index)}
+    return "covered" in kinds and kinds <= {"covered", "container", "padding"}
