@@ -183,9 +183,8 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fwverify-bench-") as work:
         lines = measure(Path(work), options)
-    print(
-        f"{'what':22} {'files':>6} {'bytes':>12} {'fwverify':>9} {'its CPU':>9} {'bound':>7}  other (start)"
-    )
+    head = f"{'what':22} {'files':>6} {'bytes':>12} {'fwverify':>9} {'its CPU':>9}"
+    print(f"{head} {'bound':>7}  other (start)")
     for one in lines:
         other = f"{one.other} {one.other_ms} ms ({one.other_start_ms})" if one.other_ms else "-"
         print(
