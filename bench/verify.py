@@ -136,12 +136,13 @@ def _package() -> bytes:
     size = PACKAGE_BYTES // 6
     files = {f"lib/l{at}.so": (noise * (size // len(noise) + 1))[:size] for at in range(6)}
     base = packages.archive({"AndroidManifest.xml": b"\3\0manifest"} | files)
-    return packages.apk(
+    made: bytes = packages.apk(
         base=base,
         more=(
             packages.signed_pair(base, packages.Signer(sdk=(28, 0x7FFFFFFF)), number=packages.V3),
         ),
     )
+    return made
 
 
 def measure(folder: Path, options: argparse.Namespace) -> list[Line]:

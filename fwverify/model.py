@@ -373,6 +373,29 @@ class SignatureCoverage(_Value, frozen=True, kw_only=True):
     unsigned_executable: Count = 0
 
 
+class VouchedPart(_Value, frozen=True, kw_only=True):
+    """The bytes ``[start, end)`` of a member, and who vouches for them."""
+
+    start: Count
+    end: Count
+    kind: Literal[
+        "covered", "padding", "container", "steering", "unsigned_data", "unsigned_executable"
+    ]
+
+
+class SignatureMap(_Value, frozen=True, kw_only=True):
+    """Who vouches for which bytes of one submitted member, from the first to the last.
+
+    ``parts`` are in order; ``parts_left_out`` says how many are not listed: the mildest
+    and smallest.
+    """
+
+    path: str
+    size: Count
+    parts: tuple[VouchedPart, ...]
+    parts_left_out: Count = 0
+
+
 class Verified(_Value, frozen=True, kw_only=True):
     """The output of the verify stage.
 
@@ -669,6 +692,7 @@ class Report(_Value, frozen=True, kw_only=True):
     nodes: tuple[Node, ...] = ()
     signatures: tuple[SignatureResult, ...] = ()
     signature_coverage: SignatureCoverage = SignatureCoverage()
+    signature_maps: tuple[SignatureMap, ...] = ()
     findings: tuple[Finding, ...] = ()
     capabilities: Capabilities = Capabilities()
     endpoints: tuple[Endpoint, ...] = ()

@@ -55,7 +55,7 @@ from fwverify.unpack import unpack
 from fwverify.unpack.bytemap import maps
 from fwverify.unpack.classes import unexplained_findings, with_signatures
 from fwverify.unpack.given import Base, Given
-from fwverify.verify import verify
+from fwverify.verify import mapped, verify
 from fwverify.verify.rules import Rule
 from fwverify.verify.trust import TrustStore
 from fwverify.workers import Executor
@@ -353,6 +353,7 @@ def _report(
         nodes=tuple(placed.node for placed in unpacked.nodes),
         signatures=outputs.verified.signatures,
         signature_coverage=outputs.verified.coverage,
+        signature_maps=mapped.maps(outputs.verified.coverage_map),
         findings=findings,
         capabilities=_capabilities(findings, compared),
         endpoints=analysed.endpoints,

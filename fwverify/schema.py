@@ -43,6 +43,7 @@ _REPORT_KEYS: Final[Mapping[str, str]] = {
     "nodes": "Every file, directory, link and device, sorted by path.",
     "signatures": "Every signature with its five axes and the byte ranges it covers.",
     "signature_coverage": "The submitted bytes by who vouches for them; sums to the size.",
+    "signature_maps": "Where in each submitted member those bytes are; the worst 64 members.",
     "findings": "Facts that matter, sorted by path, offset and rule.",
     "capabilities": "Capability ids: present, and added or removed against the baseline.",
     "endpoints": "Places outside the device that a file names.",
