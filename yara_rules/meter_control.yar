@@ -70,7 +70,7 @@ rule meter_limiter
         $big = { 00 47 [0-6] 00 00 11 00 ( 00 | 01 | 02 ) FF }
         $little = { 47 00 [0-6] 00 00 11 00 ( 00 | 01 | 02 ) FF }
     condition:
-        any of them
+        $axdr or (filesize < 32MB and any of ($big, $little))
 }
 
 rule meter_push
@@ -140,7 +140,8 @@ rule meter_disconnect_schedule
         $script_text = /\b0[.-][0-9][.:]10\.0\.106[.*]255\b/ ascii wide
         $schedule_text = /\b0[.-][0-9][.:]15\.0\.1[.*]255\b/ ascii wide
     condition:
-        any of them
+        any of ($script_axdr, $schedule_axdr, $script_text, $schedule_text) or
+        (filesize < 32MB and any of ($script_big, $script_little, $schedule_big, $schedule_little))
 }
 
 rule meter_disconnect_modes
@@ -209,7 +210,7 @@ rule meter_valve
         $act = /\b(open|close|release)_?(mbus|m_bus|gas|water)_?valve\b/ nocase
         $frame = /\bM-?Bus\b/
     condition:
-        any of ($axdr, $big, $little) or ($text and any of ($valve, $act)) or ($frame and any of ($valve, $act))
+        $axdr or (filesize < 32MB and any of ($big, $little)) or ($text and any of ($valve, $act)) or ($frame and any of ($valve, $act))
 }
 
 rule meter_push_names
@@ -257,7 +258,7 @@ rule meter_gprs_object
         $text = /\b0[.-][0-9][.:]25\.4\.0[.*]255\b/ ascii wide
         $name = /\bGPRS_?modem_?setup\b/ nocase
     condition:
-        any of ($axdr, $big, $little, $text, $name)
+        any of ($axdr, $text, $name) or (filesize < 32MB and any of ($big, $little))
 }
 
 rule meter_network_objects
@@ -286,7 +287,7 @@ rule meter_network_objects
         $axdr = { 12 00 ( 1B | 1C | 1D | 29 | 2A | 2C ) 11 ?? 09 06 00 ?? ( 02 | 19 ) ( 00 | 01 | 02 | 03 ) 00 FF }
         $text = /\b0[.-][0-9][.:](25\.[013]\.0|2\.[012]\.0)[.*]255\b/ ascii wide
     condition:
-        any of them
+        any of ($axdr, $text) or (filesize < 32MB and (any of ($tcp*, $ip*, $ppp*) or 2 of ($modem, $answer, $connect)))
 }
 
 rule meter_security_setup
@@ -311,7 +312,7 @@ rule meter_security_setup
         $import = /\b(import_?certificate|generate_?certificate_?request|security_?activate)\b/ nocase
         $context = /\b(security_?setup|COSEM|DLMS)\b/ nocase
     condition:
-        any of ($axdr, $big, $little) or ($text and any of ($transfer, $import)) or ($context and $transfer and $import)
+        $axdr or (filesize < 32MB and any of ($big, $little)) or ($text and any of ($transfer, $import)) or ($context and $transfer and $import)
 }
 
 rule meter_image_transfer
@@ -336,7 +337,7 @@ rule meter_image_transfer
         $block = /\bimage_?(block_?transfer|first_?not_?transferred_?block_?number|transferred_?blocks_?status)\b/ nocase
         $activate = /\bimage_?(verify|activate|to_?activate_?info)\b/ nocase
     condition:
-        any of ($axdr, $big, $little) or 2 of ($text, $initiate, $block, $activate)
+        $axdr or (filesize < 32MB and any of ($big, $little)) or 2 of ($text, $initiate, $block, $activate)
 }
 
 rule meter_load_profile
@@ -358,7 +359,7 @@ rule meter_load_profile
         $little = { 07 00 [0-6] 01 00 63 01 00 FF }
         $text = /\b1[.-][0-9][.:]99\.[12]\.0[.*]255\b/ ascii wide
     condition:
-        any of them
+        any of ($axdr, $text) or (filesize < 32MB and any of ($big, $little))
 }
 
 rule meter_capture_short
@@ -381,7 +382,7 @@ rule meter_capture_short
         $text = /\b(capture|recording|integration|load_?profile|profile)_?(period|interval)(_?(s|sec|seconds))?["']?[ \t]*[=:][ \t]*["']?([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-9]{2}|300)["']?[ \t]*(s\b|sec|[,;}#\r\n])/ nocase
         $context = /\b(DLMS|COSEM|OBIS|kWh|kvarh|metrology|meter_?(id|serial|reading))\b/ nocase
     condition:
-        any of ($axdr, $big, $little) or ($text and $context)
+        $axdr or (filesize < 32MB and any of ($big, $little)) or ($text and $context)
 }
 
 rule meter_factory_mode
@@ -428,7 +429,7 @@ rule meter_vendor_association
     strings:
         $association = /\b(manufacturer|vendor|factory|producer|maker)_?(association|client|sap|access|login|role|user|channel)(_?(key|password|secret|llss?|hlss?|id))?\b/ nocase
         $hidden = /\b(hidden|secret|undocumented|reserved)_?(association|client|sap|obis|object)\b/ nocase
-        $dlms = /\b(DLMS|COSEM|AARQ|AARE|HLS|LLS)\b/
+        $dlms = /\b(DLMS|COSEM|AARQ|AARE|dlms_[a-z]{2,20}|cosem_[a-z]{2,20})\b/
     condition:
         $dlms and any of ($association, $hidden)
 }

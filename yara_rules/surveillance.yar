@@ -563,12 +563,12 @@ rule surv_identity_report
         r155 = "7.1, 19.2"
         false_positives = "telematics units report them when they sign on; look at the server"
     strings:
-        $imei = /["'&?{, ]imei["']?[ ]?[=:][ ]?["'\\]{0,2}(%|\$|\{|"[ ]?\+)/ ascii wide nocase
-        $imsi = /["'&?{, ]imsi["']?[ ]?[=:][ ]?["'\\]{0,2}(%|\$|\{|"[ ]?\+)/ ascii wide nocase
-        $iccid = /["'&?{, ]iccid["']?[ ]?[=:][ ]?["'\\]{0,2}(%|\$|\{|"[ ]?\+)/ ascii wide nocase
-        $vin = /["'&?{, ]vin["']?[ ]?[=:][ ]?["'\\]{0,2}(%|\$|\{|"[ ]?\+)/ ascii wide nocase
-        $mac = /["'&?{, ](mac|wifi_?mac|bt_?mac|mac_?addr(ess)?)["']?[ ]?[=:][ ]?["'\\]{0,2}(%|\$|\{|"[ ]?\+)/ ascii wide nocase
-        $phone = /["'&?{, ](msisdn|phone_?(no|number)|android_?id|driver_?id)["']?[ ]?[=:][ ]?["'\\]{0,2}(%|\$|\{|"[ ]?\+)/ ascii wide nocase
+        $imei = /["'&?{, ]imei["']?[ ]?[=:][ ]?["'\\]{0,2}(%[a-z0-9*]|\$[A-Za-z{]|\{[a-z0-9_.]{0,24}\}|"[ ]?\+)/ ascii wide nocase
+        $imsi = /["'&?{, ]imsi["']?[ ]?[=:][ ]?["'\\]{0,2}(%[a-z0-9*]|\$[A-Za-z{]|\{[a-z0-9_.]{0,24}\}|"[ ]?\+)/ ascii wide nocase
+        $iccid = /["'&?{, ]iccid["']?[ ]?[=:][ ]?["'\\]{0,2}(%[a-z0-9*]|\$[A-Za-z{]|\{[a-z0-9_.]{0,24}\}|"[ ]?\+)/ ascii wide nocase
+        $vin = /["'&?{, ]vin["']?[ ]?[=:][ ]?["'\\]{0,2}(%[a-z0-9*]|\$[A-Za-z{]|\{[a-z0-9_.]{0,24}\}|"[ ]?\+)/ ascii wide nocase
+        $mac = /["'&?{, ](mac|wifi_?mac|bt_?mac|mac_?addr(ess)?)["']?[ ]?[=:][ ]?["'\\]{0,2}(%[a-z0-9*]|\$[A-Za-z{]|\{[a-z0-9_.]{0,24}\}|"[ ]?\+)/ ascii wide nocase
+        $phone = /["'&?{, ](msisdn|phone_?(no|number)|android_?id|driver_?id)["']?[ ]?[=:][ ]?["'\\]{0,2}(%[a-z0-9*]|\$[A-Za-z{]|\{[a-z0-9_.]{0,24}\}|"[ ]?\+)/ ascii wide nocase
     condition:
         3 of them and any of ($imei, $imsi, $iccid, $vin)
 }
@@ -697,8 +697,8 @@ rule surv_driver_monitoring_upload
         r155 = "7.1, 19.2"
         false_positives = "drowsiness warnings, which must stay on board"
     strings:
-        $judge = /\b(driver_?(face|fatigue|drows(y|iness)|distraction|gaze|emotion|identity|recognition|monitor(ing)?)|dms_(face|alarm|event|fatigue|feature|report)|eye_?closure|yawn(ing)?_?(detect|alarm|event)|face_?(feature|embedding|template|id)s?)[a-z_]{0,20}\b/ nocase
-        $upload = /\b(upload|push|report|sync|post|send)_?(the_?)?((dms|face|driver|adas)_?)?(alarm|event|image|feature|picture|face|attachment|evidence)s?(_?(to_?(server|cloud|platform)|file|url))?\b/ nocase
+        $judge = /\b(driver_?(face|fatigue|drows(y|iness)|distraction|gaze|emotion|identity|recognition|monitor(ing)?)|dms_(face|alarm|event|fatigue|feature|report)|eye_?closure|yawn(ing)?_?(detect|alarm|event))[a-z_]{0,20}\b/ nocase
+        $upload = /\b(upload|push|report|sync|post|send)_?(the_?)?((dms|face|driver|adas)_?(alarm|event|image|feature|picture|attachment|evidence|face)?s?|(alarm|event|image|feature|picture|attachment|evidence)s?_?(to_?(server|cloud|platform)|file|url))\b/ nocase
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
         $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/

@@ -377,7 +377,7 @@ rule j1939_control_names
         $acceleration = /\bExternal_?Acceleration_?Demand\b/ nocase
         $brake = /\bXBR_?(EBI_?Mode|Priority|Control_?Mode|Urgency)\b/ nocase
     condition:
-        2 of ($tsc1, $xbr, $override, $torque, $acceleration, $brake)
+        (any of ($tsc1, $xbr) and any of ($override, $torque, $acceleration, $brake)) or 2 of ($override, $torque, $acceleration, $brake)
 }
 
 rule veh_door_command
@@ -419,7 +419,7 @@ rule fms_upload
         $tco1 = /\bTCO1\b/
         $lfe = /\bLFE1?\b/
         $eec1 = /\bEEC1\b/
-        $driver = /\b(DI|Driver_?[12]_?(Identification|ID|Working_?State))\b/
+        $driver = /\b(Driver_?[12]_?(Identification|ID|Working_?State))\b/
         $name = /\b(FMS[-_ ]?(Standard|Gateway|Interface)|busfms|BusFMS|bus_fms)\b/
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
         $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
@@ -865,9 +865,6 @@ rule veh_immobilise_chinese
         $limit_utf8 = { E8 BF 9C E7 A8 8B E9 99 90 E9 80 9F } // 远程限速
         $limit_gbk = { D4 B6 B3 CC CF DE CB D9 }
         $limit_wide = { DC 8F 0B 7A 50 96 1F 90 }
-        $nostart_utf8 = { E7 A6 81 E6 AD A2 E5 90 AF E5 8A A8 } // 禁止启动
-        $nostart_gbk = { BD FB D6 B9 C6 F4 B6 AF }
-        $nostart_wide = { 81 79 62 6B 2F 54 A8 52 }
         $off_utf8 = { E8 BF 9C E7 A8 8B E6 96 AD E7 94 B5 } // 远程断电
         $off_gbk = { D4 B6 B3 CC B6 CF B5 E7 }
         $off_wide = { DC 8F 0B 7A AD 65 35 75 }
@@ -968,7 +965,7 @@ rule veh_idle_lock
         false_positives = "parking functions without a lock of the drive"
     strings:
         $idle = /\b(days?|hours?|time)_?(idle|stopped|parked|stationary|standstill|not_?mov(ed|ing))\b|\b(idle|standstill|parked|stationary|stop(ped)?)_?(days|hours|counter|since)\b/ ascii wide nocase
-        $lock = /\b(lock|disable|block|inhibit|forbid)_?(train|vehicle|engine|converter|inverter|traction|drive|loco|compressor|pantograph)(_?(start|on))?\b/ ascii wide nocase
+        $lock = /\b(lock|disable|block|inhibit|forbid)_?(train|vehicle|engine|converter|inverter|traction|loco|compressor|pantograph)(_?(start|on))?\b/ ascii wide nocase
         $locked = /\b(train|vehicle|engine|traction|converter|inverter|compressor|pantograph|drive)_?(is_?)?(locked|blocked|inhibited|lock_?(flag|active|state))\b/ ascii wide nocase
         $unlock = /\b(secret|hidden|service)_?(unlock|key_?(combo|sequence|combination))\b/ ascii wide nocase
     condition:
@@ -990,7 +987,7 @@ rule veh_workshop_fence
         false_positives = "none known"
     strings:
         $place = /\b(workshop|service_?cent(er|re)|repair_?(shop|yard)|competitor|depot|warsztat|zntk)_?[a-z0-9]{0,16}_?(polygon|area|zone|fence|bbox|lat(itude)?|lon(gitude)?|position|coords?)\b/ ascii wide nocase
-        $lock = /\b(lock|disable|block|inhibit|forbid)_?(train|vehicle|engine|converter|inverter|traction|drive|loco|compressor|pantograph)(_?(start|on))?\b/ ascii wide nocase
+        $lock = /\b(lock|disable|block|inhibit|forbid)_?(train|vehicle|engine|converter|inverter|traction|loco|compressor|pantograph)(_?(start|on))?\b/ ascii wide nocase
         $locked = /\b(train|vehicle|engine|traction|converter|inverter|compressor|pantograph|drive)_?(is_?)?(locked|blocked|inhibited|lock_?(flag|active|state))\b/ ascii wide nocase
     condition:
         $place and any of ($lock, $locked)
