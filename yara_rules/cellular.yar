@@ -412,7 +412,7 @@ rule modem_identity_collect
         $iccid = /AT(\+|\^|#)(CCID|QCCID|ICCID|CICCID)\b/ ascii wide
         $field = /["'&?{, ](imei|imsi|iccid|msisdn)["']?[ ]?[=:][ ]?["']?%/ ascii wide nocase
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
-        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
+        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
         $modem = /AT\+(QIOPEN|QHTTPPOST|QMTPUB|CIPSTART|CIPSEND|QISEND|HTTPACTION|CMQTTPUB)\b/ ascii wide
     condition:

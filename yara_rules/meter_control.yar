@@ -206,8 +206,8 @@ rule meter_valve
         $big = { 00 46 [0-6] 00 ( 01 | 02 | 03 | 04 ) 18 04 00 FF }
         $little = { 46 00 [0-6] 00 ( 01 | 02 | 03 | 04 ) 18 04 00 FF }
         $text = /\b0[.-][1-4][.:]24\.4\.0[.*]255\b/ ascii wide
-        $valve = /\b(mbus|m_bus|gas|water)_?valve_?(open|close|control|release|cmd|command|state)\b/ nocase
-        $act = /\b(open|close|release)_?(mbus|m_bus|gas|water)_?valve\b/ nocase
+        $valve = /\b((mbus|m_bus|gas|water)_?)?valve_?(open|close|control|release|cmd|command|state)\b/ nocase
+        $act = /\b(open|close|release)_?((mbus|m_bus|gas|water)_?)?valve\b/ nocase
         $frame = /\bM-?Bus\b/
     condition:
         $axdr or (filesize < 32MB and any of ($big, $little)) or ($text and any of ($valve, $act)) or ($frame and any of ($valve, $act))

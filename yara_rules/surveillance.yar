@@ -226,12 +226,12 @@ rule surv_audio_program
         $alsa = /\bsnd_pcm_read[in]\b/
         $pulse = /\bpa_simple_read\b|\bpa_stream_connect_record\b/
         $tiny = /\bpcm_(read|readi)\b/
-        $android = /\b(android\/media\/AudioRecord|android\/media\/MediaRecorder|android\.media\.AudioRecord|AAudioStream_read|SLAndroidSimpleBufferQueueItf)\b/
+        $android = /\bL?(android\/media\/AudioRecord|android\/media\/MediaRecorder|android\.media\.AudioRecord|AAudioStream_read|SLAndroidSimpleBufferQueueItf)\b/
         $open = /\b(snd_pcm_open|pa_simple_new|pa_context_connect|pcm_open|startRecording|setAudioSource|AAudioStreamBuilder_setDirection)\b/
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
-        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
+        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)[ \t][^\r\n]{0,160}[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
+        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $stream = /\b(rtp_session_send|avformat_write_header|lws_write|rtmp_send|RTMP_Write)\b/
     condition:
         any of ($alsa, $pulse, $tiny, $android) and $open and any of ($mqtt, $http, $post, $cmd, $stream)
@@ -301,7 +301,7 @@ rule surv_place_upload_script
         false_positives = "fleet functions that the maker declares"
     strings:
         $source = /\b(gpspipe[ \t]+-[a-z]|cgps\b|gpsctl[ \t]|\/dev\/(ttyGPS|gps|gnss)[0-9]?|mmcli[ \t][^\r\n]{0,40}--location-get|AT\+(QGPSLOC|CGPSINFO|CGNSINF|UGRMC|UULOC)|pynmea2\.parse|gpsd\.get_current|dumpsys[ \t]+location)/
-        $curl = /\b(curl|wget)[ \t][^\r\n]{0,160}[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
+        $curl = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $pipe = /\|[ \t]*(nc|ncat|netcat|socat|mosquitto_pub|curl|openssl[ \t]+s_client)\b/
         $mqtt = /\bmosquitto_pub[ \t][^\r\n]{0,120}-h\b/
         $python = /\b(requests\.(post|put)\(|\.publish\(|sendto\(|http\.client\.)/
@@ -374,10 +374,11 @@ rule surv_keylog_script
         $evdev = /\b(evdev\.(InputDevice|categorize|list_devices)|from evdev import)\b/
         $powershell = /\bGetAsyncKeyState\b/ ascii wide nocase
         $showkey = /\b(showkey|xinput[ \t]+test(-xi2)?|logkeys[ \t]+(-s|--start)|evtest[ \t]+\/dev\/input)\b/
-        $keep = /\b(open\([^)\r\n]{1,80}["']ab?["']\)|logging\.(info|basicConfig)|\.write\(|Out-File|Add-Content|requests\.post|smtplib|sendmail)\b/ ascii wide
+        $append = /\bopen\([^)\r\n]{1,80}["']ab?["']\)/ ascii wide
+        $keep = /\b(logging\.(info|basicConfig)|Out-File|Add-Content|requests\.post|smtplib|sendmail)\b/ ascii wide
         $file = />>[ \t]*["']?[\/$][^\s]{3,}/
     condition:
-        filesize < 4MB and ((any of ($pynput, $keyboard, $evdev) and $keep) or ($powershell and $keep and not uint16(0) == 0x5A4D) or ($showkey and ($file or $keep)))
+        filesize < 4MB and ((any of ($pynput, $keyboard, $evdev) and any of ($keep, $append)) or ($powershell and $keep and not uint16(0) == 0x5A4D) or ($showkey and ($file or $keep)))
 }
 
 rule surv_screen_command
@@ -494,9 +495,9 @@ rule surv_capture_program
         $scapy = /\b(sniff\([^)\r\n]{0,80}prn[ ]?=|AsyncSniffer\(|wrpcap\()/
         $raw = /\bsocket\.(AF_PACKET|PF_PACKET)\b|\bsocket\.SOCK_RAW\b[^\r\n]{0,40}0x0003|\bntohs\(0x0003\)/
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
-        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
+        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)[ \t][^\r\n]{0,160}[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
+        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $send = /\b(requests\.post|paho|sendto\(|\.publish\(|ftplib)/
     condition:
         ($dump and $open and any of ($mqtt, $http, $post, $cmd)) or (filesize < 1MB and any of ($scapy, $raw) and $send)
@@ -542,7 +543,7 @@ rule surv_radio_scan_upload
         $iw = /\biw[ \t]+(dev[ \t]+)?[^\s]{1,16}[ \t]+scan\b|\biwlist[ \t]+[^\s]{1,16}[ \t]+scan(ning)?\b|\bwpa_cli[ \t][^\r\n]{0,40}scan_results\b|\bnmcli[ \t][^\r\n]{0,40}wifi[ \t]+list\b/
         $bt = /\b(hcitool[ \t]+(-i[ \t]+[^\s]{1,8}[ \t]+)?(scan|inq|lescan)|btmgmt[ \t]+find|bluetoothctl[ \t][^\r\n]{0,40}scan[ \t]+on|btmon[ \t]+-w|ubertooth-[a-z]{2,6})\b/
         $python = /\b(BleakScanner|bluetooth\.discover_devices|bluepy\.btle\.Scanner|Scanner\(\)\.withDelegate)\b/
-        $curl = /\b(curl|wget)[ \t][^\r\n]{0,160}[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
+        $curl = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $pipe = /\|[ \t]*(nc|ncat|socat|mosquitto_pub|curl)\b/
         $send = /\b(requests\.(post|put)\(|\.publish\(|mosquitto_pub[ \t])/
     condition:
@@ -617,9 +618,9 @@ rule surv_android_records
         $sms = /\bcontent:\/\/(sms|mms|mms-sms)\b/ ascii wide
         $calls = /\bcontent:\/\/call_log\/calls\b/ ascii wide
         $contacts = /\bcontent:\/\/(com\.android\.contacts|contacts\/phones|icc\/adn)\b/ ascii wide
-        $class = /\bandroid\/provider\/(ContactsContract|CallLog|Telephony)(\$[A-Za-z$]{3,24})?/
+        $class = /\bL?android\/provider\/(ContactsContract|CallLog|Telephony)(\$[A-Za-z$]{3,24})?/
         $upload = /\b(upload|post|sync|send|report)_?(the_?)?(contacts?|call_?logs?|sms(es)?|messages|phone_?book)(list)?\b/ ascii wide nocase
-        $net = /\b(java\/net\/(HttpURLConnection|Socket)|okhttp3?\/|retrofit2?\/|org\/eclipse\/paho)/
+        $net = /\bL?(java\/net\/(HttpURLConnection|Socket)|okhttp3?\/|retrofit2?\/|org\/eclipse\/paho)/
     condition:
         (2 of ($sms, $calls, $contacts) and ($net or $upload)) or (any of ($sms, $calls, $contacts, $class) and $upload and $net)
 }
@@ -642,9 +643,9 @@ rule surv_phonebook_bluetooth
         $map = /\b(x-bt\/(MAP-msg-listing|message|MAP-NotificationRegistration)|org\.bluez\.obex\.MessageAccess1)\b/
         $upload = /\b(upload|post|sync|send|report)_?(the_?)?(contacts?|call_?logs?|sms(es)?|messages|phone_?book|vcards?)(_?(list|to_?server|to_?cloud))?\b/ nocase
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
-        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
+        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)[ \t][^\r\n]{0,160}[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
+        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
     condition:
         any of ($pbap, $map) and any of ($mqtt, $http, $post, $cmd, $upload)
 }
@@ -667,9 +668,9 @@ rule surv_cabin_video_upload
         $upload = /\b(upload|push|send|report|sync|post)_?(the_?)?(event_?)?(video|clip|snapshot|jpe?g|image|photo|picture|frame|mp4|recording|footage)s?(_?(to_?(server|cloud|oss|s3|ftp|platform)|file|task|queue|url))?\b/ nocase
         $remote = /\b(remote|cloud|server|mqtt)_?(snapshot|capture|take_?photo|photo|live_?view|record(ing)?)\b/ nocase
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
-        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
+        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)[ \t][^\r\n]{0,160}[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
+        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $shot_utf8 = { E6 8A 93 E6 8B 8D E4 B8 8A E4 BC A0 } // 抓拍上传
         $shot_gbk = { D7 A5 C5 C4 C9 CF B4 AB }
         $shot_wide = { 93 62 CD 62 0A 4E 20 4F }
@@ -700,9 +701,9 @@ rule surv_driver_monitoring_upload
         $judge = /\b(driver_?(face|fatigue|drows(y|iness)|distraction|gaze|emotion|identity|recognition|monitor(ing)?)|dms_(face|alarm|event|fatigue|feature|report)|eye_?closure|yawn(ing)?_?(detect|alarm|event))[a-z_]{0,20}\b/ nocase
         $upload = /\b(upload|push|report|sync|post|send)_?(the_?)?((dms|face|driver|adas)_?(alarm|event|image|feature|picture|attachment|evidence|face)?s?|(alarm|event|image|feature|picture|attachment|evidence)s?_?(to_?(server|cloud|platform)|file|url))\b/ nocase
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
-        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
+        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)[ \t][^\r\n]{0,160}[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
+        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $fatigue_utf8 = { E7 96 B2 E5 8A B3 E9 A9 BE E9 A9 B6 } // 疲劳驾驶
         $fatigue_gbk = { C6 A3 C0 CD BC DD CA BB }
         $fatigue_wide = { B2 75 B3 52 7E 9A 76 9A }
@@ -729,11 +730,11 @@ rule surv_face_plate_upload
     strings:
         $face = /\b(face_?(recogni[sz](e|er|tion)|detect(ion|or)?|encod(e|ing)s?|library|database|compare|feature)|retinaface|arcface|insightface|seetaface|dlib_face)[a-z_]{0,16}\b/ nocase
         $plate = /\b((licen[cs]e_?)?plate_?(recogni[sz](e|er|tion)|no|number|ocr|color|detect(ion|or)?)|openalpr|hyperlpr[0-9]?|easypr|alpr_?(results|recognize|topn)|lpr_?(result|event|engine))\b/ nocase
-        $upload = /\b(upload|push|report|sync|post|send)_?(the_?)?(face|plate|alarm|event|snap(shot)?|image|picture|capture|record)s?(_?(to_?(server|cloud|platform)|file|url|info|record|result))?\b/ nocase
+        $upload = /\b(upload|push|report|sync|post|send)_?(the_?)?(face|plate|alarm|event|snap(shot)?|image|picture|capture|record)s?(_?(image|picture|feature|snap|to_?(server|cloud|platform)|file|url|info|record|result))?\b/ nocase
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
-        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
+        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)[ \t][^\r\n]{0,160}[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
+        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $face_cn_utf8 = { E4 BA BA E8 84 B8 E8 AF 86 E5 88 AB } // 人脸识别
         $face_cn_gbk = { C8 CB C1 B3 CA B6 B1 F0 }
         $face_cn_wide = { BA 4E 38 81 C6 8B 2B 52 }
@@ -784,9 +785,9 @@ rule surv_scan_image_program
         $image = /\b((cargo|container|xray|x_?ray|baggage|vehicle|inspection|radiation|dual_?energy)_?(scan_?)?(image|picture|radiograph)s?)[a-z_]{0,20}\b/ ascii wide nocase
         $upload = /\b(upload|push|send|report|sync|post|transmit|forward)_?(the_?)?(scan|xray|x_?ray|inspection|cargo|raw|dicos)?_?(image|picture|file|data|result)s?(_?(to_?(server|cloud|center|centre|platform|headquarters|ftp)))\b/ ascii wide nocase
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
-        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
+        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)[ \t][^\r\n]{0,160}[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
+        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $upload_cn_utf8 = { E6 89 AB E6 8F 8F E5 9B BE E5 83 8F E4 B8 8A E4 BC A0 } // 扫描图像上传
         $upload_cn_gbk = { C9 A8 C3 E8 CD BC CF F1 C9 CF B4 AB }
         $upload_cn_wide = { 6B 62 CF 63 FE 56 CF 50 0A 4E 20 4F }

@@ -188,7 +188,7 @@ rule can_network_program
         $raw = /\bv?can(%d|%u|[0-9])\b/
         $open = /\b(can_raw|CAN_RAW|PF_CAN|AF_CAN|SocketCAN|socketcan|can_frame|can_send(_frame|_msg)?|can_write)\b/
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
-        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
+        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $socket = /\b(lws_client_connect|websocket_client|amqp_socket|zmq_connect|grpc_channel)[a-z_]{0,20}\b/
     condition:
         uint32(0) == 0x464C457F and filesize < 64MB and $raw and $open and any of ($mqtt, $http, $socket)
@@ -304,7 +304,7 @@ rule diag_obd_upload
         $pid = /\b(0100|010C|010D|0902|01 0C|01 0D|09 02)\\r/
         $python = /\b(obd\.(OBD|Async|commands)|import obd)\b/
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
-        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
+        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
     condition:
         ($python or ($elm and $pid)) and any of ($mqtt, $http, $post)
@@ -422,7 +422,7 @@ rule fms_upload
         $driver = /\b(Driver_?[12]_?(Identification|ID|Working_?State))\b/
         $name = /\b(FMS[-_ ]?(Standard|Gateway|Interface)|busfms|BusFMS|bus_fms)\b/
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
-        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|okhttp3|requests\.(post|put))\b/
+        $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
     condition:
         ($name or 3 of ($vdhr, $ccvs, $tco1, $lfe, $eec1, $driver)) and any of ($mqtt, $http, $post) and any of ($vdhr, $ccvs, $tco1, $lfe, $eec1)
@@ -912,7 +912,7 @@ rule veh_kill_contactor
         false_positives = "crash and service cut-off, which must not have a remote route"
     strings:
         $act = /\b(open|trip|drop|release|cut|kill|shut_?down|disconnect|disable)_?((hv|high_?voltage|traction|main|battery|pack|propulsion)_?){1,2}(contactors?|relays?|battery|bus|power|supply)\b/ nocase
-        $noun = /\b(hv|hvil|traction|main|battery|pack)_?(contactors?|relay|power)_?(open|trip|off|kill|shut_?down|cut)\b/ nocase
+        $noun = /\b(hv|hvil|traction|main|battery|pack)_?(contactors?|relay|power)_?(open|trip|off|kill|shut_?down|cut)\b|\b(hv|high_?voltage|traction|battery)_?(trip|kill|shut_?down|cut_?off|disconnect)\b/ nocase
         $route = /\b(remote|ota|cloud|mqtt|tsp|sms|server|backend|platform|telematics)[_.\/:-]?(cmd|command|request|control|handler|callback|msg|message|topic|rpc|action)\b/ nocase
         $battery_utf8 = { E8 BF 9C E7 A8 8B E6 96 AD E5 BC 80 E7 94 B5 E6 B1 A0 } // 远程断开电池
         $battery_gbk = { D4 B6 B3 CC B6 CF BF AA B5 E7 B3 D8 }
@@ -1058,7 +1058,7 @@ rule veh_ota_campaign
         $campaign = /\b(campaign[_-]?(id|download|install|status|manifest)|(start|cancel|install|activate)[_-]?campaign|ota[_-]?(campaign|master|slave|agent|orchestrator))\b/ nocase
         $ecu = /\b((flash|program|update|reprogram|install)[_-]?(target[_-]?)?ecus?|ecu[_-]?(flash(er|ing)?|update|reprogram|install|list|serial))\b/ nocase
         $bus = /\b(do_?ip|uds|isotp|iso_?tp|unified[_ ]?diag[a-z]{0,8}|SecurityAccess|RequestDownload)/ nocase
-        $server = /\b(wss?|https?|mqtts?):\/\/[A-Za-z0-9.%{}$-]{4,80}/
+        $server = /\b(wss?|https?|mqtts?):\/\/[A-Za-z0-9.%{}$-]{2,80}/
     condition:
         $campaign and $ecu and ($bus or $server)
 }

@@ -12,7 +12,7 @@ CASES: Final[tuple[Case, ...]] = (
     Case(
         "surv_motion_program",
         (
-            b"target_dir /var/lib/motion\nnetcam_url rtsp://10.0.0.4/\non_movie_end /usr/bin/up %f\n",
+            b"target_dir /var/lib/motion\nnetcam_url rtsp://10.0.0.4/\non_movie_end /bin/up %f\n",
             elf("movie_output", "on_event_start", "on_event_end", "stream_port"),
         ),
         (b"target_dir /var/lib\n", b"picture_output\non_movie_end\n"),

@@ -112,18 +112,24 @@ def compiled_first() -> object:
     return yara.compile(sources=family_sources())
 
 
-# Two bytes of a COSEM object list entry carry its class; the others its name.
+# An entry of a COSEM object list: class 70, version 0, name 0-0:96.3.10.255.
+# An entry of a COSEM object list: class 70, version 0, name 0-0:96.3.10.255.
 DISCONNECT: Final = bytes.fromhex("12004611010906000060030aff")
 
 
-@pytest.mark.parametrize("place", [*range(4), *range(5, 8), *range(9, 13)])
-def test_a_changed_byte_of_an_object_is_another_object(rules: RuleSet, place: int) -> None:
+@pytest.mark.parametrize("place", [1, 2, 7, *range(9, 13)])
+def test_a_changed_class_or_name_is_another_object(rules: RuleSet, place: int) -> None:
     changed = bytearray(DISCONNECT)
     changed[place] ^= 0x80
-    found = names(rules, mcu(bytes(changed)))
-    if place not in (0, 3):  # the tags; class and name are still those of a table entry
-        assert "meter_disconnect_control" not in found
     assert "meter_disconnect_control" in names(rules, mcu(DISCONNECT))
+    assert "meter_disconnect_control" not in names(rules, mcu(bytes(changed)))
+
+
+@pytest.mark.parametrize("place", [0, 3, 4, 5, 6, 8])
+def test_tags_version_and_channel_do_not_hide_an_object(rules: RuleSet, place: int) -> None:
+    changed = bytearray(DISCONNECT)
+    changed[place] ^= 0x01
+    assert "meter_disconnect_control" in names(rules, mcu(bytes(changed)))
 
 
 @settings(max_examples=25, derandomize=True, deadline=None)

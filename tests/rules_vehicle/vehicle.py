@@ -115,7 +115,7 @@ CASES: Final[tuple[Case, ...]] = (
         (
             (
                 b'BO_ 2348810243 TSC1: 8 VMC\n SG_ EngOverrideCtrlMode : 0|2@1+ (1,0) [0|3] "" E\n'
-                b" SG_ EngReqedTorque_HighRes : 0|4@1+\n SG_ EngRequestedSpeed_SpeedLimit : 8|16@1+\n"
+                b" SG_ EngRequestedSpeed_SpeedLimit : 8|16@1+\n"
             ),
             elf("J1939_XBR", "External_Acceleration_Demand"),
         ),
