@@ -535,7 +535,7 @@ rule modem_debug_port
         $simcom = /AT\+(CUSBADB=1|CUSBPIDSWITCH=9001|CSHELL=|CLINUXCMD=)/ ascii wide
         $sierra = /AT!(ENTERCND="|CUSTOM="(ADBENABLE|TELNETENABLE)",1|ADBON)/ ascii wide
         $telit = /AT#(SHFO|USBCFG=|ADB)=?[0-9]?/ ascii wide
-        $zte = /AT\+(ZADBSTATE=1|ZCDRUN=[89EF]|ZADB=1)/ ascii wide
+        $zte = /AT\+(ZADBSTATE=1|ZCDRUN=[EF]|ZADB=1)/ ascii wide
     condition:
         any of them
 }

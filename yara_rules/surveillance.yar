@@ -108,9 +108,11 @@ rule surv_motion_program
         $event = /\bon_(picture_save|movie_(start|end)|event_(start|end)|motion_detected|area_detected|camera_lost)\b/
         $netcam = /\bnetcam_(url|userpass|highres|high_url|keepalive)\b/
         $stream = /\b(stream_(port|localhost|maxrate|auth_method)|webcontrol_(port|localhost|parms))\b/
+        $line = /(^|\n)(on_[a-z_]{5,20}|netcam_[a-z_]{3,14}|stream_[a-z_]{4,14}|webcontrol_[a-z_]{4,14}|picture_output|movie_output|target_dir|video_?device|movie_filename|snapshot_interval)[ \t]+[^\s]/
         $output = /\b(picture_output|movie_output|target_dir|movie_filename|snapshot_interval)\b/
     condition:
-        $output and 2 of ($event, $netcam, $stream) and (#event >= 2 or #netcam >= 2 or uint32(0) != 0x464C457F)
+        (uint32(0) == 0x464C457F and $output and 2 of ($event, $netcam, $stream) and (#event >= 2 or #netcam >= 2)) or
+        (#line >= 3 and any of ($event, $netcam, $stream))
 }
 
 rule surv_camera_server
@@ -277,13 +279,15 @@ rule surv_place_receiver
         $daemon = /\b(gpsd_(open|close|activate|poll|report|init|hexdump)|gps_(open|stream|read|unpack|waiting))\b/
         $socket = "/var/run/gpsd.sock" ascii
         $run = "/run/gpsd.sock" ascii
+        $watch = "?WATCH={" ascii
+        $bus = "interface='org.gpsd'" ascii
         $url = "gpsd://" ascii
         $class = /\{\\?"class\\?":\\?"(TPV|WATCH|SKY|DEVICES?|VERSION)\\?"/
         $device = /\/dev\/(ttyGPS|gps|gnss|ttyGNSS)[0-9]?\b/
         $sentence = /\$?G[PNLAB](RMC|GGA|GLL|VTG|GSA|GSV)[,"\x00]/
         $python = /\b(import gps|from gps import|import gpsd|from gpsd import|pynmea2\.parse|gps\.gps\()/
     condition:
-        2 of ($daemon, $socket, $run, $url, $class) or any of ($device, $python) or #sentence >= 3
+        2 of ($daemon, $socket, $run, $url, $class, $watch, $bus) or any of ($device, $python) or #sentence >= 3
 }
 
 rule surv_place_upload_script

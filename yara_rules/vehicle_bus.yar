@@ -136,7 +136,8 @@ rule can_tool_program
     strings:
         $send = "send CAN-frames via CAN_RAW sockets" ascii
         $replay = "replay a compact CAN frame logfile" ascii
-        $generate = "generate CAN frames" ascii nocase
+        $generate = "CAN frames generator" ascii
+        $sequence = "sends CAN messages with a rising sequence number" ascii
         $gateway = "manage PF_CAN netlink gateway" ascii
         $serial = "userspace daemon for serial line CAN interface driver" ascii
         $option = "<can_id>#{" ascii
@@ -161,14 +162,15 @@ rule can_tcp_server_program
         false_positives = "bench gateways that were left in"
     strings:
         $isotpserver = "TCP>CAN %s" ascii
-        $canlogserver = "Use interface name '%s' to receive from all CAN interfaces" ascii
+        $canlogserver = "low count of CAN devices!" ascii
+        $bcmserver = "< %%%ds %%c %%lu %%lu %%x" ascii
         $cannelloni = "cannelloni" ascii fullword
         $cannelloni_text = /\b(CAN interface|UDPThread|TCPThread|SCTPThread)\b/ ascii
         $socketcand = "socketcand" ascii fullword
         $beacon = "<CANBeacon" ascii
         $rawmode = "< rawmode >" ascii
     condition:
-        uint32(0) == 0x464C457F and (any of ($isotpserver, $canlogserver) or ($cannelloni and $cannelloni_text) or ($socketcand and any of ($beacon, $rawmode)))
+        uint32(0) == 0x464C457F and (any of ($isotpserver, $canlogserver, $bcmserver) or ($cannelloni and $cannelloni_text) or ($socketcand and any of ($beacon, $rawmode)))
 }
 
 rule can_network_program
@@ -258,8 +260,10 @@ rule can_serial_adapter
         $ldattach = /\bldattach[ \t]+(-[^\s]{1,12}[ \t]+){0,6}(SLCAN|slcan|17)[ \t]+\/dev\//
         $short = /\bt%0?3[xX]/
         $long = /\bT%0?8l?[xX]/
+        $any_short = "%c%03X%d" ascii
+        $any_long = "%c%08X%d" ascii
     condition:
-        any of ($attach, $daemon, $ldattach) or ($short and $long)
+        any of ($attach, $daemon, $ldattach) or ($short and $long) or ($any_short and $any_long)
 }
 
 rule diag_elm327_adapter
