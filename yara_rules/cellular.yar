@@ -308,7 +308,7 @@ rule modem_network_profile
         $nmcli = /\bnmcli[ \t]+[^\r\n#]{0,60}type[ \t]+gsm\b/
         $uci = /(^|\n)[ \t]*option[ \t]+proto[ \t]+['"]?(qmi|mbim|ncm|3g|wwan|directip|modemmanager)['"]?[ \t]*(\r|\n)/
         $uci_apn = /(^|\n)[ \t]*option[ \t]+apn[ \t]+['"]?[^\s'"]{2,}/
-        $netplan = /(^|\n)[ \t]*modems:[ \t]*\r?\n[^\x00]{0,200}\bapn:[ \t]*[^\s]{2,}/
+        $netplan = /(^|\n)[ \t]*modems:[ \t]*\r?\n[^\x00]{0,120}\bapn:[ \t]*[^\s]{2,}/
         $ofono = /\borg\.ofono\.ConnectionManager\b[^\x00]{0,200}\bAccessPointName\b/
         $connman = /(^|\n)Type[ \t]*=[ \t]*cellular\b[^\x00]{0,200}\bAPN[ \t]*=/
     condition:
@@ -555,11 +555,12 @@ rule modem_shell_bridge
         false_positives = "test racks"
     strings:
         $ser2net = /(^|\n)[0-9]{2,5}:(raw|telnet|rawlp):[0-9]{1,6}:\/dev\/tty(USB|ACM|HS|S|AMA)[0-9]/
-        $socat = /\bsocat[ \t][^\r\n#]{0,120}(TCP|UDP)[46]?(-LISTEN)?:[^\r\n#]{1,120}\/dev\/(tty(USB|ACM|HSL?|AMA)[0-9]|modem|cdc-wdm[0-9]|smd[0-9]{1,2})/
-        $socat_back = /\bsocat[ \t][^\r\n#]{0,120}\/dev\/(tty(USB|ACM|HSL?|AMA)[0-9]|modem|cdc-wdm[0-9]|smd[0-9]{1,2})[^\r\n#]{1,120}(TCP|UDP)[46]?(-LISTEN)?:/
+        $socat_name = "socat" ascii fullword
+        $socat = /\b(TCP|UDP)[46]?(-LISTEN)?:[^\r\n#]{1,80}[ \t]\/?[A-Za-z:]{0,8}\/dev\/(tty(USB|ACM|HSL?|AMA)[0-9]|modem|cdc-wdm[0-9]|smd[0-9]{1,2})/
+        $socat_back = /\/dev\/(tty(USB|ACM|HSL?|AMA)[0-9]|modem|cdc-wdm[0-9]|smd[0-9]{1,2})[^\r\n#]{1,60}(TCP|UDP)[46]?(-LISTEN)?:/
         $read = /\bwhile[ \t]+(IFS=[^ ]{0,4}[ \t]+)?read[ \t][^\r\n]{1,60}(<[ \t]*\/dev\/tty(USB|ACM|HSL?|AMA)[0-9])?/
         $device = /<[ \t]*\/dev\/(tty(USB|ACM|HSL?|AMA)[0-9]|modem)\b/
         $eval = /\b(eval|sh[ \t]+-c)[ \t]+["']?\$/
     condition:
-        any of ($ser2net, $socat, $socat_back) or ($read and $device and $eval)
+        $ser2net or ($socat_name and any of ($socat, $socat_back)) or ($read and $device and $eval)
 }

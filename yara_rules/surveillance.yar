@@ -20,10 +20,11 @@ rule surv_video_stream
         $device = /\/dev\/video[0-9]/
         $v4l = "v4l2src" ascii fullword
         $rtmp = /\brtmps?:\/\/[A-Za-z0-9.-]{4,80}/
-        $push = /\bffmpeg[ \t][^\r\n]{0,200}\/dev\/video[0-9][^\r\n]{0,200}(rtsp|rtmp|udp|tcp|http):\/\//
+        $ffmpeg = "ffmpeg" ascii fullword
+        $push = /\/dev\/video[0-9][^\r\n]{0,160}(rtsp|rtmp|udp|tcp|http):\/\//
         $sink = /\b(rtmpsink|rtspclientsink|whipsink)[ \t]+location=/
     condition:
-        $push or (any of ($device, $v4l) and any of ($rtmp, $sink))
+        ($ffmpeg and $push) or (any of ($device, $v4l) and any of ($rtmp, $sink))
 }
 
 rule surv_audio_record
@@ -153,12 +154,13 @@ rule surv_camera_stream_command
         r155 = "7.1, 19.2"
         false_positives = "cameras that declare where they send"
     strings:
-        $ffmpeg = /\bffmpeg[ \t][^\r\n#]{0,240}-f[ \t]+(v4l2|video4linux2|dshow|avfoundation)[ \t][^\r\n#]{0,240}(rtsp|rtmps?|udp|tcp|srt|https?|ftp):\/\//
-        $gst = /\bgst-launch(-1\.0)?[ \t][^\r\n#]{0,80}(v4l2src|libcamerasrc|nvarguscamerasrc|imxv4l2videosrc)[^\r\n#]{0,400}(udpsink|tcpclientsink|rtmp2?sink|rtspclientsink|souphttpclientsink|srtsink|whipsink)/
-        $libcamera = /\b(libcamera-vid|rpicam-vid|raspivid)[ \t][^\r\n]{0,160}(\|[^\r\n]{0,60}(nc|ncat|ffmpeg|curl|cvlc)\b|-o[ \t]*(tcp|udp|rtmp|rtsp):\/\/)/
-        $still = /\b(fswebcam|streamer|libcamera-still|raspistill|libcamera-jpeg)[ \t][^\r\n]{0,160}(;|&&|\|)[^\r\n]{0,80}\b(curl|wget|scp|ftpput|nc|mosquitto_pub|rsync)\b/
+        $name = "ffmpeg" ascii fullword
+        $ffmpeg = /[ \t]-f[ \t]+(v4l2|video4linux2|dshow|avfoundation)[ \t][^\r\n#]{0,160}(rtsp|rtmps?|udp|tcp|srt|https?|ftp):\/\/[A-Za-z0-9$\[]/
+        $gst = /\b(v4l2src|libcamerasrc|nvarguscamerasrc|imxv4l2videosrc)\b[^\r\n#]{0,200}\b(udpsink|tcpclientsink|rtmp2?sink|rtspclientsink|souphttpclientsink|srtsink|whipsink)\b/
+        $libcamera = /\b(libcamera-vid|rpicam-vid|raspivid)[ \t][^\r\n]{0,120}(\|[ \t]*(nc|ncat|ffmpeg|curl|cvlc)\b|(tcp|udp|rtmp|rtsp):\/\/)/
+        $still = /\b(fswebcam|streamer|libcamera-still|raspistill|libcamera-jpeg)[ \t][^\r\n]{0,140}\b(curl|wget|scp|ftpput|nc|mosquitto_pub|rsync)[ \t]/
     condition:
-        any of them
+        ($name and $ffmpeg) or any of ($gst, $libcamera, $still)
 }
 
 rule surv_camera_p2p
@@ -233,10 +235,9 @@ rule surv_audio_program
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
         $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $stream = /\b(rtp_session_send|avformat_write_header|lws_write|rtmp_send|RTMP_Write)\b/
     condition:
-        any of ($alsa, $pulse, $tiny, $android) and $open and any of ($mqtt, $http, $post, $cmd, $stream)
+        any of ($alsa, $pulse, $tiny, $android) and $open and any of ($mqtt, $http, $post, $stream)
 }
 
 rule surv_audio_windows
@@ -305,7 +306,7 @@ rule surv_place_upload_script
         false_positives = "fleet functions that the maker declares"
     strings:
         $source = /\b(gpspipe[ \t]+-[a-z]|cgps\b|gpsctl[ \t]|\/dev\/(ttyGPS|gps|gnss)[0-9]?|mmcli[ \t][^\r\n]{0,40}--location-get|AT\+(QGPSLOC|CGPSINFO|CGNSINF|UGRMC|UULOC)|pynmea2\.parse|gpsd\.get_current|dumpsys[ \t]+location)/
-        $curl = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
+        $curl = /\b(curl|wget)([ \t][^\r\n]{0,80})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $pipe = /\|[ \t]*(nc|ncat|netcat|socat|mosquitto_pub|curl|openssl[ \t]+s_client)\b/
         $mqtt = /\bmosquitto_pub[ \t][^\r\n]{0,120}-h\b/
         $python = /\b(requests\.(post|put)\(|\.publish\(|sendto\(|http\.client\.)/
@@ -327,12 +328,13 @@ rule surv_place_history
         r155 = "7.1, 19.2"
         false_positives = "trip logs that the driver can see and erase"
     strings:
-        $table = /\bCREATE TABLE[ A-Za-z]{0,20} ["'`]?[a-z_]{0,20}(location|position|track|trip|gps|geo|route)[a-z_]{0,20}["'`]?[ ]?\([^)]{0,300}\blat(itude)?\b[^)]{0,200}\blon(g|gitude)?\b/ nocase
+        $table = /\bCREATE TABLE[ A-Z]{0,16} ["'`]?[a-z_]{0,16}(location|position|track|trip|gps|geo|route)/ nocase
+        $columns = /\blat(itude)?["'`]?[ ]+(REAL|DOUBLE|FLOAT|NUMERIC|INT(EGER)?|TEXT)\b/ nocase
         $identity = /\b(vin|imei|driver_?id|device_?id|plate(_?no)?|user_?id|phone)\b/ nocase
         $json = /"(vin|imei|driver_?id|plate_?no)"[ ]?:[ ]?"?%[^{}]{0,200}"(lat|latitude|lng|lon|longitude)"[ ]?:[ ]?"?%/ nocase
         $query = /[?&](vin|imei|deviceid|id)=%[a-z0-9]{1,4}[^"\x00\s]{0,120}&(lat|latitude)=%/ nocase
     condition:
-        ($table and $identity) or $json or $query
+        ($table and $columns and $identity) or $json or $query
 }
 
 rule surv_keylog_windows
@@ -399,8 +401,8 @@ rule surv_screen_command
         r155 = "7.1, 19.2"
         false_positives = "support tools that a user starts"
     strings:
-        $ffmpeg = /\bffmpeg[ \t][^\r\n#]{0,200}-f[ \t]+(x11grab|gdigrab|kmsgrab|fbdev|avfoundation)[ \t][^\r\n#]{0,240}((rtsp|rtmps?|udp|tcp|srt|https?):\/\/|\.(mp4|mkv|ts|avi)\b)/
-        $shot = /\b(scrot|import[ \t]+-window[ \t]+root|xwd[ \t]+-root|fbgrab|fbcat|grim|maim|screencap[ \t]+-p|gnome-screenshot[ \t]+-f|weston-screenshooter)\b[^\r\n]{0,160}(;|&&|\||\n)[^\r\n]{0,80}\b(curl|wget|scp|nc|ncat|ftpput|mosquitto_pub|rsync|smbclient)\b/
+        $ffmpeg = /[ \t]-f[ \t]+(x11grab|gdigrab|kmsgrab|fbdev)[ \t][^\r\n#]{0,160}((rtsp|rtmps?|udp|tcp|srt|https?):\/\/[A-Za-z0-9$\[]|\.(mp4|mkv|ts|avi)\b)/
+        $shot = /\b(scrot|import[ \t]+-window[ \t]+root|xwd[ \t]+-root|fbgrab|fbcat|grim|maim|screencap[ \t]+-p|gnome-screenshot[ \t]+-f|weston-screenshooter)\b[^\r\n]{0,140}\b(curl|wget|scp|nc|ncat|ftpput|mosquitto_pub|rsync|smbclient)[ \t]/
         $frame = /\b(cat|dd[ \t]+if=)[ \t]*\/dev\/fb[0-9]\b[^\r\n]{0,80}(\||>)/
         $powershell = /\.CopyFromScreen\([^\r\n]{3,80}\)/ ascii wide nocase
         $python = /\b(ImageGrab\.grab|pyautogui\.screenshot|mss\.mss)\(/
@@ -501,10 +503,9 @@ rule surv_capture_program
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
         $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $send = /\b(requests\.post|paho|sendto\(|\.publish\(|ftplib)/
     condition:
-        ($dump and $open and any of ($mqtt, $http, $post, $cmd)) or (filesize < 1MB and any of ($scapy, $raw) and $send)
+        ($dump and $open and any of ($mqtt, $http, $post)) or (filesize < 1MB and any of ($scapy, $raw) and $send)
 }
 
 rule surv_wifi_monitor
@@ -547,7 +548,7 @@ rule surv_radio_scan_upload
         $iw = /\biw[ \t]+(dev[ \t]+)?[^\s]{1,16}[ \t]+scan\b|\biwlist[ \t]+[^\s]{1,16}[ \t]+scan(ning)?\b|\bwpa_cli[ \t][^\r\n]{0,40}scan_results\b|\bnmcli[ \t][^\r\n]{0,40}wifi[ \t]+list\b/
         $bt = /\b(hcitool[ \t]+(-i[ \t]+[^\s]{1,8}[ \t]+)?(scan|inq|lescan)|btmgmt[ \t]+find|bluetoothctl[ \t][^\r\n]{0,40}scan[ \t]+on|btmon[ \t]+-w|ubertooth-[a-z]{2,6})\b/
         $python = /\b(BleakScanner|bluetooth\.discover_devices|bluepy\.btle\.Scanner|Scanner\(\)\.withDelegate)\b/
-        $curl = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
+        $curl = /\b(curl|wget)([ \t][^\r\n]{0,80})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $pipe = /\|[ \t]*(nc|ncat|socat|mosquitto_pub|curl)\b/
         $send = /\b(requests\.(post|put)\(|\.publish\(|mosquitto_pub[ \t])/
     condition:
@@ -649,9 +650,8 @@ rule surv_phonebook_bluetooth
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
         $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
     condition:
-        any of ($pbap, $map) and any of ($mqtt, $http, $post, $cmd, $upload)
+        any of ($pbap, $map) and any of ($mqtt, $http, $post, $upload)
 }
 
 rule surv_cabin_video_upload
@@ -674,7 +674,6 @@ rule surv_cabin_video_upload
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
         $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $shot_utf8 = { E6 8A 93 E6 8B 8D E4 B8 8A E4 BC A0 } // 抓拍上传
         $shot_gbk = { D7 A5 C5 C4 C9 CF B4 AB }
         $shot_wide = { 93 62 CD 62 0A 4E 20 4F }
@@ -685,7 +684,7 @@ rule surv_cabin_video_upload
         $cabin_gbk = { B3 B5 C4 DA C9 E3 CF F1 CD B7 }
         $cabin_wide = { 66 8F 85 51 44 64 CF 50 34 59 }
     condition:
-        any of ($shot_*, $remote_cn_*) or (any of ($name, $cabin_*) and any of ($upload, $remote) and any of ($mqtt, $http, $post, $cmd))
+        any of ($shot_*, $remote_cn_*) or (any of ($name, $cabin_*) and any of ($upload, $remote) and any of ($mqtt, $http, $post))
 }
 
 rule surv_driver_monitoring_upload
@@ -707,7 +706,6 @@ rule surv_driver_monitoring_upload
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
         $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $fatigue_utf8 = { E7 96 B2 E5 8A B3 E9 A9 BE E9 A9 B6 } // 疲劳驾驶
         $fatigue_gbk = { C6 A3 C0 CD BC DD CA BB }
         $fatigue_wide = { B2 75 B3 52 7E 9A 76 9A }
@@ -715,7 +713,7 @@ rule surv_driver_monitoring_upload
         $face_gbk = { BC DD CA BB D4 B1 C8 CB C1 B3 }
         $face_wide = { 7E 9A 76 9A 58 54 BA 4E 38 81 }
     condition:
-        (any of ($judge, $fatigue_*, $face_*)) and $upload and any of ($mqtt, $http, $post, $cmd)
+        (any of ($judge, $fatigue_*, $face_*)) and $upload and any of ($mqtt, $http, $post)
 }
 
 rule surv_face_plate_upload
@@ -738,7 +736,6 @@ rule surv_face_plate_upload
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
         $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $face_cn_utf8 = { E4 BA BA E8 84 B8 E8 AF 86 E5 88 AB } // 人脸识别
         $face_cn_gbk = { C8 CB C1 B3 CA B6 B1 F0 }
         $face_cn_wide = { BA 4E 38 81 C6 8B 2B 52 }
@@ -746,7 +743,7 @@ rule surv_face_plate_upload
         $plate_cn_gbk = { B3 B5 C5 C6 CA B6 B1 F0 }
         $plate_cn_wide = { 66 8F 4C 72 C6 8B 2B 52 }
     condition:
-        any of ($face, $plate, $face_cn_*, $plate_cn_*) and $upload and any of ($mqtt, $http, $post, $cmd)
+        any of ($face, $plate, $face_cn_*, $plate_cn_*) and $upload and any of ($mqtt, $http, $post)
 }
 
 rule surv_scan_image_upload
@@ -763,9 +760,9 @@ rule surv_scan_image_upload
         r155 = "7.1, 19.2"
         false_positives = "the archive of the site itself; look at the host"
     strings:
-        $dicom = /\b(storescu|dcmsend|dcmsnd|pynetdicom)[ \t]+[^\r\n#]{0,80}([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|[a-z0-9-]{2,40}\.[a-z]{2,})[ \t]+[0-9]{2,5}\b/
-        $send = /\b(curl|wget|scp|sftp|rsync|ftpput|smbclient|rclone|aws[ \t]+s3|ossutil|coscmd|Copy-Item|robocopy|WinSCP\.com|pscp)[ \t][^\r\n#]{0,160}((scan|x-?ray|xray|cargo|container|baggage|inspection|radiograph|dicos|iic)[a-z0-9_-]{0,20}[\\\/_.-]?(images?|data|archive|out|raw)?[^\s]{0,60}|[^\s]{1,80})\.(dcm|dcs|dicos|raw|img|tiff?|his|hdr|iic)\b/ nocase
-        $folder = /\b(curl|wget|scp|sftp|rsync|ftpput|smbclient|rclone|aws[ \t]+s3|ossutil|coscmd|robocopy|pscp)[ \t][^\r\n#]{0,120}(scan|xray|x-ray|cargo|container|baggage|inspection|radiograph|dicos)_?(images?|archive|store|data|raw)\b/ nocase
+        $dicom = /\b(storescu|dcmsend|dcmsnd|pynetdicom)[ \t]+[^\r\n#]{0,40}([0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}|[a-z0-9-]{2,20}\.[a-z]{2,8})[ \t]+[0-9]{2,5}\b/
+        $file = /\b(curl|wget|scp|sftp|rsync|ftpput|smbclient|rclone|aws[ \t]s3|ossutil|coscmd|robocopy|pscp)[ \t][^\r\n#]{0,80}\.(dcm|dcs|dicos|iic)\b/ nocase
+        $image = /\b(curl|wget|scp|sftp|rsync|ftpput|smbclient|rclone|aws[ \t]s3|ossutil|coscmd|robocopy|pscp)[ \t][^\r\n#]{0,50}(scan|x-?ray|cargo|container|baggage|inspection|radiograph)[a-z0-9_\/\\-]{0,16}(images?|archive|\.tiff?|\.img|\.raw)\b/ nocase
     condition:
         any of them
 }
@@ -791,7 +788,6 @@ rule surv_scan_image_program
         $mqtt = /\b(mosquitto_(publish|pub|sub|subscribe)|MQTT(Client|Async)_(publish|send|subscribe)[A-Za-z]{0,10}|mqtt_(publish|subscribe)|paho\.mqtt)\b/
         $http = /\b(curl_easy_perform|http_post|HttpSendRequest[AW]|WinHttpSendRequest|HttpURLConnection|L?okhttp3|requests\.(post|put))\b/
         $post = /\b(POST|PUT)[ \t]+\/[^\s]{0,80}[ \t]HTTP\/1/
-        $cmd = /\b(curl|wget)([ \t][^\r\n]{0,160})?[ \t](-[TFd]|--(upload-file|form|data[a-z-]{0,10}|post-(file|data)))[ \t=]/
         $upload_cn_utf8 = { E6 89 AB E6 8F 8F E5 9B BE E5 83 8F E4 B8 8A E4 BC A0 } // 扫描图像上传
         $upload_cn_gbk = { C9 A8 C3 E8 CD BC CF F1 C9 CF B4 AB }
         $upload_cn_wide = { 6B 62 CF 63 FE 56 CF 50 0A 4E 20 4F }
@@ -802,5 +798,5 @@ rule surv_scan_image_program
         $remote_cn_gbk = { D4 B6 B3 CC C5 D0 CD BC }
         $remote_cn_wide = { DC 8F 0B 7A 24 52 FE 56 }
     condition:
-        any of ($upload_cn_*, $xray_cn_*, $remote_cn_*) or (any of ($dicos, $dicom, $image) and $upload) or ($dicos and any of ($mqtt, $http, $post, $cmd))
+        any of ($upload_cn_*, $xray_cn_*, $remote_cn_*) or (any of ($dicos, $dicom, $image) and $upload) or ($dicos and any of ($mqtt, $http, $post))
 }

@@ -1314,7 +1314,7 @@ rule inverter_modbus_write
         r155 = "16.1, 27.1"
         false_positives = "energy management that the owner set up"
     strings:
-        $mbpoll = /\bmbpoll[ \t]+[^\r\n#]{0,120}-r[ \t]*[0-9]{1,5}[^\r\n#]{0,80}[ \t]-?[0-9]{1,5}[ \t]*($|\r|\n|;|&)/
+        $mbpoll = /\bmbpoll[ \t]+[^\r\n#]{4,100}[ \t]-?[0-9]{1,5}[ \t]*(\r|\n|;|&)/
         $python = /\.write_(register|registers|coil|coils)\([ ]?(0x[0-9A-Fa-f]+|[0-9]+|[A-Z_]{3,40})/
         $node = /\.writeRegisters?\([ ]?(0x[0-9A-Fa-f]+|[0-9]+)/
         $plant = /\b(inverter|active_?power_?(limit|set|control)|power_?(limit|curtail(ment)?)|curtail|feed_?in_?limit|export_?limit|grid_?(disconnect|relay)|wechselrichter)/ nocase
