@@ -95,6 +95,8 @@ def debian(wanted: Sequence[tuple[str, str, str]]) -> tuple[Package, ...]:
         names = sorted({(name, arch) for origin, name, arch in wanted if origin == suite})
         environment = _apt(suite)
         offered = _offered(suite, names, environment)
+        for name, arch in sorted(set(names) - {(each.name, each.arch) for each in offered}):
+            print(f"bench: {suite} has no {name}:{arch}", file=sys.stderr)
         _download([each for each in offered if not _is_whole(each)], environment)
         found += [each for each in offered if _is_whole(each)]
     return tuple(found)
@@ -279,7 +281,7 @@ def _record(packages: Sequence[Package]) -> None:
     path = cache() / "packages.tsv"
     known = set(path.read_text().splitlines()) if path.is_file() else set()
     known |= {
-        "\t".join((each.origin, each.name, each.arch, each.version, each.sha256))
+        f"{each.origin}\t{each.name}\t{each.arch}\t{each.version}\t{each.sha256}"
         for each in packages
     }
     path.write_text("".join(f"{line}\n" for line in sorted(known)))

@@ -55,9 +55,8 @@ putty remmina remmina-plugin-rdp remmina-plugin-vnc screen tightvncpassword tmux
 transmission-daemon xtightvncviewer
 """
 
-GOODWARE: Final = tuple(
-    " ".join((_BASE, _SYSTEM, _NETWORK, _LANGUAGES, _DATA, _MEDIA, _NEAR)).split()
-)
+_SECTIONS: Final = (_BASE, _SYSTEM, _NETWORK, _LANGUAGES, _DATA, _MEDIA, _NEAR)
+GOODWARE: Final = tuple(name for section in _SECTIONS for name in section.split())
 
 _ALL: Final = ("amd64", "arm64", "armhf", "armel", "i386", "mipsel", "mips64el")
 FIRMWARE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
@@ -89,7 +88,7 @@ FIRMWARE: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
 
 
 @dataclass(frozen=True)
-class True_:
+class Explained:
     """A finding of high confidence that is right, and why."""
 
     package: str
@@ -97,4 +96,4 @@ class True_:
     why: str
 
 
-TRUE: Final[tuple[True_, ...]] = ()
+TRUE: Final[tuple[Explained, ...]] = ()

@@ -571,7 +571,7 @@ rule remote_reverse_shell_php
         false_positives = "texts that teach security testing"
     strings:
         $open = /\b(fsockopen|stream_socket_client|pfsockopen)[ \t]*\([ \t]*["'$]/
-        $shell = /\b(exec|shell_exec|system|passthru|popen|proc_open)[ \t]*\([ \t]*["']?[^\r\n]{0,60}\bsh[ \t]+(-i[ \t]*)?[<>&0-9 ]{2,20}/
+        $shell = /\b(exec|shell_exec|system|passthru|popen|proc_open)[ \t]*\([ \t]*["']?[^\r\n]{0,60}\b(ba|da|a|z)?sh[ \t]+(-i[ \t]*)?[<>&0-9 ]{2,20}/
         $variable = /\$[A-Za-z_]{1,20}[ \t]*=[ \t]*["'][^"'\r\n]{0,80}\/bin\/(ba|da)?sh[ \t]+-i\b/
         $pipes = /proc_open[ \t]*\([ \t]*\$?[A-Za-z_"'\/]{1,30}[ \t]*,[ \t]*\$?[A-Za-z_\[]{1,30}/
     condition:
@@ -623,10 +623,10 @@ rule remote_reverse_shell_openssl
         $openssl_fifo = /<[ \t]*[^\s;|]{1,60}[ \t]*\|?[^\r\n]{0,40}openssl[ \t]+s_client[ \t][^\r\n]{0,160}(-connect|-quiet)[^\r\n]{0,160}>[ \t]*[^\s;|]{1,60}[^\r\n]{0,60}\brm\b/
         $openssl_pipe = /openssl[ \t]+s_client[ \t][^\r\n]{0,120}\|[ \t]*(\/bin\/)?(ba|a|da)?sh\b/
         $telnet = /\btelnet[ \t]+[A-Za-z0-9.$_{}-]{3,80}[ \t]+[0-9$][0-9A-Za-z_{}]{0,20}[ \t]*\|[ \t]*(\/bin\/)?(ba|a|da)?sh\b/
-        $telnet_fifo = /(\bmknod|mkfifo)[ \t][^\r\n]{1,80}[^\r\n]{0,80}telnet[ \t]+[A-Za-z0-9.$_-]{3,80}[ \t]+[0-9$][^\r\n]{0,40}[<|][^\r\n]{0,40}\bsh\b/
+        $telnet_fifo = /(\bmknod|mkfifo)[ \t][^\r\n]{1,80}[^\r\n]{0,80}telnet[ \t]+[A-Za-z0-9.$_-]{3,80}[ \t]+[0-9$][^\r\n]{0,40}[<|][^\r\n]{0,40}\b(ba|da|a|z)?sh\b/
         $netcat_pipe = /\b(nc|ncat|netcat)[ \t]+[A-Za-z0-9.$_{}-]{3,80}[ \t]+[0-9$][0-9A-Za-z_{}]{0,20}[ \t]*\|[ \t]*(\/bin\/)?(ba|a|da)?sh\b/
-        $socat = /\bsocat[ \t][^\r\n#]{0,160}(TCP4?6?|OPENSSL|SSL)(-CONNECT)?:[A-Za-z0-9.$_{}-]{3,80}:[0-9$][^\r\n]{0,120}(EXEC|SYSTEM):["']?[^\r\n]{0,40}\b(sh|login|su)\b/ nocase
-        $socat_first = /\bsocat[ \t][^\r\n#]{0,60}(EXEC|SYSTEM):["']?[^\r\n]{0,40}\b(sh|login|su)\b[^\r\n]{0,80}[ \t]["']?(TCP4?6?|OPENSSL|SSL)(-CONNECT)?:[A-Za-z0-9.$_{}-]{3,80}:[0-9$]/ nocase
+        $socat = /\bsocat[ \t][^\r\n#]{0,160}(TCP4?6?|OPENSSL|SSL)(-CONNECT)?:[A-Za-z0-9.$_{}-]{3,80}:[0-9$][^\r\n]{0,120}(EXEC|SYSTEM):["']?[^\r\n]{0,40}\b((ba|da|a|z)?sh|login|su)\b/ nocase
+        $socat_first = /\bsocat[ \t][^\r\n#]{0,60}(EXEC|SYSTEM):["']?[^\r\n]{0,40}\b((ba|da|a|z)?sh|login|su)\b[^\r\n]{0,80}[ \t]["']?(TCP4?6?|OPENSSL|SSL)(-CONNECT)?:[A-Za-z0-9.$_{}-]{3,80}:[0-9$]/ nocase
     condition:
         any of them and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
 }
@@ -693,11 +693,11 @@ rule remote_bind_shell_script
         r155 = "1.2, 16.1, 27.1"
         false_positives = "texts that teach security testing"
     strings:
-        $fifo = /\bmkfifo[ \t][^\r\n]{1,80}[;&|\n][^\x00]{0,160}\bsh\b[^\r\n]{0,60}\|[ \t]*(nc|ncat|netcat|busybox[ \t]+nc)[ \t]+-[a-zA-Z]{0,6}l/
+        $fifo = /\bmkfifo[ \t][^\r\n]{1,80}[;&|\n][^\x00]{0,160}\b(ba|da|a|z)?sh\b[^\r\n]{0,60}\|[ \t]*(nc|ncat|netcat|busybox[ \t]+nc)[ \t]+-[a-zA-Z]{0,6}l/
         $loop = /\b(nc|ncat|netcat)[ \t]+-[a-zA-Z]{0,6}l[^\r\n|]{0,60}\|[ \t]*(\/bin\/)?(ba|a|da)?sh\b/
-        $udp = /\btcpsvd[ \t][^\r\n#]{0,80}[ \t]0?[0-9.]{0,15}[ \t]+[0-9$][^\r\n]{0,40}\b(sh|login|telnetd)\b/
-        $busybox = /\bbusybox[ \t]+nc[ \t][^\r\n#]{0,60}-e[ \t]+[^\s]{0,40}\bsh\b/
-        $listen_exec = /\b(nc|ncat|netcat)[ \t]+-[a-zA-Z]{0,8}l[a-zA-Z]{0,6}[ \t][^\r\n#]{0,80}-(e|c)[ \t]+["']?[^\s"']{0,40}\b(sh|login|telnetd)\b/
+        $udp = /\btcpsvd[ \t][^\r\n#]{0,80}[ \t]0?[0-9.]{0,15}[ \t]+[0-9$][^\r\n]{0,40}\b((ba|da|a|z)?sh|login|telnetd)\b/
+        $busybox = /\bbusybox[ \t]+nc[ \t][^\r\n#]{0,60}-e[ \t]+[^\s]{0,40}\b(ba|da|a|z)?sh\b/
+        $listen_exec = /\b(nc|ncat|netcat)[ \t]+-[a-zA-Z]{0,8}l[a-zA-Z]{0,6}[ \t][^\r\n#]{0,80}-(e|c)[ \t]+["']?[^\s"']{0,40}\b((ba|da|a|z)?sh|login|telnetd)\b/
     condition:
         any of them and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
 }

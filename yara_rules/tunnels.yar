@@ -658,7 +658,7 @@ rule tunnel_tailscale
         $magicsock = "tailscale.com/wgengine/magicsock" ascii
         $netbird = "github.com/netbirdio/netbird/client" ascii
         $netmaker = "github.com/gravitl/netclient/" ascii
-        $up = /\btailscale[ \t]+(up|login)[ \t][^\r\n]{0,160}--(auth-?key|login-server)[ =]["']?[^\s"']{4,120}/
+        $up = /\btailscale[ \t]+(up|login)[ \t][^\r\n]{0,160}--(auth-?key|login-server)[ =]["']?[^\s"']{1,120}/
         $key = /\btskey-(auth-)?[A-Za-z0-9]{8,24}-[A-Za-z0-9]{16,40}\b/
         $netbird_up = /\bnetbird[ \t]+up[ \t][^\r\n]{0,160}--setup-key[ =]/
     condition:
@@ -1623,7 +1623,7 @@ rule tunnel_gsocket_launch
     strings:
         $launch = /\b(gs-netcat|gsocket|gs-sftp|gs-mount|blitz)[ \t]+(-[a-zA-Z]+[ \t]+){0,4}-(s|k)[ \t]*["']?[A-Za-z0-9\/._-]{4,80}/
         $deploy = /(curl|wget)[^\r\n|]{0,80}\bgsocket\.io\/(x|y)\b/
-        $seed = /\bGS_(ARGS|SECRET|HOST|DSTDIR|HIDDEN_NAME)=["']?[^\s"']{3,80}/
+        $seed = /\bGS_(ARGS|SECRET|HOST|DSTDIR|HIDDEN_NAME)=["']?[^\r\n"']{3,80}/
     condition:
         any of them and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
 }
