@@ -21,9 +21,9 @@ from tests.rules_remote.contents import Cases, elf, sh, text
 RULES = Path(__file__).parents[2] / "yara_rules"
 FAMILIES = ("tunnels", "remote_access")
 NAMES = (
-    ("autossh", "tincd", "frpc", "ngrok", "chisel", "socat", "ncat", "ttyd", "x11vnc", "xrdp")
-    + ("telnetd", "sshd", "dropbear", "tor", "stunnel", "openvpn", "strongSwan", "knockd", "adbd")
-    + ("TeamViewer", "AnyDesk", "RustDesk", "rinetd", "gsocket")
+    *("autossh", "tincd", "frpc", "ngrok", "chisel", "socat", "ncat", "ttyd", "x11vnc", "xrdp"),
+    *("telnetd", "sshd", "dropbear", "tor", "stunnel", "openvpn", "strongSwan", "knockd", "adbd"),
+    *("TeamViewer", "AnyDesk", "RustDesk", "rinetd", "gsocket"),
 )
 CASES: Cases = (*cases_tunnels.CASES, *cases_remote.CASES)
 
