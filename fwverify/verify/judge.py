@@ -128,6 +128,9 @@ def _trusted(
         return "fail", "no trust rule applies"
     if signed.trusted != "pass":
         return signed.trusted, "; ".join(rule.notes)
+    barred = _barred(signed, rule)
+    if barred:
+        return "fail", barred
     index = tree.by_path.get(signed.path)
     format_name = tree.nodes[index].node.format if index is not None else None
     if not rule.allows(signed.scheme, format_name):
@@ -137,6 +140,34 @@ def _trusted(
     if rule.timestamp_required and signed.stamped_at is None:
         return "fail", "the rule demands a trusted time stamp"
     return "pass", ""
+
+
+def _barred(signed: Signed, rule: Rule) -> str:
+    """Return which revoked key the signature leans on, empty where none.
+
+    A trusted time stamp before the revocation clears a chain, never a bare key's
+    signature, which proves no time (SIGNATURES, "Rules of trust").
+    """
+    if not rule.barred:
+        return ""
+    own = (signed.spki,) if signed.spki is not None else ()
+    used = {identity_of(spki) for spki in (*own, *signed.leans_on, *_spkis(signed.chain))}
+    for one in rule.barred:
+        early = signed.stamped_at is not None and signed.stamped_at < one.revoked_at
+        if one.identity in used and not (signed.chain and early):
+            return f"the key {one.id} was revoked on {one.revoked_at:%Y-%m-%d}"
+    return ""
+
+
+def _spkis(chain: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    found: list[bytes] = []
+    for encoded in chain:
+        try:
+            certificate = asn1_x509.Certificate.load(encoded)
+            found.append(certificate["tbs_certificate"]["subject_public_key_info"].dump())
+        except _LIBRARY_ERRORS:
+            continue  # such a chain is not trusted: the path could not be built
+    return tuple(found)
 
 
 def _strong(signed: Signed, floors: Floors, at: datetime) -> strength.Strength:
