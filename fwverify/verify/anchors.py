@@ -12,6 +12,7 @@ Not checked: that the source still publishes the same, and whether it should be 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -37,6 +38,7 @@ FileName = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 Source = Annotated[str, Meta(pattern="^https://")]
 Text = Annotated[str, Meta(min_length=1, pattern=r"\S")]
+Fingerprint = Annotated[str, Meta(pattern="^(sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})$")]
 
 
 class AnchorCertificate(Value, frozen=True, kw_only=True):
@@ -45,8 +47,8 @@ class AnchorCertificate(Value, frozen=True, kw_only=True):
     file: FileName
     sha256: Digest
     source: Source
-    fingerprint: Annotated[str, Meta(pattern="^(sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64})$")] | None
-    published: Source | None
+    fingerprint: Fingerprint | None = None
+    published: Source | None = None
 
 
 class AnchorKey(Value, frozen=True, kw_only=True):
@@ -55,8 +57,8 @@ class AnchorKey(Value, frozen=True, kw_only=True):
     file: FileName
     spki_sha256: Digest
     source: Source
-    fingerprint: Annotated[str, Meta(pattern="^openpgp:[0-9a-f]{40,64}$")] | None
-    published: Source | None
+    fingerprint: Annotated[str, Meta(pattern="^openpgp:[0-9a-f]{40}$")] | None = None
+    published: Source | None = None
 
 
 class AnchorFile(Value, frozen=True, kw_only=True):
@@ -126,6 +128,11 @@ def _certificate(path: Path, one: AnchorCertificate) -> asn1_x509.Certificate:
     if sha256_hex(encoded) != one.sha256:
         why = f"{one.file} holds {sha256_hex(encoded)}"
         raise InputFileError(path, None, "certificate.sha256", why)
+    if one.fingerprint is not None:
+        name, _, value = one.fingerprint.partition(":")
+        if hashlib.new(name, encoded, usedforsecurity=False).hexdigest() != value:
+            why = f"{one.file} does not have the published {name}"
+            raise InputFileError(path, None, "certificate.fingerprint", why)
     return found.certificates[0]
 
 
