@@ -249,6 +249,7 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
         )
         from fwverify.analyse.rules import load_rules
         from fwverify.analyse.taxonomy import CAPABILITIES
+        from fwverify.keyring.signing import require
         from fwverify.pipeline import Means
         from fwverify.policy.load import select_policy
         from fwverify.unpack.given import Given
@@ -261,8 +262,12 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
             tuple(capability.id for capability in CAPABILITIES),
         )
         floors = policy.policy.strength
+        store_in_force = load_trust(options.trust or config.trust)
+        if options.trust is None:
+            wanted = config.signatures_required
+            require(config.trust, store_in_force, config.signers, wanted, moment(None))
         trust = with_floors(
-            load_trust(options.trust or config.trust),
+            store_in_force,
             min_rsa_bits=floors.min_rsa_bits,
             min_ec_bits=floors.min_ec_bits,
             digests=floors.digests,
@@ -467,8 +472,10 @@ def report_error(error: Exception) -> int:
 def _is_misuse(error: Exception) -> bool:
     from fwverify.analyse.rules import RuleError
     from fwverify.intake import IntakeError
+    from fwverify.keyring.signing import SigningError
     from fwverify.ledger import LedgerError
     from fwverify.strict import InputFileError
     from fwverify.verify.keys import KeyFormatError
 
-    return isinstance(error, (IntakeError, InputFileError, KeyFormatError, LedgerError, RuleError))
+    misuse = (IntakeError, InputFileError, KeyFormatError, LedgerError, RuleError, SigningError)
+    return isinstance(error, misuse)
