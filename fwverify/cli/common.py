@@ -278,7 +278,8 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
             limits=config.limits,
             rules=load_rules((*config.rules, *options.rules)),
             trust=trust,
-            rule=_rule(options, case, trust),
+            rule=(rule := _rule(options, case, trust)),
+            accepted=_accepted(options, case, rule),
             policy=policy,
             config_sha256=config.sha256,
             ad_hoc=options.ad_hoc(),
@@ -318,6 +319,19 @@ def _rule(options: Options, case: Case | None, trust: Any) -> Any:
     if case is None:
         return None
     return select_rule(trust, case.vendor, case.product)
+
+
+def _accepted(options: Options, case: Case | None, rule: Any) -> Any:
+    """Return the ledger's highest accepted values where the rule asks; none without a ledger."""
+    from fwverify.ledger.schema import is_absent
+
+    if rule is None or rule.rollback_field is None or case is None:
+        return ()
+    url = options.ledger or configuration().ledger_url
+    if is_absent(url):
+        return ()
+    with open_ledger(url) as ledger:
+        return ledger.highest(case.vendor, case.product)
 
 
 def with_baseline(

@@ -270,10 +270,15 @@ def _with_rule(
 def _activate_rules(
     path: Path, text: str, roles: tuple[str, ...], person: str
 ) -> tuple[str, tuple[str, ...]]:
-    """Return ``text`` with the pending rules in force that name one of ``roles``."""
+    """Return ``text`` with the pending rules in force that name one of ``roles``.
+
+    A rule that ``person`` added waits on: its second person is somebody else.
+    """
     changed: list[str] = []
     for number, rule in enumerate(_parsed(path, text).rule):
-        if rule.status == "pending" and {one.role for one in rule.roles} & set(roles):
+        mine = people.person_key(rule.added_by or person) == people.person_key(person)
+        shared = {one.role for one in rule.roles} & set(roles)
+        if rule.status == "pending" and shared and not mine:
             _refuse_same(path, rule.id, rule.added_by or "", person)
             values = {"status": "active", "approved_by": person}
             text = edit.changed(path, text, "rule", number, values)

@@ -26,6 +26,7 @@ from fwverify.verify.profiles import load_profile
 from fwverify.verify.strength import key_faults
 from fwverify.verify.trust import SIGNATURES, TrustStore, load_trust
 from fwverify.verify.vendor import (
+    CrlTable,
     KeyTable,
     RootTable,
     VendorFile,
@@ -178,7 +179,8 @@ def _anchor_notes(name: str, rule: str, anchor: Anchor, at: datetime) -> list[Re
 
 def _unnamed(store: Path, path: Path, file: VendorFile) -> list[Remark]:
     """Return the files of the vendor's folder that ``vendor.toml`` does not name."""
-    named = {path.parent / one.file for one in (*file.key, *file.root, *file.crl)} | {path}
+    entries: tuple[KeyTable | RootTable | CrlTable, ...] = (*file.key, *file.root, *file.crl)
+    named = {path.parent / one.file for one in entries} | {path}
     return [
         _note(_inside(store, str(other)), "", "is named by nothing")
         for other in sorted(path.parent.rglob("*"))

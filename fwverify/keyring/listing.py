@@ -68,7 +68,8 @@ def listing(store: Path) -> Listing:
 
 
 def _of_vendor(file: VendorFile) -> Iterator[Listed]:
-    for entry in (*file.key, *file.root):
+    entries: tuple[KeyTable | RootTable, ...] = (*file.key, *file.root)
+    for entry in entries:
         yield Listed(
             vendor=file.vendor,
             id=entry.id,

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
 from fwverify import people
-from fwverify.model import Baseline, Digests, Profile, Sha256, Verdict, _Value
+from fwverify.model import Baseline, Counter, Digests, Profile, Sha256, Verdict, _Value
 
 REF_PREFIX: Final = "ledger:"
 REF_MAX_CHARACTERS: Final = 200
@@ -73,6 +73,16 @@ class VerdictEntry(_Value, frozen=True, kw_only=True):
     core_sha256: Sha256
     baseline: str | None
     digests: Digests
+
+
+class Accepted(_Value, frozen=True, kw_only=True):
+    """What a baseline says of its age; accepted when the baseline is approved."""
+
+    ref: str
+    vendor: str
+    product: str
+    at: str
+    counters: tuple[Counter, ...]
 
 
 class LogEntry(_Value, frozen=True, kw_only=True):

@@ -104,7 +104,7 @@ def _load(folder: Path) -> Anchor:
         raise InputFileError(path, None, "certificate", "an anchor holds at least one, or a key")
     if table.key and table.use != "archive":
         raise InputFileError(path, None, "key", f"a bare key serves archives, not {table.use}")
-    named = {one.file for one in (*table.certificate, *table.key)} | {FILE}
+    named = {FILE} | {one.file for one in table.certificate} | {one.file for one in table.key}
     if len(named) != len(table.certificate) + len(table.key) + 1:
         raise InputFileError(path, None, "file", "a file stands twice")
     for other in sorted(folder.iterdir()):

@@ -8,8 +8,7 @@ a publicly known key.
 ``covered`` asks whether the signature reaches every byte of *its own node* that may run;
 the whole update's coverage is ``fwverify.verify.coverage``. ``fresh`` is
 what the scheme found (metadata that states its end), else ``not-applicable``; where the
-rule names a rollback field the highest accepted version lives in the ledger, so then it
-is ``unverifiable`` here and said so.
+rule names a rollback field ``fwverify.verify.rollback`` judges it against the ledger.
 """
 
 from __future__ import annotations
@@ -63,7 +62,8 @@ class Judged:
     def carries(self) -> bool:
         """Whether it may satisfy the rule."""
         strong = self.result.axes.strong == "pass"
-        return self.counts and strong and self.result.known_bad is None
+        fresh = self.result.axes.fresh != "fail"
+        return self.counts and strong and fresh and self.result.known_bad is None
 
     def claim(self) -> Claim:
         """Return the bytes it vouches for."""
@@ -95,7 +95,7 @@ def judge(
         trusted=trusted,
         covered=_covered(signed, tree),
         strong=strong.axis,
-        fresh=_fresh(signed, rule),
+        fresh=signed.fresh,
     )
     identity = identity_of(signed.spki) if signed.spki is not None else None
     result = SignatureResult(
@@ -110,13 +110,6 @@ def judge(
         reason="; ".join(dict.fromkeys(reason for reason in reasons if reason)),
     )
     return Judged(signed, result, examined.member, identity, roles, state)
-
-
-def _fresh(signed: Signed, rule: Rule | None) -> Axis:
-    """Return what the signed content says of its own age, or that the ledger must say."""
-    if rule and rule.rollback_field and signed.fresh != "fail":
-        return "unverifiable"
-    return signed.fresh
 
 
 def _trusted(
