@@ -14,22 +14,26 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
+import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
 
 from fwverify.data import data_folder
-from fwverify.strict import InputFileError, parse_toml, read_bounded
+from fwverify.strict import InputFileError, line_of, parse_toml, read_bounded
 from fwverify.verify.vendor import VendorFile
 
-Table = Literal["key", "root", "rule"]
+Table = Literal["key", "root", "rule", "signature"]
 _TEMPORARY: Final = ".fwverify-new"
+_UNSET: Final = (None, (), "")
+_SIMPLE: Final = re.compile(
+    r"""(?P<key>\s*\w+\s*=\s*)("[^"\\]*"|'[^']*'|[^\s#"']+)(?P<rest>\s*(#.*)?(\r?\n)?)"""
+)
 
 
 @contextlib.contextmanager
@@ -88,53 +92,67 @@ def read_vendor(path: Path) -> tuple[str, VendorFile]:
 
 def appended(text: str, table: Table, entry: Mapping[str, Any]) -> str:
     """Return ``text`` with ``[[table]]`` and the items of ``entry`` that are set at its end."""
-    block = tomlkit.document()
-    tables = tomlkit.aot()
-    row = tomlkit.table()
-    for name, value in entry.items():
-        if value not in (None, (), ""):
-            row.add(name, _item(value))
-    tables.append(row)
-    block.append(table, tables)
+    rows = [f"{name} = {toml(value)}" for name, value in entry.items() if value not in _UNSET]
     between = "" if not text else "\n" if text.endswith("\n") else "\n\n"
-    return text + between + tomlkit.dumps(block)
+    return text + between + "\n".join((f"[[{table}]]", *rows, ""))
 
 
 def changed(path: Path, text: str, table: Table, number: int, values: Mapping[str, Any]) -> str:
     """Return ``text`` with ``values`` set in the ``number``-th ``[[table]]``.
 
-    Raises ``InputFileError`` where the text cannot be edited so that it says exactly that.
+    Lines are replaced where they stand, new ones follow the table's ``status`` or header.
+    Raises ``InputFileError`` where the text then does not say exactly what was meant.
     """
     before = parse_toml(text.encode(), path, VendorFile)
-    try:
-        document: Any = tomlkit.parse(text)
-        row = document[table][number]
-        for name, value in values.items():
-            row[name] = _item(value)
-        edited = tomlkit.dumps(document)
-    except (TOMLKitError, KeyError, IndexError, TypeError, ValueError) as error:
-        why = f"cannot be edited ({error}); change it by hand"
-        raise InputFileError(path, None, f"{table}.{number}", why) from error
     rows = list(getattr(before, table))
     rows[number] = msgspec.structs.replace(rows[number], **values)
     meant = msgspec.structs.replace(before, **{table: tuple(rows)})
-    if parse_toml(edited.encode(), path, VendorFile) != meant:
-        raise InputFileError(path, None, f"{table}.{number}", "cannot be edited; do it by hand")
+    edited = text
+    for name, value in values.items():
+        edited = _with_line(edited, [table, number], name, toml(value))
+    try:
+        done = parse_toml(edited.encode(), path, VendorFile) == meant
+    except InputFileError:
+        done = False
+    if not done:
+        why = "is written in a way that is not edited here; change it by hand"
+        raise InputFileError(path, None, f"{table}.{number}", why)
     return edited
 
 
-def _item(value: Any) -> Any:
+def _with_line(text: str, table: list[str | int], name: str, value: str) -> str:
+    lines = text.splitlines(keepends=True)
+    at = _line_of(text, lines, table, name)
+    if at is not None:
+        match = _SIMPLE.fullmatch(lines[at])
+        if match:
+            lines[at] = f"{match['key']}{value}{match['rest']}"
+        return "".join(lines)
+    behind = _line_of(text, lines, table, "status")
+    header = line_of(text, table)
+    if behind is None and header is None:
+        return text
+    behind = behind if behind is not None else (header or 0) - 1
+    end = "\r\n" if lines[behind].endswith("\r\n") else "\n"
+    lines[behind] = lines[behind].rstrip("\r\n") + end
+    lines.insert(behind + 1, f"{name} = {value}{end}")
+    return "".join(lines)
+
+
+def _line_of(text: str, lines: list[str], table: list[str | int], name: str) -> int | None:
+    """Return the index of the line that sets ``name`` in ``table``, None where none does."""
+    line = line_of(text, [*table, name])
+    if line is None or not re.match(rf"\s*{name}\s*=", lines[line - 1]):
+        return None
+    return line - 1
+
+
+def toml(value: Any) -> str:
     """Return ``value`` as TOML writes it; times in whole seconds, with a Z."""
     if isinstance(value, datetime):
-        return tomlkit.value(value.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, (tuple, list)):
-        made = tomlkit.array()
-        for one in value:
-            made.append(_item(one))
-        return made
+        return f"[{', '.join(map(toml, value))}]"
     if isinstance(value, Mapping):
-        row = tomlkit.inline_table()
-        for name, each in value.items():
-            row.append(name, _item(each))
-        return row
-    return tomlkit.item(value)
+        return f"{{ {', '.join(f'{name} = {toml(each)}' for name, each in value.items())} }}"
+    return json.dumps(value, ensure_ascii=False)  # for text and integers TOML is the same

@@ -204,6 +204,8 @@ def _write_vendor(path: Path, text: str, name: str, data: bytes, trust: TrustSto
         rules_of(made, _parsed(path, text), trust.profiles, trust.anchors)
         path.parents[1].mkdir(exist_ok=True)
         made.parent.rename(path.parent)
+    except InputFileError as error:
+        raise InputFileError(path, error.line, error.key, error.why) from error
     except OSError as error:
         raise InputFileError(path, None, "", error.strerror or str(error)) from error
     finally:
@@ -215,14 +217,8 @@ def _parsed(path: Path, text: str) -> VendorFile:
 
 
 def _head(wish: Wish) -> str:
-    title = f"title = {_quoted(wish.title)}\n" if wish.title else ""
+    title = f"title = {edit.toml(_line('title', wish.title))}\n" if wish.title else ""
     return f'schema = "fwverify.vendor/1"\nvendor = "{wish.vendor}"\n{title}'
-
-
-def _quoted(text: str) -> str:
-    import tomlkit
-
-    return tomlkit.item(_line("title", text)).as_string()
 
 
 def _entry(candidate: Candidate, wish: Wish, by: str) -> dict[str, Any]:

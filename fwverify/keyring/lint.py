@@ -20,7 +20,7 @@ from fwverify.keyring import signing
 from fwverify.keyring.candidate import of_certificate
 from fwverify.model import _Value as Value
 from fwverify.strict import InputFileError, load_toml
-from fwverify.verify.anchors import Anchor, load_anchors
+from fwverify.verify.anchors import Anchor, load_anchors, open_anchor
 from fwverify.verify.keys import PublicKey
 from fwverify.verify.profiles import load_profile
 from fwverify.verify.strength import key_faults
@@ -70,6 +70,8 @@ def lint(
         return _sorted(found)
     for path in sorted((store / "vendors").glob("*/vendor.toml")):
         found += _vendor(store, path, trust, at)
+    for anchor in trust.anchors:
+        found += _anchor(store, anchor)
     found += _signatures(store, trust, signers, required, at)
     return _sorted(found)
 
@@ -165,10 +167,20 @@ def _notes(
     return found
 
 
+def _anchor(store: Path, anchor: Anchor) -> list[Remark]:
+    try:
+        open_anchor(anchor)
+    except InputFileError as error:
+        return [_fault(_inside(store, error.file), error.key, error.why)]
+    return []
+
+
 def _anchor_notes(name: str, rule: str, anchor: Anchor, at: datetime) -> list[Remark]:
     ends = [
         (entry.file, one.not_valid_after.astimezone(UTC))
-        for entry, one in zip(anchor.table.certificate, anchor.certificates, strict=True)
+        for entry, one in zip(
+            anchor.table.certificate, open_anchor(anchor).certificates, strict=True
+        )
     ]
     return [
         _note(name, rule, f"anchor {anchor.table.name}: {file} expired on {end:%Y-%m-%d}")

@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-import tomlkit
+import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
@@ -219,13 +219,7 @@ def _signature(private: Private, data: bytes) -> bytes:
 
 
 def _text(signatures: tuple[StoreSignature, ...]) -> bytes:
-    document = tomlkit.document()
-    document.add("schema", tomlkit.item(SCHEMA))
-    rows = tomlkit.aot()
+    text = f"schema = {edit.toml(SCHEMA)}\n"
     for one in sorted(signatures, key=lambda each: each.key_sha256):
-        row = tomlkit.table()
-        for name in ("by", "key_sha256", "store_sha256", "value"):
-            row.add(name, getattr(one, name))
-        rows.append(row)
-    document.add("signature", rows)
-    return tomlkit.dumps(document).encode()
+        text = edit.appended(text, "signature", msgspec.structs.asdict(one))
+    return text.encode()

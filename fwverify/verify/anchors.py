@@ -1,11 +1,11 @@
 """Shipped anchors: public roots and keys with their provenance, trusted by nobody yet.
 
-Guarantees: ``anchors/<name>/anchor.toml`` says for each certificate or key where it came
-from, its digest and what it is for; a file that differs, a private key, an authority
-for two uses and a file that is not named are errors. An anchor counts only where a rule
-of a vendor names it, and only for its ``use``: ``timestamp`` anchors time stamps and no
-code, ``code``, ``uefi`` and ``archive`` anchor no time stamp. ``uefi`` serves the schemes
-of UEFI images and variables alone, ``archive`` those of package archives.
+Guarantees: ``anchors/<name>/anchor.toml`` says for each certificate or key where it
+came from, its digest and what it is for; a file that it does not name is an error, and in
+an anchor that a rule names so is one that differs from its digest. An anchor counts only
+where a rule of a vendor names it, and only for its ``use``: ``timestamp`` anchors time
+stamps and no code, ``code``, ``uefi`` and ``archive`` anchor no time stamp. ``uefi`` serves
+the schemes of UEFI images and variables alone, ``archive`` those of package archives.
 
 Not checked: that the source still publishes the same, and whether it should be trusted.
 """
@@ -76,9 +76,16 @@ class AnchorFile(Value, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Anchor:
-    """A shipped anchor with what its files hold, in the order of the file."""
+    """A shipped anchor: what ``path``, its ``anchor.toml``, says. Its files are read when used."""
 
+    path: Path
     table: AnchorFile
+
+
+@dataclass(frozen=True)
+class Held:
+    """What an anchor's files hold, in the order of its ``anchor.toml``."""
+
     certificates: tuple[asn1_x509.Certificate, ...]
     keys: tuple[PublicKey, ...]
 
@@ -110,10 +117,17 @@ def _load(folder: Path) -> Anchor:
     for other in sorted(folder.iterdir()):
         if other.name not in named:
             raise InputFileError(other, None, "", f"is not named in {FILE}")
-    return Anchor(
-        table,
-        tuple(_certificate(path, one) for one in table.certificate),
-        tuple(_key(path, one) for one in table.key),
+    return Anchor(path, table)
+
+
+def open_anchor(anchor: Anchor) -> Held:
+    """Return what the anchor's files hold; each has its pinned digest.
+
+    Raises ``InputFileError``.
+    """
+    return Held(
+        tuple(_certificate(anchor.path, one) for one in anchor.table.certificate),
+        tuple(_key(anchor.path, one) for one in anchor.table.key),
     )
 
 

@@ -19,7 +19,7 @@ from fwverify.canonical import sha256_hex
 from fwverify.model import _Value as Value
 from fwverify.people import UnusableText, person_key
 from fwverify.strict import InputFileError, line_of, load_toml, read_bounded
-from fwverify.verify.anchors import SCHEMES_OF, Anchor
+from fwverify.verify.anchors import SCHEMES_OF, Anchor, open_anchor
 from fwverify.verify.keys import (
     KeyFormatError,
     PublicKey,
@@ -367,16 +367,15 @@ def _borrowed(
         if any(scheme not in SCHEMES_OF.get(use, (scheme,)) for scheme in table.schemes):
             why = f"{name} serves {', '.join(SCHEMES_OF[use])} alone"
             raise _error(path, [*where, "anchors", number], why)
-        held = () if use == "timestamp" else (role or "",)
+        held = open_anchor(known[name])
+        given = () if use == "timestamp" else (role or "",)
         keys += [
-            KeyEntry(f"{name}/{entry.file}", key, held)
-            for entry, key in zip(known[name].table.key, known[name].keys, strict=True)
+            KeyEntry(f"{name}/{entry.file}", key, given)
+            for entry, key in zip(known[name].table.key, held.keys, strict=True)
         ]
         roots += [
-            RootEntry(f"{name}/{entry.file}", one, held, "code" if held else "time")
-            for entry, one in zip(
-                known[name].table.certificate, known[name].certificates, strict=True
-            )
+            RootEntry(f"{name}/{entry.file}", one, given, "code" if given else "time")
+            for entry, one in zip(known[name].table.certificate, held.certificates, strict=True)
         ]
     return Borrowed(tuple(keys), tuple(roots))
 
