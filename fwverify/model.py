@@ -396,13 +396,27 @@ class SignatureMap(_Value, frozen=True, kw_only=True):
     parts_left_out: Count = 0
 
 
+class Counter(_Value, frozen=True, kw_only=True):
+    """What an update says of its age, in bytes that a trusted signature vouches for.
+
+    ``component`` tells images of one update apart, ``part`` locations and roles; ``field``
+    is one of ``fwverify.verify.rollback.FIELDS``.
+    """
+
+    component: str
+    field: str
+    part: str
+    value: str
+
+
 class Verified(_Value, frozen=True, kw_only=True):
     """The output of the verify stage.
 
     ``containers`` are ranges, per path, that an authentic signature itself occupies:
     the pipeline gives them the byte class ``signature``. ``rule`` is the trust rule
     that applied, as ``vendor/rule``, or None; ``ad_hoc`` says that it came from the
-    command line. ``coverage_map`` draws the submitted bytes: (member path, start, end,
+    command line. ``counters`` are what trusted signatures say of the update's age.
+    ``coverage_map`` draws the submitted bytes: (member path, start, end,
     class), in order, a partition.
     """
 
@@ -415,6 +429,7 @@ class Verified(_Value, frozen=True, kw_only=True):
     satisfied: bool = False
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
+    counters: tuple[Counter, ...] = ()
 
 
 # --- analyse -----------------------------------------------------------------------

@@ -31,6 +31,7 @@ from fwverify.model import (
     Baseline,
     Capabilities,
     Compared,
+    Counter,
     Decision,
     Delta,
     Digests,
@@ -102,6 +103,7 @@ class Known:
 class Means:
     """With what the question is answered. ``ad_hoc`` names the ad hoc options used.
 
+    ``accepted`` are the ledger's highest values for the rule's rollback field.
     ``given`` are the operator's secrets: they reach the workers and nothing else.
     ``announce`` is told the name of each stage as it begins; ``trace`` is given the
     traceback of a stage that failed, which has no place in a report.
@@ -117,6 +119,7 @@ class Means:
     config_sha256: str | None
     ad_hoc: tuple[str, ...] = ()
     known: Known | None = None
+    accepted: tuple[Counter, ...] = ()
     given: Given = field(default_factory=Given, repr=False)
     announce: Callable[[str], None] = lambda _: None
     trace: Callable[[str], None] = lambda _: None
@@ -165,6 +168,12 @@ def profile(question: Question, means: Means) -> Profile:
     return _run_stages(question, means, frozenset({"unpack", "analyse"})).profile
 
 
+def baseline(question: Question, means: Means) -> tuple[Profile, tuple[Counter, ...]]:
+    """Return the profile, and what trusted signatures say of the update's age."""
+    outputs = _run_stages(question, means, frozenset({"unpack", "verify", "analyse"}))
+    return outputs.profile, outputs.verified.counters
+
+
 def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) -> _Outputs:
     means.announce("intake")
     intake = take_in(
@@ -186,7 +195,9 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
     )
     verified, verify_stage = _stage(
         "verify",
-        lambda: verify(subject, unpacked, means.store, means.rule, means.trust, question.at),
+        lambda: verify(
+            subject, unpacked, means.store, means.rule, means.trust, question.at, means.accepted
+        ),
         Verified(),
         means,
         wanted,

@@ -97,6 +97,7 @@ _CONFIG_KEYS: Final[Mapping[str, str]] = {
     "paths": "Trust store, rules, policies and cache, relative to this file.",
     "ledger": "Where approved baselines are kept.",
     "limits": "Bounds on the work that an update may ask for.",
+    "trust": "Whose signatures the trust store must carry.",
 }
 
 _POLICY_KEYS: Final[Mapping[str, str]] = {

@@ -9,7 +9,7 @@ the update is an invalid or unverifiable signature.
 
 No clock, environment or network: the verification time is an argument.
 
-Not done here: the verdict (``fwverify.policy.decide``), freshness against the ledger.
+Not done here: the verdict (``fwverify.policy.decide``), reading the ledger.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from fwverify.model import Problem, Subject, Unpacked, Verified
+from fwverify.model import Counter, Problem, Subject, Unpacked, Verified
 from fwverify.store import Store
 from fwverify.verify.coverage import Drawn, draw
 from fwverify.verify.examine import examine
 from fwverify.verify.findings import coverage_findings, rule_findings, signature_findings
 from fwverify.verify.judge import Judged, judge
+from fwverify.verify.rollback import judge_freshness
 from fwverify.verify.rules import Rule
 from fwverify.verify.satisfied import is_satisfied, marks_of
 from fwverify.verify.scheme import Material
@@ -40,10 +41,12 @@ def verify(
     rule: Rule | None,
     trust: TrustStore,
     at: datetime,
+    accepted: tuple[Counter, ...] = (),
 ) -> Verified:
     """Return what the signatures of the update show under ``rule`` at ``at``.
 
-    Without a rule the mathematics is still reported and nothing is trusted. Raises
+    Without a rule the mathematics is still reported and nothing is trusted. ``accepted``
+    are the highest values that the ledger knows of the product. Raises
     ``ValueError`` for a naive time and ``Corrupt`` for a damaged store.
     """
     if at.tzinfo is None:
@@ -53,11 +56,13 @@ def verify(
     judged = _sorted(
         judge(one, tree, rule, trust.floors, trust.known_bad, at) for one in examination.found
     )
+    fresh = judge_freshness(subject, tree, judged, rule, accepted)
+    judged = _sorted(fresh.judged)
     members = _signature_members(subject, tree, judged)
     counting = tuple(one for one in judged if one.counts)
     ranges = covered(tree, (one.claim() for one in counting))
     drawn = draw(subject, tree, marks_of(tree, counting, ranges, members))
-    problems = (*examination.problems, *_problems(judged, rule))
+    problems = (*examination.problems, *_problems(judged), *fresh.problems)
     findings = (
         *rule_findings(subject, rule, judged),
         *signature_findings(judged, tree, wholly_covered(tree, ranges), rule),
@@ -75,6 +80,7 @@ def verify(
             sorted(set(findings), key=lambda one: (one.path, one.rule, one.fingerprint))
         ),
         problems=tuple(sorted(set(problems), key=lambda one: (one.path, one.code, one.text))),
+        counters=fresh.counters,
     )
 
 
@@ -126,7 +132,7 @@ def _containers(judged: tuple[Judged, ...], tree: Tree) -> tuple[tuple[str, int,
     return tuple(sorted(found))
 
 
-def _problems(judged: tuple[Judged, ...], rule: Rule | None) -> tuple[Problem, ...]:
+def _problems(judged: tuple[Judged, ...]) -> tuple[Problem, ...]:
     """Return what could not be verified: an axis that is ``unverifiable``, in words."""
     problems = []
     for one in judged:
@@ -136,9 +142,6 @@ def _problems(judged: tuple[Judged, ...], rule: Rule | None) -> tuple[Problem, .
         if open_axes:
             text = f"{one.result.scheme}: {open_axes[0]} is open: {one.result.reason}"
             problems.append(Problem(code="signature.unverifiable", path=one.result.path, text=text))
-    if rule is not None and rule.rollback_field is not None:
-        text = f"rule {rule.name} forbids rollback by {rule.rollback_field}, which is not compared"
-        problems.append(Problem(code="signature.freshness", path="", text=text))
     return tuple(problems)
 
 
@@ -153,6 +156,8 @@ def _satisfied(
     if rule is None or problems or any(one.result.axes.authentic == "fail" for one in judged):
         return False
     if any(one.result.known_bad for one in judged):
+        return False
+    if any(one.counts and one.result.axes.fresh == "fail" for one in judged):
         return False
     return is_satisfied(rule, subject, tree, judged, members)
 

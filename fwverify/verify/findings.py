@@ -10,6 +10,7 @@
 | ``signature.expired``, ``.retired``, ``.revoked`` | the same, and that is why |
 | ``signature.weak`` | an algorithm, digest or key is below the floors |
 | ``signature.known_bad`` | a key everybody has, or a certificate that says so |
+| ``signature.rolled_back`` | its version is below one that was accepted before |
 | ``coverage.unsigned_executable`` | bytes that may run and nobody vouches for |
 | ``coverage.steering`` | unsigned bytes that decide how the rest is used |
 | ``coverage.unsigned_data`` | other unsigned bytes |
@@ -79,6 +80,8 @@ def signature_findings(
             found.append(_finding("signature.known_bad", result.path, text, "critical", evidence))
         if one.authentic and result.axes.strong == "fail":
             found.append(_finding("signature.weak", result.path, text, "high", evidence))
+        if rule is not None and rule.rollback_field and one.counts and result.axes.fresh == "fail":
+            found.append(_finding("signature.rolled_back", result.path, text, "critical", evidence))
         if rule is not None and one.authentic and result.axes.trusted == "fail":
             # a third party's signature inside bytes that the rule's signer vouches for
             inner = tree.by_path.get(result.path) in held

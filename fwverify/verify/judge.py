@@ -8,8 +8,7 @@ a publicly known key.
 ``covered`` asks whether the signature reaches every byte of *its own node* that may run;
 the whole update's coverage is ``fwverify.verify.coverage``. ``fresh`` is
 what the scheme found (metadata that states its end), else ``not-applicable``; where the
-rule names a rollback field the highest accepted version lives in the ledger, so then it
-is ``unverifiable`` here and said so.
+rule names a rollback field ``fwverify.verify.rollback`` judges it against the ledger.
 """
 
 from __future__ import annotations
@@ -63,7 +62,8 @@ class Judged:
     def carries(self) -> bool:
         """Whether it may satisfy the rule."""
         strong = self.result.axes.strong == "pass"
-        return self.counts and strong and self.result.known_bad is None
+        fresh = self.result.axes.fresh != "fail"
+        return self.counts and strong and fresh and self.result.known_bad is None
 
     def claim(self) -> Claim:
         """Return the bytes it vouches for."""
@@ -95,7 +95,7 @@ def judge(
         trusted=trusted,
         covered=_covered(signed, tree),
         strong=strong.axis,
-        fresh=_fresh(signed, rule),
+        fresh=signed.fresh,
     )
     identity = identity_of(signed.spki) if signed.spki is not None else None
     result = SignatureResult(
@@ -112,13 +112,6 @@ def judge(
     return Judged(signed, result, examined.member, identity, roles, state)
 
 
-def _fresh(signed: Signed, rule: Rule | None) -> Axis:
-    """Return what the signed content says of its own age, or that the ledger must say."""
-    if rule and rule.rollback_field and signed.fresh != "fail":
-        return "unverifiable"
-    return signed.fresh
-
-
 def _trusted(
     signed: Signed, tree: Tree, rule: Rule | None, roles: tuple[str, ...]
 ) -> tuple[Axis, str]:
@@ -128,6 +121,9 @@ def _trusted(
         return "fail", "no trust rule applies"
     if signed.trusted != "pass":
         return signed.trusted, "; ".join(rule.notes)
+    barred = _barred(signed, rule)
+    if barred:
+        return "fail", barred
     index = tree.by_path.get(signed.path)
     format_name = tree.nodes[index].node.format if index is not None else None
     if not rule.allows(signed.scheme, format_name):
@@ -137,6 +133,34 @@ def _trusted(
     if rule.timestamp_required and signed.stamped_at is None:
         return "fail", "the rule demands a trusted time stamp"
     return "pass", ""
+
+
+def _barred(signed: Signed, rule: Rule) -> str:
+    """Return which revoked key the signature leans on, empty where none.
+
+    A trusted time stamp before the revocation clears a chain, never a bare key's
+    signature, which proves no time (SIGNATURES, "Rules of trust").
+    """
+    if not rule.barred:
+        return ""
+    own = (signed.spki,) if signed.spki is not None else ()
+    used = {identity_of(spki) for spki in (*own, *signed.leans_on, *_spkis(signed.chain))}
+    for one in rule.barred:
+        early = signed.stamped_at is not None and signed.stamped_at < one.revoked_at
+        if one.identity in used and not (signed.chain and early):
+            return f"the key {one.id} was revoked on {one.revoked_at:%Y-%m-%d}"
+    return ""
+
+
+def _spkis(chain: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    found: list[bytes] = []
+    for encoded in chain:
+        try:
+            certificate = asn1_x509.Certificate.load(encoded)
+            found.append(certificate["tbs_certificate"]["subject_public_key_info"].dump())
+        except _LIBRARY_ERRORS:
+            continue  # such a chain is not trusted: the path could not be built
+    return tuple(found)
 
 
 def _strong(signed: Signed, floors: Floors, at: datetime) -> strength.Strength:

@@ -25,7 +25,7 @@ from fwverify.verify.keys import PublicKey
 from fwverify.verify.profiles import Profile
 from fwverify.verify.scheme import Material, TrustedKey
 
-Status: TypeAlias = Literal["active", "retired", "revoked"]
+Status: TypeAlias = Literal["pending", "active", "retired", "revoked"]
 CoverageRule: TypeAlias = Literal["all-executable", "all", "listed"]
 Use: TypeAlias = Literal["code", "time"]
 AD_HOC_ROLE = "signer"
@@ -44,7 +44,7 @@ class KeyEntry:
     revoked_at: datetime | None = None
 
     def state(self, at: datetime) -> str:
-        """Return ``usable``, ``retired``, ``revoked``, ``expired`` or ``not yet valid``.
+        """Return ``usable``, the status, ``expired`` or ``not yet valid``.
 
         A bare key's signature proves no time, so a revoked key is revoked for all of it.
         """
@@ -65,6 +65,19 @@ class RootEntry:
     certificate: asn1_x509.Certificate
     roles: tuple[str, ...]
     use: Use = "code"
+
+
+@dataclass(frozen=True)
+class Barred:
+    """A key that was revoked: whatever signs with it, or chains through it, is refused.
+
+    ``identity`` is the canonical key's digest; a trusted time stamp before
+    ``revoked_at`` clears a chain through it.
+    """
+
+    id: str
+    identity: str
+    revoked_at: datetime
 
 
 @dataclass(frozen=True)
@@ -97,6 +110,7 @@ class Rule:
     timestamp_required: bool = False
     crl_required: bool = False
     rollback_field: str | None = None
+    barred: tuple[Barred, ...] = ()
     ad_hoc: bool = False
     notes: tuple[str, ...] = ()
 

@@ -78,7 +78,8 @@ class Signed:
     further keys (SPKI) whose strength and fame count, such as the OpenPGP subkey that
     signed where ``spki`` is the primary key that is pinned. ``fresh`` is ``pass`` or
     ``fail`` where the signed content itself says until when it holds; a scheme does not
-    trust what is stale.
+    trust what is stale. ``counters`` are (field, part, value) of what the signed bytes say
+    of their age (``fwverify.verify.rollback``).
     """
 
     path: str
@@ -101,6 +102,7 @@ class Signed:
     stamped_at: datetime | None = None
     leans_on: tuple[bytes, ...] = ()
     fresh: Axis = "not-applicable"
+    counters: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)

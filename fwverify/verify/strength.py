@@ -114,6 +114,14 @@ def judge(signed: Signed, floors: Floors, at: datetime) -> Strength:
     return Strength("pass", ())
 
 
+def key_faults(spki: bytes, floors: Floors, at: datetime) -> tuple[str, ...]:
+    """Return why signatures by the key in ``spki`` are not strong at ``at``; empty if they are."""
+    weak: list[str] = []
+    unknown: list[str] = []
+    _judge_key("key", spki, floors, at, weak, unknown)
+    return (*weak, *unknown)
+
+
 def _algorithm_faults(signed: Signed, floors: Floors, at: datetime) -> list[str]:
     allowed = [one for one in floors.algorithm if one.name == signed.algorithm]
     faults = [] if allowed else [f"algorithm {signed.algorithm} is not allowed"]
