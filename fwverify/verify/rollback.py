@@ -41,6 +41,9 @@ NUMBERS: Final = ("security-counter", "rollback-index", "metadata-version")
 FIELDS: Final = (VERSION, *NUMBERS)
 Key = tuple[str, str, str]
 _MAX_DIGITS: Final = 40
+MAX_MANIFESTS: Final = 64
+"""Signatures that vouch by digest: the versions of what they reach are looked up for so
+many, each against the whole tree; the others state no version and stay unverifiable."""
 _ROOT: Final = "root.json"
 
 
@@ -112,10 +115,12 @@ def _stated(
 ) -> tuple[tuple[Counter, ...], ...]:
     """Return per signature the counters it vouches for; none for one that does not count."""
     rows: list[list[tuple[str, str, str, str]]] = []
+    manifests = 0
     for one in judged:
         own = list(one.signed.counters) if one.counts else []
         rows.append([(one.signed.path, *each) for each in _chained_roots(own)])
-        if one.counts:
+        manifests += one.counts and bool(one.signed.vouches)
+        if one.counts and manifests <= MAX_MANIFESTS:
             rows[-1] += [(path, VERSION, "", value) for path, value in _versions(tree, one)]
     names = _components(subject, {path for own in rows for path, *_ in own})
     return tuple(
@@ -153,12 +158,10 @@ def _versions(tree: Tree, one: Judged) -> list[tuple[str, str]]:
 
 def _whole(tree: Tree, one: Judged, index: int) -> bool:
     """Return whether ``one`` alone covers the node, its own signature bytes aside."""
-    ranges = covered(tree, (one.claim(),))[index]
-    own = tree.nodes[index].node.path == one.signed.path
-    if own and one.signed.steering:
-        return False
-    reached = (*ranges, *(one.signed.container if own else ()))
-    return not without(tree.whole(index), normal(reached))
+    if tree.nodes[index].node.path == one.signed.path:
+        reached = normal((*one.signed.covered, *one.signed.container))
+        return not one.signed.steering and not without(tree.whole(index), reached)
+    return covered(tree, (one.claim(),))[index] == tree.whole(index)
 
 
 def _components(subject: Subject, paths: set[str]) -> dict[str, str]:
