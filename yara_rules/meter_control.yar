@@ -287,7 +287,7 @@ rule meter_network_objects
         $axdr = { 12 00 ( 1B | 1C | 1D | 29 | 2A | 2C ) 11 ?? 09 06 00 ?? ( 02 | 19 ) ( 00 | 01 | 02 | 03 ) 00 FF }
         $text = /\b0[.-][0-9][.:](25\.[013]\.0|2\.[012]\.0)[.*]255\b/ ascii wide
     condition:
-        any of ($axdr, $text) or (filesize < 32MB and (any of ($tcp*, $ip*, $ppp*) or 2 of ($modem, $answer, $connect)))
+        any of ($axdr, $text) or (filesize < 32MB and (any of ($tcp*, $ip*, $ppp*) or all of ($modem, $answer, $connect)))
 }
 
 rule meter_security_setup

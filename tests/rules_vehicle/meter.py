@@ -83,13 +83,13 @@ CASES: Final[tuple[Case, ...]] = (
         "meter_network_objects",
         (
             hexa("120029110009060000190000ff"),
-            mcu(bytes.fromhex("2c0000190300ff".replace("2c00", "2c0000", 1))),
-            mcu(bytes.fromhex("001b0000020000ff"), bytes.fromhex("001d0000020100ff")),
+            mcu(bytes.fromhex("2c000000190300ff")),
+            mcu(bytes.fromhex("001b0000020000ff001c0000020200ff001d0000020100ff")),
             b"0-0:25.1.0.255\n",
         ),
         (
             hexa("120003110009060100010800ff"),
-            mcu(bytes.fromhex("001b0000020000ff")),
+            mcu(bytes.fromhex("001b0000020000ff001c0000020200ff")),
             b"0-0:25.1.0 is short\n",
         ),
     ),
