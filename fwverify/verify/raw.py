@@ -26,6 +26,7 @@ from typing import Final
 
 from fwverify.reader import Buffer
 from fwverify.verify import minisign, openpgp, primitives
+from fwverify.verify.detached_kind import kind_of
 from fwverify.verify.ecdsa_raw import to_der
 from fwverify.verify.keys import describe
 from fwverify.verify.scheme import Material, Scheme, Signed, TrustedKey, View, whole
@@ -146,6 +147,7 @@ def _is_other(path: str, member: bytes) -> bool:
         is_cms(path, member)
         or minisign.is_signature(member)
         or openpgp.is_signature(member)
+        or bool(kind_of(path, member))
         or (member.startswith(_GZIP) and path.lower().endswith(".jcat"))
     )
 

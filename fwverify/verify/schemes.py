@@ -17,6 +17,7 @@ from fwverify.verify.authenticode_msi import AUTHENTICODE_MSI
 from fwverify.verify.avb import AVB
 from fwverify.verify.debian import DEBIAN_RELEASE
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
+from fwverify.verify.dsse import DSSE, DSSE_DETACHED
 from fwverify.verify.esp32 import ESP32
 from fwverify.verify.fit import FIT
 from fwverify.verify.fwtool import FWTOOL
@@ -42,7 +43,7 @@ from fwverify.verify.uptane import UPTANE
 _BOOT: Final[tuple[Scheme, ...]] = (FIT, AVB, MCUBOOT, GBL, SWUPDATE, PAYLOAD, FWTOOL, ESP32)
 _PACKAGES: Final[tuple[Scheme, ...]] = (DEBIAN_RELEASE, OPENPGP_CLEARTEXT, JCAT, MENDER, RPM)
 _ANDROID: Final[tuple[Scheme, ...]] = (ANDROID_OTA, APK, APK_V4, JAR)
-_METADATA: Final[tuple[Scheme, ...]] = (TUF, UPTANE)
+_METADATA: Final[tuple[Scheme, ...]] = (TUF, UPTANE, DSSE)
 _WINDOWS: Final[tuple[Scheme, ...]] = (
     AUTHENTICODE_PE,
     AUTHENTICODE_CAB,
@@ -67,6 +68,7 @@ DETACHED: Final[tuple[Scheme, ...]] = (
     OPENPGP_DETACHED,
     JCAT_DETACHED,
     MINISIGN,
+    DSSE_DETACHED,
     DETACHED_RAW,
 )
 SCHEMES: Final[tuple[Scheme, ...]] = (*EMBEDDED, *DETACHED)
