@@ -8,8 +8,8 @@ result that says so, never silence.
 Forms of the member: the bare bytes, or hexadecimal or base64 text of them. Algorithms:
 RSASSA-PKCS1-v1_5 and RSASSA-PSS (RFC 8017; salt as long as the digest, or as long as
 fits, which are the two that tools write), ECDSA (FIPS 186-5) as DER or as ``r || s``,
-Ed25519 and Ed448 (RFC 8032), ML-DSA (FIPS 204). MD5 and SHA-1 are tried last, so that a
-signature under them is called weak rather than wrong.
+Ed25519 and Ed448 (RFC 8032), ML-DSA (FIPS 204), HSS/LMS (RFC 8554). MD5 and SHA-1 are
+tried last, so that a signature under them is called weak rather than wrong.
 
 Not checked here: strength, and that the right file was signed (a raw signature carries
 no name, no version and no time).
@@ -32,7 +32,8 @@ from fwverify.verify.keys import describe
 from fwverify.verify.scheme import Material, Scheme, Signed, TrustedKey, View, whole
 
 NAME: Final = "raw"
-MAX_SIGNATURE_BYTES: Final = 8192
+MAX_SIGNATURE_BYTES: Final = 96 * 1024
+"""An HSS signature of eight levels with the largest one-time signatures has 77 KiB."""
 
 RSA_DIGESTS: Final = ("sha256", "sha384", "sha512", "sha1", "md5")
 _ECDSA_DIGESTS: Final = {256: "sha256", 384: "sha384", 521: "sha512"}
@@ -94,7 +95,7 @@ def algorithm_names() -> tuple[str, ...]:
     """Return every name that a rule's ``algorithms`` may hold."""
     hashing = (primitives.RSA_PKCS1, primitives.RSA_PSS, primitives.ECDSA)
     pairs = (f"{algorithm}:{digest}" for algorithm in hashing for digest in RSA_DIGESTS)
-    return (*pairs, primitives.ED25519, primitives.ED448, *primitives.ML_DSA)
+    return (*pairs, primitives.ED25519, primitives.ED448, *primitives.ML_DSA, primitives.HSS_LMS)
 
 
 def attempts(spki: bytes, signature: bytes, algorithms: tuple[str, ...]) -> Iterator[Attempt]:
@@ -126,6 +127,8 @@ def _natural(spki: bytes, signature: bytes) -> Iterator[Attempt]:
                 yield Attempt(primitives.ECDSA, digest, bare)
     elif kind in (primitives.ED25519, primitives.ED448):
         yield Attempt(kind, "", signature)
+    elif kind == primitives.HSS_LMS:
+        yield Attempt(primitives.HSS_LMS, "", signature)
     elif kind == "ml-dsa":
         for algorithm in primitives.ML_DSA:
             yield Attempt(algorithm, "", signature)
@@ -233,7 +236,7 @@ def _passed(view: View, path: str, key: TrustedKey, attempt: Attempt) -> Signed:
 DETACHED_RAW: Final = Scheme(
     name=NAME,
     title="Detached raw signature over a whole file (.sig)",
-    specification="RFC 8017, FIPS 186-5, RFC 8032, FIPS 204",
+    specification="RFC 8017, FIPS 186-5, RFC 8032, FIPS 204, RFC 8554",
     limitations="no ranges, no name, no time; Ed25519ph and context strings are not tried",
     applies=_applies,
     verify=_verify,

@@ -15,6 +15,7 @@ from fwverify.verify.authenticode_cab import AUTHENTICODE_CAB
 from fwverify.verify.authenticode_catalog import CATALOGUE, CATALOGUE_BESIDE
 from fwverify.verify.authenticode_msi import AUTHENTICODE_MSI
 from fwverify.verify.avb import AVB
+from fwverify.verify.cose import COSE_DETACHED
 from fwverify.verify.debian import DEBIAN_RELEASE
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
 from fwverify.verify.dsse import DSSE, DSSE_DETACHED
@@ -24,6 +25,7 @@ from fwverify.verify.fwtool import FWTOOL
 from fwverify.verify.gbl import GBL
 from fwverify.verify.jar import JAR
 from fwverify.verify.jcat import JCAT, JCAT_DETACHED
+from fwverify.verify.jws import JWS_DETACHED
 from fwverify.verify.kernel_module import KERNEL_MODULE
 from fwverify.verify.mcuboot import MCUBOOT
 from fwverify.verify.mender import MENDER
@@ -35,6 +37,7 @@ from fwverify.verify.rauc import RAUC_BUNDLE
 from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.rpm import RPM
 from fwverify.verify.scheme import Scheme
+from fwverify.verify.suit import SUIT
 from fwverify.verify.swupdate import SWUPDATE
 from fwverify.verify.tuf import TUF
 from fwverify.verify.uefi_signatures import UEFI_CAPSULE, UEFI_VARIABLE
@@ -43,7 +46,7 @@ from fwverify.verify.uptane import UPTANE
 _BOOT: Final[tuple[Scheme, ...]] = (FIT, AVB, MCUBOOT, GBL, SWUPDATE, PAYLOAD, FWTOOL, ESP32)
 _PACKAGES: Final[tuple[Scheme, ...]] = (DEBIAN_RELEASE, OPENPGP_CLEARTEXT, JCAT, MENDER, RPM)
 _ANDROID: Final[tuple[Scheme, ...]] = (ANDROID_OTA, APK, APK_V4, JAR)
-_METADATA: Final[tuple[Scheme, ...]] = (TUF, UPTANE, DSSE)
+_METADATA: Final[tuple[Scheme, ...]] = (TUF, UPTANE, DSSE, SUIT)
 _WINDOWS: Final[tuple[Scheme, ...]] = (
     AUTHENTICODE_PE,
     AUTHENTICODE_CAB,
@@ -69,6 +72,8 @@ DETACHED: Final[tuple[Scheme, ...]] = (
     JCAT_DETACHED,
     MINISIGN,
     DSSE_DETACHED,
+    JWS_DETACHED,
+    COSE_DETACHED,
     DETACHED_RAW,
 )
 SCHEMES: Final[tuple[Scheme, ...]] = (*EMBEDDED, *DETACHED)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from fwverify.verify.cose import COSE_DETACHED
 from fwverify.verify.dsse import DSSE, DSSE_DETACHED
+from fwverify.verify.jws import JWS_DETACHED
+from fwverify.verify.suit import SUIT
 from tests.builders import keys
-from tests.verify_statements import dsses
+from tests.verify_cms.helpers import accepted
+from tests.verify_statements import coses, dsses, jwss
 from tests.verify_statements.helpers import (
     CONTENT,
     Check,
@@ -33,4 +37,43 @@ def dsse_inside(count: int) -> None:
             assert all(vouch.path == "u.zip!/fw.bin" for vouch in one.vouches)
 
 
-FUZZ: Final[tuple[tuple[str, Check], ...]] = (("dsse", dsse), ("dsse-inside", dsse_inside))
+def jws(count: int) -> None:
+    private = keys.ec_key()
+    check_detached(JWS_DETACHED, "a.jws", jwss.compact(private), trust(private), count)
+
+
+def cose(count: int) -> None:
+    private = keys.ed_key()
+    check_detached(COSE_DETACHED, "a.cose", coses.sign1(private), trust(private), count // 2)
+    many = coses.sign_many(private, keys.ec_key())
+    check_detached(COSE_DETACHED, "a.cose", many, trust(private), count - count // 2)
+
+
+def suit(count: int) -> None:
+    """A covered byte never changes unnoticed, and nothing else is ever vouched for."""
+    private = keys.ed_key()
+    members = {20: coses.wrapped([21, 2]), "#fw": b"payload", "#x": b"unsigned"}
+    content = coses.manifest(b"payload", CONTENT, severed={20: members[20]})
+    data = coses.envelope(private, content=content, members=members)
+    (whole,) = run(SUIT, shown(data, name="u.suit", nodes={"fw.bin": CONTENT}), trust(private))
+    assert accepted((whole,)), whole.reason
+    for altered, at in mutants(data, count):
+        seen = shown(altered, name="u.suit", nodes={"fw.bin": CONTENT})
+        results = run(SUIT, seen, trust(private))
+        assert all(vouch.path == "fw.bin" for one in results for vouch in one.vouches)
+        if at is None or not accepted(results):
+            continue
+        for one in results:
+            spans = (*one.covered, *one.container)
+            inside = any(low <= at < high for low, high in one.covered)
+            assert not inside, f"covered byte {at} changed and was accepted"
+            assert spans
+
+
+FUZZ: Final[tuple[tuple[str, Check], ...]] = (
+    ("dsse", dsse),
+    ("dsse-inside", dsse_inside),
+    ("jws", jws),
+    ("cose", cose),
+    ("suit", suit),
+)
