@@ -1,7 +1,8 @@
 """The signature schemes, in the order they are tried: one explicit tuple of records.
 
 ``EMBEDDED`` schemes find their signature inside the node, ``DETACHED`` ones are shown
-one signature member at a time. ``fwverify schemes`` prints ``SCHEMES``.
+one signature member at a time; ``METADATA`` are those of the embedded ones that read a
+folder of metadata beside an update. ``fwverify schemes`` prints ``SCHEMES``.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ from fwverify.verify.uptane import UPTANE
 _BOOT: Final[tuple[Scheme, ...]] = (FIT, AVB, MCUBOOT, GBL, SWUPDATE, PAYLOAD, FWTOOL, ESP32)
 _PACKAGES: Final[tuple[Scheme, ...]] = (DEBIAN_RELEASE, OPENPGP_CLEARTEXT, JCAT, MENDER, RPM)
 _ANDROID: Final[tuple[Scheme, ...]] = (ANDROID_OTA, APK, APK_V4, JAR)
-_METADATA: Final[tuple[Scheme, ...]] = (TUF, UPTANE, DSSE, SUIT)
+METADATA: Final[tuple[Scheme, ...]] = (TUF, UPTANE)
+_STATEMENTS: Final[tuple[Scheme, ...]] = (DSSE, SUIT)
 _WINDOWS: Final[tuple[Scheme, ...]] = (
     AUTHENTICODE_PE,
     AUTHENTICODE_CAB,
@@ -59,7 +61,8 @@ EMBEDDED: Final[tuple[Scheme, ...]] = (
     *_WINDOWS,
     *_SYSTEM,
     *_ANDROID,
-    *_METADATA,
+    *METADATA,
+    *_STATEMENTS,
     CMS_ATTACHED,
     *_BOOT,
     *_PACKAGES,
