@@ -380,7 +380,8 @@ class Verified(_Value, frozen=True, kw_only=True):
     the pipeline gives them the byte class ``signature``. ``rule`` is the trust rule
     that applied, as ``vendor/rule``, or None; ``ad_hoc`` says that it came from the
     command line. ``coverage_map`` draws the submitted bytes: (member path, start, end,
-    class), in order, a partition.
+    class), in order, a partition. ``attested`` says that attestations stand for what
+    signatures lack of the rule; it never makes ``satisfied`` true.
     """
 
     signatures: tuple[SignatureResult, ...] = ()
@@ -390,6 +391,7 @@ class Verified(_Value, frozen=True, kw_only=True):
     rule: str | None = None
     ad_hoc: bool = False
     satisfied: bool = False
+    attested: bool = False
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
 

@@ -25,6 +25,7 @@ from fwverify.intake import METADATA_FOLDER, signature_stem, submitted
 from fwverify.model import Member, Placed, Problem, Subject, Unpacked
 from fwverify.reader import Buffer
 from fwverify.store import Store
+from fwverify.verify.attested import ATTESTED
 from fwverify.verify.scheme import Material, Neighbour, Scheme, Signed, View
 from fwverify.verify.schemes import DETACHED, EMBEDDED, METADATA
 from fwverify.verify.tree import Tree
@@ -135,6 +136,7 @@ def _examine_member(
     )
     if not detached or detached[0][0] != member.path:
         return ()
+    schemes = DETACHED if companion is None else (ATTESTED,)
     results: list[Examined] = []
     for target in targets(member, subject):
         index = tree.by_path.get(target.path)
@@ -143,7 +145,7 @@ def _examine_member(
         with store.view(target.sha256) as content:
             view = _view(tree.nodes[index], content, detached, tree, store)
             results.extend(
-                Examined(signed, member.path) for signed in _run(DETACHED, view, material)
+                Examined(signed, member.path) for signed in _run(schemes, view, material)
             )
     return _telling(tuple(results))
 
@@ -165,7 +167,8 @@ def targets(member: Member, subject: Subject) -> tuple[Member, ...]:
 
 def _telling(results: tuple[Examined, ...]) -> tuple[Examined, ...]:
     """Return what a member shows: where it holds, else its first failure."""
-    paths_held = {one.signed.path for one in results if one.signed.authentic == "pass"}
+    held = ("pass", "attested")
+    paths_held = {one.signed.path for one in results if one.signed.authentic in held}
     if paths_held:
         return tuple(one for one in results if one.signed.path in paths_held)
     first = {one.signed.path for one in results[:1]}

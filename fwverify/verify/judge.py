@@ -65,6 +65,13 @@ class Judged:
         strong = self.result.axes.strong == "pass"
         return self.counts and strong and self.result.known_bad is None
 
+    @property
+    def attests(self) -> bool:
+        """Whether it is an attestation that holds: it may turn a refusal into REVIEW."""
+        axes = self.result.axes
+        holds = (axes.authentic, axes.trusted, axes.strong) == ("attested", "attested", "pass")
+        return holds and self.result.known_bad is None
+
     def claim(self) -> Claim:
         """Return the bytes it vouches for."""
         contents = tuple(vouch.sha256 for vouch in self.signed.vouches)
@@ -122,6 +129,8 @@ def _fresh(signed: Signed, rule: Rule | None) -> Axis:
 def _trusted(
     signed: Signed, tree: Tree, rule: Rule | None, roles: tuple[str, ...]
 ) -> tuple[Axis, str]:
+    if signed.authentic == "attested":
+        return _attested(signed, rule)
     if signed.authentic != "pass":
         return ("unverifiable" if signed.authentic == "unverifiable" else "fail"), ""
     if rule is None:
@@ -139,8 +148,17 @@ def _trusted(
     return "pass", ""
 
 
+def _attested(signed: Signed, rule: Rule | None) -> tuple[Axis, str]:
+    """Return whether the rule takes attestations. None is better than ``attested``."""
+    if rule is None or signed.trusted != "attested":
+        return "fail", "no trust rule applies" if rule is None else ""
+    if rule.ad_hoc or signed.scheme not in rule.schemes:
+        return "fail", f"the rule does not allow {signed.scheme}"
+    return "attested", ""
+
+
 def _strong(signed: Signed, floors: Floors, at: datetime) -> strength.Strength:
-    if signed.authentic == "pass":
+    if signed.authentic in ("pass", "attested"):
         return strength.judge(signed, floors, at)
     axis: Axis = "unverifiable" if signed.authentic == "unverifiable" else "not-applicable"
     return strength.Strength(axis, ())

@@ -29,6 +29,8 @@ Status: TypeAlias = Literal["active", "retired", "revoked"]
 CoverageRule: TypeAlias = Literal["all-executable", "all", "listed"]
 Use: TypeAlias = Literal["code", "time"]
 AD_HOC_ROLE = "signer"
+LAB_ROLE = "lab"
+"""Who countersigns attestations. It is never a role that signs updates."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Rule:
     crl_required: bool = False
     rollback_field: str | None = None
     ad_hoc: bool = False
+    lab_keys: tuple[KeyEntry, ...] = ()
+    lab_roots: tuple[RootEntry, ...] = ()
     notes: tuple[str, ...] = ()
 
     def material(self, at: datetime) -> Material:
@@ -123,6 +127,13 @@ class Rule:
             schemes=self.schemes,
             profiles=self.profiles,
             algorithms=self.algorithms,
+            lab_keys=tuple(_trusted(entry, at) for entry in self.lab_keys),
+            lab_roots=tuple(
+                root.certificate for root in self.lab_roots if is_authority(root.certificate)
+            ),
+            lab_pins=tuple(
+                root.certificate for root in self.lab_roots if not is_authority(root.certificate)
+            ),
         )
 
     def allows(self, scheme: str, format_name: str | None) -> bool:

@@ -51,7 +51,8 @@ class Material:
     ``code_roots`` and ``time_roots`` are kept apart; ``pins`` are exact end-entity
     certificates; ``profiles`` are the data-driven trailer profiles the rule allows.
     ``algorithms`` limits raw signatures to these (``ecdsa:sha256``); empty leaves those
-    natural for each key. ``at`` is the verification time, aware, in UTC.
+    natural for each key. ``at`` is the verification time, aware, in UTC. ``lab_*`` anchor
+    attestations (``fwverify.verify.attested``) and nothing else.
     """
 
     at: datetime
@@ -64,6 +65,9 @@ class Material:
     schemes: tuple[str, ...] = ()
     profiles: tuple[Profile, ...] = ()
     algorithms: tuple[str, ...] = ()
+    lab_keys: tuple[TrustedKey, ...] = ()
+    lab_roots: tuple[asn1_x509.Certificate, ...] = ()
+    lab_pins: tuple[asn1_x509.Certificate, ...] = ()
 
 
 @dataclass(frozen=True)

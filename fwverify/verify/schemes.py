@@ -11,6 +11,7 @@ from typing import Final
 
 from fwverify.verify.android_ota import ANDROID_OTA
 from fwverify.verify.apk import APK, APK_V4
+from fwverify.verify.attested import ATTESTED
 from fwverify.verify.authenticode import AUTHENTICODE_PE
 from fwverify.verify.authenticode_cab import AUTHENTICODE_CAB
 from fwverify.verify.authenticode_catalog import CATALOGUE, CATALOGUE_BESIDE
@@ -77,6 +78,7 @@ DETACHED: Final[tuple[Scheme, ...]] = (
     DSSE_DETACHED,
     JWS_DETACHED,
     COSE_DETACHED,
+    ATTESTED,
     DETACHED_RAW,
 )
 SCHEMES: Final[tuple[Scheme, ...]] = (*EMBEDDED, *DETACHED)

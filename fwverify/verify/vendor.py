@@ -19,7 +19,7 @@ from fwverify.strict import InputFileError, line_of, load_toml, read_bounded
 from fwverify.verify.keys import KeyFormatError, PublicKey, read_anchors, read_keys
 from fwverify.verify.profiles import SCHEME_PREFIX, TRAILER_PROFILE, Profile
 from fwverify.verify.raw import algorithm_names
-from fwverify.verify.rules import KeyEntry, RootEntry, Rule, Threshold
+from fwverify.verify.rules import LAB_ROLE, KeyEntry, RootEntry, Rule, Threshold
 from fwverify.verify.schemes import SCHEMES
 
 Text = Annotated[str, Meta(min_length=1, pattern=r"\S")]
@@ -126,6 +126,7 @@ def _keys(path: Path, file: VendorFile) -> tuple[KeyEntry, ...]:
     for number, table in enumerate(file.key):
         where: list[str | int] = ["key", number]
         _require_two_people(path, where, table)
+        _refuse_mixed_lab(path, where, table)
         key = _pinned_key(path, where, table)
         if any(key.identity == other.key.identity for other in entries):
             raise _error(path, [*where, "file"], "this key already stands under another id")
@@ -167,6 +168,7 @@ def _roots(path: Path, file: VendorFile) -> tuple[RootEntry, ...]:
     for number, table in enumerate(file.root):
         where: list[str | int] = ["root", number]
         _require_two_people(path, where, table)
+        _refuse_mixed_lab(path, where, table)
         if (table.use == "code") != bool(table.roles):
             raise _error(path, [*where, "roles"], "stand with use = code, and only with it")
         try:
@@ -207,6 +209,8 @@ def _rule(
     profiles: tuple[Profile, ...],
 ) -> Rule:
     wanted = [role.role for role in table.roles]
+    if LAB_ROLE in wanted:
+        raise _error(path, [*where, "roles"], f"{LAB_ROLE} attests, and signs no update")
     _refuse_twice(path, "rule.roles", wanted)
     for role in table.roles:
         holders = sum(role.role in one.roles for one in keys)
@@ -236,6 +240,8 @@ def _rule(
         timestamp_required=table.timestamp == "required",
         crl_required=table.crl == "required",
         rollback_field=table.rollback,
+        lab_keys=tuple(one for one in keys if LAB_ROLE in one.roles),
+        lab_roots=tuple(one for one in roots if LAB_ROLE in one.roles),
     )
 
 
@@ -255,6 +261,12 @@ def _require_two_people(path: Path, where: list[str | int], table: KeyTable | Ro
     names = {" ".join(name.casefold().split()) for name in (table.added_by, table.approved_by)}
     if len(names) != 2:
         raise _error(path, [*where, "approved_by"], "who approves is not who added")
+
+
+def _refuse_mixed_lab(path: Path, where: list[str | int], table: KeyTable | RootTable) -> None:
+    """Refuse a key of the lab that also signs updates: it would be its own second channel."""
+    if LAB_ROLE in table.roles and len(set(table.roles)) > 1:
+        raise _error(path, [*where, "roles"], f"who is {LAB_ROLE} has no other role")
 
 
 def _refuse_twice(path: Path, key: str, ids: list[str]) -> None:

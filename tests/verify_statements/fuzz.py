@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final
 
+from fwverify.verify.attested import ATTESTED
 from fwverify.verify.cose import COSE_DETACHED
 from fwverify.verify.dsse import DSSE, DSSE_DETACHED
 from fwverify.verify.jws import JWS_DETACHED
+from fwverify.verify.scheme import TrustedKey
 from fwverify.verify.suit import SUIT
 from tests.builders import keys
+from tests.cli.signed import LAB, attestation
+from tests.verify import stores
 from tests.verify_cms.helpers import accepted
 from tests.verify_statements import coses, dsses, jwss
 from tests.verify_statements.helpers import (
@@ -70,10 +75,26 @@ def suit(count: int) -> None:
             assert spans
 
 
+def attested(count: int) -> None:
+    """No altered statement, signature or file is attested."""
+    statement = attestation(CONTENT)
+    members = {"a.attested.toml": statement, "a.attested.toml.sig": LAB.sign(statement)}
+    key = TrustedKey("lab", keys.spki(LAB), ("lab",), usable=True)
+    material = dataclasses.replace(trust(at=stores.AT), lab_keys=(key,))
+    for name, data in (*members.items(), ("", CONTENT)):
+        for altered, _ in mutants(data, count // 3):
+            held = {**members, name: altered} if name else members
+            seen = shown(CONTENT if name else altered, detached=tuple(held.items()))
+            for one in run(ATTESTED, seen, material):
+                assert one.authentic != "pass"
+                assert one.authentic != "attested" or altered.strip() == data.strip()
+
+
 FUZZ: Final[tuple[tuple[str, Check], ...]] = (
     ("dsse", dsse),
     ("dsse-inside", dsse_inside),
     ("jws", jws),
     ("cose", cose),
     ("suit", suit),
+    ("attested", attested),
 )

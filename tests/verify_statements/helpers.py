@@ -13,7 +13,7 @@ from tests.builders import keys, pki
 from tests.verify_cms.helpers import accepted, view
 
 CONTENT = bytes(range(256)) * 5
-AXES = ("pass", "fail", "unverifiable")
+AXES = ("pass", "fail", "unverifiable", "attested")
 
 
 def trust(*privates, usable: bool = True, **changes) -> Material:
