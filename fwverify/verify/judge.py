@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 
 from asn1crypto import x509 as asn1_x509
 
+from fwverify.canonical import sha256_hex
 from fwverify.model import Axes, Axis, SignatureResult
 from fwverify.verify import strength
 from fwverify.verify.coverage import Marks, of_node
@@ -116,6 +117,8 @@ def judge(
         known_bad=bad,
         reason="; ".join(dict.fromkeys(reason for reason in reasons if reason)),
     )
+    if signed.holder:  # its key was made for this signature: the holder is who signs
+        identity = sha256_hex(signed.holder.encode())
     return Judged(signed, result, examined.member, identity, roles, state)
 
 

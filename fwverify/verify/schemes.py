@@ -39,6 +39,7 @@ from fwverify.verify.rauc import RAUC_BUNDLE
 from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.rpm import RPM
 from fwverify.verify.scheme import Scheme
+from fwverify.verify.sigstore import SIGSTORE
 from fwverify.verify.suit import SUIT
 from fwverify.verify.swupdate import SWUPDATE
 from fwverify.verify.tuf import TUF
@@ -76,6 +77,7 @@ DETACHED: Final[tuple[Scheme, ...]] = (
     JCAT_DETACHED,
     MINISIGN,
     DSSE_DETACHED,
+    SIGSTORE,
     JWS_DETACHED,
     COSE_DETACHED,
     ATTESTED,

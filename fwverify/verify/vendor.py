@@ -6,6 +6,7 @@ folder and has the pinned digest.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
@@ -20,6 +21,7 @@ from fwverify.verify.keys import KeyFormatError, PublicKey, read_anchors, read_k
 from fwverify.verify.profiles import SCHEME_PREFIX, TRAILER_PROFILE, Profile
 from fwverify.verify.raw import algorithm_names
 from fwverify.verify.rules import LAB_ROLE, KeyEntry, RootEntry, Rule, Threshold
+from fwverify.verify.scheme import Holder, LogKey
 from fwverify.verify.schemes import SCHEMES
 
 Text = Annotated[str, Meta(min_length=1, pattern=r"\S")]
@@ -50,10 +52,30 @@ class RootTable(Value, frozen=True, kw_only=True):
     id: Id
     file: Text
     sha256: Digest
-    use: Literal["code", "time"]
+    use: Literal["code", "time", "identity"]
     added_by: Text
     approved_by: Text
     roles: tuple[Id, ...] = ()
+
+
+class LogTable(Value, frozen=True, kw_only=True):
+    """``[[log]]``: the key of a transparency log, and when the log was in use."""
+
+    id: Id
+    file: Text
+    spki_sha256: Digest
+    use: Literal["rekor", "ct"]
+    added_by: Text
+    approved_by: Text
+    not_before: Moment | None = None
+    not_after: Moment | None = None
+
+
+class HolderTable(Value, frozen=True, kw_only=True):
+    """Who may sign with a short-lived certificate: subject (may end in ``*``) and issuer."""
+
+    subject: Annotated[str, Meta(pattern=r"^[^*\s]{8,}\*?$")]
+    issuer: Annotated[str, Meta(pattern=r"^https://[^*\s]+$")]
 
 
 class CrlTable(Value, frozen=True, kw_only=True):
@@ -83,6 +105,7 @@ class RuleTable(Value, frozen=True, kw_only=True):
     timestamp: Literal["not-required", "required"] = "not-required"
     crl: Literal["not-required", "required"] = "not-required"
     rollback: Id | None = None
+    holders: tuple[HolderTable, ...] = ()
 
 
 class VendorFile(Value, frozen=True, kw_only=True):
@@ -95,6 +118,7 @@ class VendorFile(Value, frozen=True, kw_only=True):
     key: tuple[KeyTable, ...] = ()
     root: tuple[RootTable, ...] = ()
     crl: tuple[CrlTable, ...] = ()
+    log: tuple[LogTable, ...] = ()
 
 
 def load_vendor(folder: Path, profiles: tuple[Profile, ...]) -> tuple[Rule, ...]:
@@ -113,11 +137,13 @@ def load_vendor(folder: Path, profiles: tuple[Profile, ...]) -> tuple[Rule, ...]
         for number, table in enumerate(file.crl)
         for crl in _crls(path, ["crl", number, "file"], table)
     )
+    logs = _logs(path, file)
     _refuse_twice(path, "rule", [table.id for table in file.rule])
-    return tuple(
+    rules = tuple(
         _rule(path, ["rule", number], file.vendor, table, keys, roots, crls, profiles)
         for number, table in enumerate(file.rule)
     )
+    return tuple(replace(rule, logs=logs) for rule in rules)
 
 
 def _keys(path: Path, file: VendorFile) -> tuple[KeyEntry, ...]:
@@ -148,7 +174,18 @@ def _keys(path: Path, file: VendorFile) -> tuple[KeyEntry, ...]:
     return tuple(entries)
 
 
-def _pinned_key(path: Path, where: list[str | int], table: KeyTable) -> PublicKey:
+def _logs(path: Path, file: VendorFile) -> tuple[LogKey, ...]:
+    _refuse_twice(path, "log", [table.id for table in file.log])
+    found: list[LogKey] = []
+    for number, table in enumerate(file.log):
+        where: list[str | int] = ["log", number]
+        _require_two_people(path, where, table)
+        key = _pinned_key(path, where, table)
+        found.append(LogKey(table.id, key.spki, table.use, table.not_before, table.not_after))
+    return tuple(found)
+
+
+def _pinned_key(path: Path, where: list[str | int], table: KeyTable | LogTable) -> PublicKey:
     data = _read(path, [*where, "file"], table.file)
     try:
         keys = read_keys(data, table.file)
@@ -169,8 +206,8 @@ def _roots(path: Path, file: VendorFile) -> tuple[RootEntry, ...]:
         where: list[str | int] = ["root", number]
         _require_two_people(path, where, table)
         _refuse_mixed_lab(path, where, table)
-        if (table.use == "code") != bool(table.roles):
-            raise _error(path, [*where, "roles"], "stand with use = code, and only with it")
+        if (table.use == "time") == bool(table.roles):
+            raise _error(path, [*where, "roles"], "stand with every use but time")
         try:
             anchors = read_anchors(_read(path, [*where, "file"], table.file), table.file)
         except KeyFormatError as error:
@@ -240,8 +277,9 @@ def _rule(
         timestamp_required=table.timestamp == "required",
         crl_required=table.crl == "required",
         rollback_field=table.rollback,
+        holders=tuple(Holder(one.subject, one.issuer) for one in table.holders),
         lab_keys=tuple(one for one in keys if LAB_ROLE in one.roles),
-        lab_roots=tuple(one for one in roots if LAB_ROLE in one.roles),
+        lab_roots=tuple(one for one in roots if LAB_ROLE in one.roles and one.use == "code"),
     )
 
 
@@ -257,7 +295,9 @@ def _profiles(
     return tuple(known[scheme] for scheme in schemes if scheme in known)
 
 
-def _require_two_people(path: Path, where: list[str | int], table: KeyTable | RootTable) -> None:
+def _require_two_people(
+    path: Path, where: list[str | int], table: KeyTable | RootTable | LogTable
+) -> None:
     names = {" ".join(name.casefold().split()) for name in (table.added_by, table.approved_by)}
     if len(names) != 2:
         raise _error(path, [*where, "approved_by"], "who approves is not who added")

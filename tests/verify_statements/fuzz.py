@@ -10,12 +10,13 @@ from fwverify.verify.cose import COSE_DETACHED
 from fwverify.verify.dsse import DSSE, DSSE_DETACHED
 from fwverify.verify.jws import JWS_DETACHED
 from fwverify.verify.scheme import TrustedKey
+from fwverify.verify.sigstore import SIGSTORE
 from fwverify.verify.suit import SUIT
 from tests.builders import keys
 from tests.cli.signed import LAB, attestation
 from tests.verify import stores
 from tests.verify_cms.helpers import accepted
-from tests.verify_statements import coses, dsses, jwss
+from tests.verify_statements import bundles, coses, dsses, jwss
 from tests.verify_statements.helpers import (
     CONTENT,
     Check,
@@ -75,6 +76,12 @@ def suit(count: int) -> None:
             assert spans
 
 
+def sigstore(count: int) -> None:
+    for number, member in enumerate((bundles.bundle(), bundles.with_envelope())):
+        name, share = "a.sigstore.json", count // 2 + (count % 2) * number
+        check_detached(SIGSTORE, name, member, bundles.material(), share)
+
+
 def attested(count: int) -> None:
     """No altered statement, signature or file is attested."""
     statement = attestation(CONTENT)
@@ -96,5 +103,6 @@ FUZZ: Final[tuple[tuple[str, Check], ...]] = (
     ("jws", jws),
     ("cose", cose),
     ("suit", suit),
+    ("sigstore", sigstore),
     ("attested", attested),
 )
