@@ -122,8 +122,9 @@ _VENDOR_KEYS: Final[Mapping[str, str]] = {
     "vendor": "The vendor's name: that of its folder.",
     "title": "The vendor's name for people.",
     "key": "Bare public keys, pinned by SPKI SHA-256.",
-    "root": "Certificates: authorities or exact pins, for code or for time.",
+    "root": "Certificates: authorities or exact pins, for code, time or identities.",
     "crl": "Revocation lists.",
+    "log": "Keys of transparency logs (rekor) and certificate logs (ct), with the time of use.",
     "rule": "What must hold for some products.",
 }
 
