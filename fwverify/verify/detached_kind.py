@@ -5,7 +5,7 @@ kind's scheme alone, so that a bundle is not tried as the bare bytes of a signat
 what is of no kind is a raw signature or nothing.
 
 Forms: DSSE (JSON with ``payloadType``), Sigstore bundle (JSON of that media type), JWS
-(RFC 7515, 3.1 and 7.2), COSE (RFC 9052, 2: tags 18 and 98), attestation (TOML).
+(RFC 7515, 3.1 and 7.2), COSE (RFC 9052, 2: tags 18 and 98), SUIT (tag 107), attestation (TOML).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
-Kind = Literal["dsse", "sigstore", "jws", "cose", "attested", ""]
+Kind = Literal["dsse", "sigstore", "jws", "cose", "suit", "attested", ""]
 
 SUFFIXES: Final[tuple[tuple[str, Kind], ...]] = (
     (".intoto.jsonl", "dsse"),
@@ -22,9 +22,11 @@ SUFFIXES: Final[tuple[tuple[str, Kind], ...]] = (
     (".sigstore", "sigstore"),
     (".jws", "jws"),
     (".cose", "cose"),
+    (".suit", "suit"),
     (".attested.toml", "attested"),
 )
 _COMPACT: Final = re.compile(rb"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\s*")
+_SUIT_HEAD: Final = b"\xd8\x6b"
 _COSE_HEADS: Final = (b"\xd2\x84", b"\xd8\x62\x84")
 _ATTESTED: Final = re.compile(rb'\s*schema\s*=\s*"fwverify\.attested/')
 
@@ -38,6 +40,8 @@ def kind_of(path: str, member: bytes) -> Kind:
         return _json_kind(member)
     if member.startswith(_COSE_HEADS):
         return "cose"
+    if member.startswith(_SUIT_HEAD):
+        return "suit"
     if _COMPACT.fullmatch(member):
         return "jws"
     return "attested" if _ATTESTED.match(member) else ""

@@ -40,7 +40,7 @@ from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.rpm import RPM
 from fwverify.verify.scheme import Scheme
 from fwverify.verify.sigstore import SIGSTORE
-from fwverify.verify.suit import SUIT
+from fwverify.verify.suit import SUIT, SUIT_DETACHED
 from fwverify.verify.swupdate import SWUPDATE
 from fwverify.verify.tuf import TUF
 from fwverify.verify.uefi_signatures import UEFI_CAPSULE, UEFI_VARIABLE
@@ -80,6 +80,7 @@ DETACHED: Final[tuple[Scheme, ...]] = (
     SIGSTORE,
     JWS_DETACHED,
     COSE_DETACHED,
+    SUIT_DETACHED,
     ATTESTED,
     DETACHED_RAW,
 )

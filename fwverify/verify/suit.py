@@ -26,7 +26,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import hmac
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,12 +34,14 @@ from fwverify.model import Vouch
 from fwverify.reader import Buffer, Malformed
 from fwverify.verify import cbor, cose, primitives
 from fwverify.verify.cbor import Item
+from fwverify.verify.detached_kind import kind_of
 from fwverify.verify.embedded import Claim, refused
 from fwverify.verify.ranges import normal, without
-from fwverify.verify.scheme import Material, Range, Scheme, Signed, View
+from fwverify.verify.scheme import Material, Range, Scheme, Signed, View, whole
 from fwverify.verify.signed_json import Unread
 
 NAME: Final = "suit"
+DETACHED_NAME: Final = "suit-detached"
 TAG: Final = 107
 MAX_BLOCKS: Final = 8
 MAX_SEQUENCES: Final = 256
@@ -247,31 +249,85 @@ def _applies(view: View) -> bool:
 
 
 def _verify(view: View, material: Material) -> tuple[Signed, ...]:
+    return _judge(view.path, NAME, view.content, material, lambda *read: _claim(view, *read))
+
+
+def _judge(
+    path: str,
+    scheme: str,
+    content: Buffer,
+    material: Material,
+    claim_of: Callable[[Envelope, Images], Claim],
+) -> tuple[Signed, ...]:
+    """Return what the envelope ``content`` shows; ``claim_of`` says of which bytes."""
     try:
-        envelope = parse(view.content)
-        if not _matches(
-            view.content, (envelope.manifest.at, envelope.manifest.end), envelope.digest
-        ):
+        envelope = parse(content)
+        if not _matches(content, (envelope.manifest.at, envelope.manifest.end), envelope.digest):
             raise Malformed(envelope.manifest.at, "suit.manifest", "has not the digest signed")
         if not envelope.blocks:
             raise Malformed(envelope.wrapper.at, "suit.authentication", "holds no signature")
-        images = read_manifest(view.content, envelope)
-        claim = _claim(view, envelope, images)
+        claim = claim_of(envelope, read_manifest(content, envelope))
+        signed = envelope.signed.octets(content)
         results = [
             one
             for block in envelope.blocks
             for one in cose.judge_message(
-                cose.parse(block.octets(view.content)),
-                envelope.signed.octets(view.content),
-                claim,
-                material,
+                cose.parse(block.octets(content)), signed, claim, material
             )
         ]
     except Unread as error:
-        return (refused(view.path, NAME, str(error), "unverifiable"),)
+        return (refused(path, scheme, str(error), "unverifiable"),)
     except Malformed as error:
-        return (refused(view.path, NAME, str(error)),)
+        return (refused(path, scheme, str(error)),)
     return _weakest(results, envelope.digest)
+
+
+def _applies_detached(view: View) -> bool:
+    return any(kind_of(path, member) == "suit" for path, member in view.detached)
+
+
+def _verify_detached(view: View, material: Material) -> tuple[Signed, ...]:
+    return tuple(
+        one
+        for path, member in view.detached
+        if kind_of(path, member) == "suit"
+        for one in _verify_member(view, path, member, material)
+    )
+
+
+def _verify_member(view: View, path: str, member: bytes, material: Material) -> tuple[Signed, ...]:
+    return _judge(
+        view.path, DETACHED_NAME, member, material, lambda *read: _beside(view, path, *read)
+    )
+
+
+def _beside(view: View, path: str, envelope: Envelope, images: Images) -> Claim:
+    """Return the claim of an envelope beside the view: the view's content, or some inside it.
+
+    Raises ``Malformed`` where it names neither.
+    """
+    del envelope
+    own = any(
+        digest.name == "sha256"
+        and digest.value.hex() == view.placed.node.sha256
+        and digest.size in (None, len(view.content))
+        for digest in images.digests
+    )
+    inside = tuple(
+        vouch for vouch in _vouches(view, images) if vouch.path.startswith(f"{view.path}!/")
+    )
+    if not own and not inside:
+        raise Malformed(0, "suit.image_digest", "names no content that is here")
+    return Claim(
+        path=view.path,
+        scheme=DETACHED_NAME,
+        what=f"{path}: SUIT manifest",
+        algorithm="",
+        digest="",
+        covered=whole(view.content) if own else (),
+        vouches=inside,
+        note=f"manifest {images.number}",
+    )
 
 
 def _weakest(results: list[Signed], digest: Digest) -> tuple[Signed, ...]:
@@ -350,4 +406,13 @@ SUIT: Final = Scheme(
     "no dependencies, no encrypted payloads",
     applies=_applies,
     verify=_verify,
+)
+
+SUIT_DETACHED: Final = Scheme(
+    name=DETACHED_NAME,
+    title="SUIT manifest envelope beside the image it names",
+    specification="draft-ietf-suit-manifest-34; RFC 9052",
+    limitations="as suit; payloads inside the envelope are not looked at",
+    applies=_applies_detached,
+    verify=_verify_detached,
 )

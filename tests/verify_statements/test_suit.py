@@ -9,7 +9,7 @@ import pytest
 from fwverify.verify.keys import read_keys
 from fwverify.verify.known_bad import KnownBad
 from fwverify.verify.scheme import TrustedKey
-from fwverify.verify.suit import SUIT
+from fwverify.verify.suit import SUIT, SUIT_DETACHED
 from fwverify.verify.trust import load_trust
 from tests.builders import keys
 from tests.verify.stores import SHIPPED
@@ -159,6 +159,24 @@ def test_two_signers_and_other_digests():
 def test_it_is_recognised_by_its_tag_alone():
     assert not run(SUIT, shown(bytes(cbor({2: b"", 3: b""}))), trust(ED))
     assert not run(SUIT, shown(envelope(ED, tag=108)), trust(ED))
+
+
+def beside(member: bytes, content: bytes = CONTENT, nodes=None):
+    seen = shown(content, detached=(("fw.suit", member),), nodes=nodes)
+    return run(SUIT_DETACHED, seen, trust(ED))
+
+
+def test_beside_the_image():
+    (result,) = beside(envelope(ED))
+    assert accepted((result,)) and result.covered == ((0, len(CONTENT)),)
+    inner = envelope(ED, content=manifest(b"inner"))
+    (result,) = beside(inner, nodes={"fw.bin!/a": b"inner", "elsewhere": b"inner"})
+    assert (result.covered, [one.path for one in result.vouches]) == ((), ["fw.bin!/a"])
+    for member in (inner, envelope(EC), b"", b"\xd8\x6b\xa2", envelope(ED)[:-1]):
+        assert axes(beside(member)) == REFUSED
+    assert axes(beside(envelope(ED), CONTENT + b"x")) == REFUSED
+    short = envelope(ED, content=manifest(shared=image(CONTENT, size=5)))
+    assert axes(beside(short)) == REFUSED
 
 
 @pytest.mark.parametrize(("name", "check"), [each for each in fuzz.FUZZ if "suit" in each[0]])
