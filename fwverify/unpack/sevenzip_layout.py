@@ -96,10 +96,10 @@ def cab_layout(buffer: Buffer) -> Layout:
         starts.append((place, blocks))
     used = _cab_files(buffer, files_at, files, folders, parsed)
     layout = _cab_data(buffer, starts, per_data, used, parsed)
-    place = cab_signature(buffer)
-    if place is None:
+    signed = cab_signature(buffer)
+    if signed is None:
         return layout
-    signature = Region(start=place[0], end=place[1], kind="signature")
+    signature = Region(start=signed[0], end=signed[1], kind="signature")
     reserve = Region(start=40, end=40 + _SIGN_RESERVE_BYTES, kind="parsed")
     return Layout((*layout.regions, reserve, signature), layout.complaint)
 

@@ -35,6 +35,12 @@ NAME: Final = "raw"
 MAX_SIGNATURE_BYTES: Final = 96 * 1024
 """An HSS signature of eight levels with the largest one-time signatures has 77 KiB."""
 
+_SLH_DSA_BYTES: Final = (7856, 17088, 16224, 35664, 29792, 49856)
+"""FIPS 205, table 2."""
+
+_XMSS_BYTES: Final = (2500, 2692, 2820, 9092, 9476, 9732)
+"""RFC 8391, 5.3: 4 + n + (len + h) * n for h = 10, 16, 20; n = 32 and 64."""
+
 RSA_DIGESTS: Final = ("sha256", "sha384", "sha512", "sha1", "md5")
 _ECDSA_DIGESTS: Final = {256: "sha256", 384: "sha384", 521: "sha512"}
 _GZIP: Final = b"\x1f\x8b\x08"
@@ -185,8 +191,17 @@ def _verify_member(
 
 
 def _other_kind(member: bytes) -> str:
-    """Return the kind of signature a member is by its framing, where that is another kind."""
-    return "JCAT" if member.startswith(_GZIP) else ""
+    """Return the kind of signature a member is by framing or size, where it is another kind.
+
+    A signature that is merely wrong has one of these sizes only by intent, and is then
+    unverifiable instead of invalid: both keep an update from being allowed.
+    """
+    if member.startswith(_GZIP):
+        return "JCAT"
+    sizes = {len(one) for one in decoded(member)}
+    if sizes & set(_SLH_DSA_BYTES):
+        return "SLH-DSA (by its size)"
+    return "XMSS (by its size)" if sizes & set(_XMSS_BYTES) else ""
 
 
 def _unread(view: View, reason: str) -> Signed:

@@ -37,6 +37,7 @@ from fwverify.verify.payload import PAYLOAD
 from fwverify.verify.profiles import TRAILER_PROFILE
 from fwverify.verify.rauc import RAUC_BUNDLE
 from fwverify.verify.raw import DETACHED_RAW
+from fwverify.verify.recognised import RECOGNISED
 from fwverify.verify.rpm import RPM
 from fwverify.verify.scheme import Scheme
 from fwverify.verify.sigstore import SIGSTORE
@@ -69,6 +70,7 @@ EMBEDDED: Final[tuple[Scheme, ...]] = (
     *_BOOT,
     *_PACKAGES,
     TRAILER_PROFILE,
+    *RECOGNISED,
 )
 DETACHED: Final[tuple[Scheme, ...]] = (
     CATALOGUE_BESIDE,
