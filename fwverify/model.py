@@ -416,8 +416,9 @@ class Verified(_Value, frozen=True, kw_only=True):
     the pipeline gives them the byte class ``signature``. ``rule`` is the trust rule
     that applied, as ``vendor/rule``, or None; ``ad_hoc`` says that it came from the
     command line. ``counters`` are what trusted signatures say of the update's age.
-    ``coverage_map`` draws the submitted bytes: (member path, start, end,
-    class), in order, a partition.
+    ``coverage_map`` draws the submitted bytes: (member path, start, end, class), in order,
+    a partition. ``attested`` says that attestations stand for what signatures lack of the
+    rule; it never makes ``satisfied`` true.
     """
 
     signatures: tuple[SignatureResult, ...] = ()
@@ -427,6 +428,7 @@ class Verified(_Value, frozen=True, kw_only=True):
     rule: str | None = None
     ad_hoc: bool = False
     satisfied: bool = False
+    attested: bool = False
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     counters: tuple[Counter, ...] = ()

@@ -27,7 +27,7 @@ from fwverify.config import ConfigFile
 from fwverify.model import Report
 from fwverify.policy.model import Policy
 from fwverify.secrets import SecretFile
-from fwverify.verify.vendor import VendorFile
+from fwverify.verify.vendor_file import VendorFile
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -124,8 +124,9 @@ _VENDOR_KEYS: Final[Mapping[str, str]] = {
     "vendor": "The vendor's name: that of its folder.",
     "title": "The vendor's name for people.",
     "key": "Bare public keys, pinned by SPKI SHA-256.",
-    "root": "Certificates: authorities or exact pins, for code or for time.",
+    "root": "Certificates: authorities or exact pins, for code, time or identities.",
     "crl": "Revocation lists.",
+    "log": "Keys of transparency logs (rekor) and certificate logs (ct), with the time of use.",
     "rule": "What must hold for some products.",
 }
 

@@ -26,7 +26,7 @@ import msgspec
 
 from fwverify.data import data_folder
 from fwverify.strict import InputFileError, line_of, parse_toml, read_bounded
-from fwverify.verify.vendor import VendorFile
+from fwverify.verify.vendor_file import VendorFile
 
 Table = Literal["key", "root", "rule", "signature"]
 _TEMPORARY: Final = ".fwverify-new"

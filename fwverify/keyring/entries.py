@@ -29,14 +29,8 @@ from fwverify.keyring.candidate import Candidate, examine
 from fwverify.strict import InputFileError, parse_toml
 from fwverify.verify.keys import identity_of
 from fwverify.verify.trust import TrustStore, load_trust
-from fwverify.verify.vendor import (
-    KeyTable,
-    RootTable,
-    VendorFile,
-    pinned_certificate,
-    pinned_key,
-    rules_of,
-)
+from fwverify.verify.vendor import pinned_certificate, pinned_key, rules_of
+from fwverify.verify.vendor_file import KeyTable, RootTable, VendorFile
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SHA256_DIGITS: Final = 64

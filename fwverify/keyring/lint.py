@@ -25,15 +25,8 @@ from fwverify.verify.keys import PublicKey
 from fwverify.verify.profiles import load_profile
 from fwverify.verify.strength import key_faults
 from fwverify.verify.trust import SIGNATURES, TrustStore, load_trust
-from fwverify.verify.vendor import (
-    CrlTable,
-    KeyTable,
-    RootTable,
-    VendorFile,
-    pinned_certificate,
-    pinned_key,
-    rules_of,
-)
+from fwverify.verify.vendor import pinned_certificate, pinned_key, rules_of
+from fwverify.verify.vendor_file import CrlTable, KeyTable, RootTable, VendorFile
 
 _KNOWN_AT_TOP: Final = (
     "README.md",

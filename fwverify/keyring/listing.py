@@ -14,7 +14,7 @@ from fwverify.model import _Value as Value
 from fwverify.strict import load_toml
 from fwverify.verify.rules import Status
 from fwverify.verify.trust import TrustStore, load_trust
-from fwverify.verify.vendor import KeyTable, RootTable, VendorFile
+from fwverify.verify.vendor_file import KeyTable, RootTable, VendorFile
 
 _WIDTH = 80
 

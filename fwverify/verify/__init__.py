@@ -14,10 +14,11 @@ Not done here: the verdict (``fwverify.policy.decide``), reading the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from fwverify.intake import signature_stem
 from fwverify.model import Counter, Problem, Subject, Unpacked, Verified
 from fwverify.store import Store
 from fwverify.verify.coverage import Drawn, draw
@@ -26,7 +27,7 @@ from fwverify.verify.findings import coverage_findings, rule_findings, signature
 from fwverify.verify.judge import Judged, judge
 from fwverify.verify.rollback import judge_freshness
 from fwverify.verify.rules import Rule
-from fwverify.verify.satisfied import is_satisfied, marks_of
+from fwverify.verify.satisfied import is_attested, is_satisfied, marks_of
 from fwverify.verify.scheme import Material
 from fwverify.verify.tree import Tree, build, covered, wholly_covered
 from fwverify.verify.trust import TrustStore
@@ -72,10 +73,11 @@ def verify(
         signatures=tuple(one.result for one in judged),
         coverage=drawn.totals,
         coverage_map=_as_map(drawn),
-        containers=_containers(judged, tree),
+        containers=_containers(subject, judged, tree),
         rule=rule.name if rule else None,
         ad_hoc=rule.ad_hoc if rule else False,
-        satisfied=_satisfied(rule, subject, tree, judged, members, problems),
+        satisfied=_stands(is_satisfied, rule, subject, tree, judged, members, problems),
+        attested=_stands(is_attested, rule, subject, tree, judged, members, problems),
         findings=tuple(
             sorted(set(findings), key=lambda one: (one.path, one.rule, one.fingerprint))
         ),
@@ -118,7 +120,9 @@ def _signature_members(subject: Subject, tree: Tree, judged: tuple[Judged, ...])
     }
 
 
-def _containers(judged: tuple[Judged, ...], tree: Tree) -> tuple[tuple[str, int, int], ...]:
+def _containers(
+    subject: Subject, judged: tuple[Judged, ...], tree: Tree
+) -> tuple[tuple[str, int, int], ...]:
     """Return the bytes that signatures occupy whose mathematics holds."""
     found = {
         (one.signed.path, start, end)
@@ -126,9 +130,16 @@ def _containers(judged: tuple[Judged, ...], tree: Tree) -> tuple[tuple[str, int,
         if one.authentic
         for start, end in one.signed.container
     }
-    for one in judged:
-        if one.authentic and one.member is not None and one.member in tree.by_path:
-            found.add((one.member, 0, tree.size(tree.by_path[one.member])))
+    holding = {one.member for one in judged if one.member and (one.authentic or one.attests)}
+    attested = {one.member for one in judged if one.attests}
+    holding |= {
+        member.path
+        for member in subject.members
+        if member.role == "signature" and signature_stem(member.path) in attested
+    }
+    for path in holding:
+        if path in tree.by_path:
+            found.add((path, 0, tree.size(tree.by_path[path])))
     return tuple(sorted(found))
 
 
@@ -145,7 +156,8 @@ def _problems(judged: tuple[Judged, ...]) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def _satisfied(
+def _stands(
+    holds: Callable[[Rule, Subject, Tree, tuple[Judged, ...], dict[int, bool]], bool],
     rule: Rule | None,
     subject: Subject,
     tree: Tree,
@@ -159,7 +171,7 @@ def _satisfied(
         return False
     if any(one.counts and one.result.axes.fresh == "fail" for one in judged):
         return False
-    return is_satisfied(rule, subject, tree, judged, members)
+    return holds(rule, subject, tree, judged, members)
 
 
 def _as_map(drawn: Drawn) -> tuple[tuple[str, int, int, str], ...]:

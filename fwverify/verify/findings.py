@@ -24,6 +24,7 @@ from fwverify.canonical import make_finding
 from fwverify.model import Finding, Subject
 from fwverify.verify.coverage import Class, Drawn, Segment
 from fwverify.verify.judge import Judged
+from fwverify.verify.recognised import RECOGNISED
 from fwverify.verify.rules import Rule
 from fwverify.verify.satisfied import missing_keys
 from fwverify.verify.tree import Tree
@@ -34,6 +35,9 @@ _BY_STATE: Final = {
     "retired": "signature.retired",
     "revoked": "signature.revoked",
 }
+_ONLY_RECOGNISED: Final = frozenset(scheme.name for scheme in RECOGNISED)
+"""What is named and never verified makes no update a signed one."""
+
 _SPOKEN: Final[tuple[tuple[Class, str, str], ...]] = (
     ("unsigned_executable", "high", "bytes that may run are vouched for by nobody"),
     ("steering", "medium", "unsigned bytes decide how the rest is used"),
@@ -49,7 +53,7 @@ def rule_findings(
     """Return findings about the update as a whole; their path is the subject's name."""
     path = subject.members[0].path if len(subject.members) == 1 else subject.name
     found = []
-    if not judged:
+    if all(one.result.scheme in _ONLY_RECOGNISED for one in judged):
         text = "no signature was found in or beside the update"
         found.append(_finding("trust.unsigned", path, text, "high"))
     if rule is None:

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 
 from asn1crypto import x509 as asn1_x509
 
+from fwverify.canonical import sha256_hex
 from fwverify.model import Axes, Axis, SignatureResult
 from fwverify.verify import strength
 from fwverify.verify.coverage import Marks, of_node
@@ -65,6 +66,13 @@ class Judged:
         fresh = self.result.axes.fresh != "fail"
         return self.counts and strong and fresh and self.result.known_bad is None
 
+    @property
+    def attests(self) -> bool:
+        """Whether it is an attestation that holds: it may turn a refusal into REVIEW."""
+        axes = self.result.axes
+        holds = (axes.authentic, axes.trusted, axes.strong) == ("attested", "attested", "pass")
+        return holds and self.result.known_bad is None
+
     def claim(self) -> Claim:
         """Return the bytes it vouches for."""
         contents = tuple(vouch.sha256 for vouch in self.signed.vouches)
@@ -109,12 +117,16 @@ def judge(
         known_bad=bad,
         reason="; ".join(dict.fromkeys(reason for reason in reasons if reason)),
     )
+    if signed.holder:  # its key was made for this signature: the holder is who signs
+        identity = sha256_hex(signed.holder.encode())
     return Judged(signed, result, examined.member, identity, roles, state)
 
 
 def _trusted(
     signed: Signed, tree: Tree, rule: Rule | None, roles: tuple[str, ...]
 ) -> tuple[Axis, str]:
+    if signed.authentic == "attested":
+        return _attested(signed, rule)
     if signed.authentic != "pass":
         return ("unverifiable" if signed.authentic == "unverifiable" else "fail"), ""
     if rule is None:
@@ -163,8 +175,18 @@ def _spkis(chain: tuple[bytes, ...]) -> tuple[bytes, ...]:
     return tuple(found)
 
 
+def _attested(signed: Signed, rule: Rule | None) -> tuple[Axis, str]:
+    """Return whether the rule takes attestations. None is better than ``attested``."""
+    if rule is None or signed.trusted != "attested":
+        return "fail", "no trust rule applies" if rule is None else ""
+    if rule.ad_hoc or signed.scheme not in rule.schemes:
+        return "fail", f"the rule does not allow {signed.scheme}"
+    barred = _barred(signed, rule)
+    return ("fail", barred) if barred else ("attested", "")
+
+
 def _strong(signed: Signed, floors: Floors, at: datetime) -> strength.Strength:
-    if signed.authentic == "pass":
+    if signed.authentic in ("pass", "attested"):
         return strength.judge(signed, floors, at)
     axis: Axis = "unverifiable" if signed.authentic == "unverifiable" else "not-applicable"
     return strength.Strength(axis, ())

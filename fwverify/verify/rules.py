@@ -23,12 +23,14 @@ from asn1crypto import x509 as asn1_x509
 
 from fwverify.verify.keys import PublicKey
 from fwverify.verify.profiles import Profile
-from fwverify.verify.scheme import Material, TrustedKey
+from fwverify.verify.scheme import Holder, LogKey, Material, TrustedKey
 
 Status: TypeAlias = Literal["pending", "active", "retired", "revoked"]
 CoverageRule: TypeAlias = Literal["all-executable", "all", "listed"]
-Use: TypeAlias = Literal["code", "time"]
+Use: TypeAlias = Literal["code", "time", "identity"]
 AD_HOC_ROLE = "signer"
+LAB_ROLE = "lab"
+"""Who countersigns attestations. It is never a role that signs updates."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,10 @@ class Rule:
     rollback_field: str | None = None
     barred: tuple[Barred, ...] = ()
     ad_hoc: bool = False
+    lab_keys: tuple[KeyEntry, ...] = ()
+    lab_roots: tuple[RootEntry, ...] = ()
+    logs: tuple[LogKey, ...] = ()
+    holders: tuple[Holder, ...] = ()
     notes: tuple[str, ...] = ()
 
     def material(self, at: datetime) -> Material:
@@ -137,6 +143,16 @@ class Rule:
             schemes=self.schemes,
             profiles=self.profiles,
             algorithms=self.algorithms,
+            identity_roots=tuple(root.certificate for root in self.roots if root.use == "identity"),
+            logs=self.logs,
+            holders=self.holders,
+            lab_keys=tuple(_trusted(entry, at) for entry in self.lab_keys),
+            lab_roots=tuple(
+                root.certificate for root in self.lab_roots if is_authority(root.certificate)
+            ),
+            lab_pins=tuple(
+                root.certificate for root in self.lab_roots if not is_authority(root.certificate)
+            ),
         )
 
     def allows(self, scheme: str, format_name: str | None) -> bool:
@@ -149,7 +165,7 @@ class Rule:
         """Return the roles of the key, or of the anchor a chain (leaf first) ends in."""
         if key_id is not None:
             return next((entry.roles for entry in self.keys if entry.id == key_id), ())
-        known = {root.certificate.dump(): root.roles for root in self.roots if root.use == "code"}
+        known = {root.certificate.dump(): root.roles for root in self.roots if root.use != "time"}
         return next((known[link] for link in reversed(chain) if link in known), ())
 
     def key(self, key_id: str | None) -> KeyEntry | None:

@@ -24,7 +24,7 @@ from fwverify.model import _Value as Value
 from fwverify.verify.keys import describe
 from fwverify.verify.scheme import Signed
 
-SELF_HASHING: Final = ("ed25519", "ed448", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87")
+SELF_HASHING: Final = ("ed25519", "ed448", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87", "hss-lms")
 """Algorithms that hash by themselves; a digest beside them is a prehash."""
 
 _LIBRARY_ERRORS: Final = (ValueError, TypeError, KeyError)

@@ -6,17 +6,13 @@ folder and has the pinned digest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
 
 from asn1crypto import crl as asn1_crl
 from asn1crypto import x509 as asn1_x509
-from msgspec import Meta
 
 from fwverify.canonical import sha256_hex
-from fwverify.model import _Value as Value
 from fwverify.people import UnusableText, person_key
 from fwverify.strict import InputFileError, line_of, load_toml, read_bounded
 from fwverify.verify.anchors import SCHEMES_OF, Anchor, open_anchor
@@ -29,115 +25,24 @@ from fwverify.verify.keys import (
 )
 from fwverify.verify.profiles import SCHEME_PREFIX, TRAILER_PROFILE, Profile
 from fwverify.verify.raw import algorithm_names
-from fwverify.verify.rules import Barred, KeyEntry, RootEntry, Rule, Status, Threshold
+from fwverify.verify.rules import (
+    LAB_ROLE,
+    Barred,
+    KeyEntry,
+    RootEntry,
+    Rule,
+    Threshold,
+)
+from fwverify.verify.scheme import Holder, LogKey
 from fwverify.verify.schemes import SCHEMES
-
-Text = Annotated[str, Meta(min_length=1, pattern=r"\S")]
-Id = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Moment = Annotated[datetime, Meta(tz=True)]
-Roles = Annotated[tuple[Id, ...], Meta(min_length=1)]
-
-
-class KeyTable(Value, frozen=True, kw_only=True):
-    """``[[key]]``: a bare public key.
-
-    A ``pending`` one was added and not approved yet; it counts for nothing. ``channel``
-    says how the fingerprint was confirmed, ``reason`` why it was revoked or retired.
-    """
-
-    id: Id
-    file: Text
-    spki_sha256: Digest
-    roles: Roles
-    added_by: Text
-    approved_by: Text | None = None
-    status: Status = "active"
-    not_before: Moment | None = None
-    not_after: Moment | None = None
-    revoked_at: Moment | None = None
-    added_at: Moment | None = None
-    approved_at: Moment | None = None
-    channel: Text | None = None
-    retired_at: Moment | None = None
-    retired_by: Text | None = None
-    revoked_by: Text | None = None
-    reason: Text | None = None
-
-
-class RootTable(Value, frozen=True, kw_only=True):
-    """``[[root]]``: one certificate; an authority, or an exact pin where it is none.
-
-    Only an ``active`` one anchors anything; the other keys are those of ``[[key]]``.
-    """
-
-    id: Id
-    file: Text
-    sha256: Digest
-    use: Literal["code", "time"]
-    added_by: Text
-    approved_by: Text | None = None
-    roles: tuple[Id, ...] = ()
-    status: Status = "active"
-    revoked_at: Moment | None = None
-    added_at: Moment | None = None
-    approved_at: Moment | None = None
-    channel: Text | None = None
-    retired_at: Moment | None = None
-    retired_by: Text | None = None
-    revoked_by: Text | None = None
-    reason: Text | None = None
-
-
-class CrlTable(Value, frozen=True, kw_only=True):
-    """``[[crl]]``: a revocation list. It is not pinned: it changes, and it is signed."""
-
-    file: Text
-
-
-class RoleTable(Value, frozen=True, kw_only=True):
-    """A role of a rule and how many distinct keys of it must have signed."""
-
-    role: Id
-    threshold: Annotated[int, Meta(ge=1, le=64)] = 1
-
-
-class RuleTable(Value, frozen=True, kw_only=True):
-    """``[[rule]]``: what must hold for some products.
-
-    A ``pending`` rule applies to nothing. ``anchors`` names shipped anchors
-    (``fwverify.verify.anchors``); those for code hold ``anchor_role``, which may be left
-    out where the rule has one role.
-    """
-
-    id: Id
-    products: Annotated[tuple[Text, ...], Meta(min_length=1)]
-    schemes: Annotated[tuple[Text, ...], Meta(min_length=1)]
-    roles: Annotated[tuple[RoleTable, ...], Meta(min_length=1)]
-    coverage: Literal["all-executable", "all", "listed"]
-    listed: tuple[Text, ...] = ()
-    formats: tuple[Text, ...] = ()
-    algorithms: tuple[Text, ...] = ()
-    timestamp: Literal["not-required", "required"] = "not-required"
-    crl: Literal["not-required", "required"] = "not-required"
-    rollback: Id | None = None
-    anchors: tuple[Id, ...] = ()
-    anchor_role: Id | None = None
-    status: Literal["pending", "active"] = "active"
-    added_by: Text | None = None
-    approved_by: Text | None = None
-
-
-class VendorFile(Value, frozen=True, kw_only=True):
-    """``vendor.toml``."""
-
-    schema: Literal["fwverify.vendor/1"]
-    vendor: Id
-    rule: Annotated[tuple[RuleTable, ...], Meta(min_length=1)]
-    title: str = ""
-    key: tuple[KeyTable, ...] = ()
-    root: tuple[RootTable, ...] = ()
-    crl: tuple[CrlTable, ...] = ()
+from fwverify.verify.vendor_file import (
+    CrlTable,
+    KeyTable,
+    LogTable,
+    RootTable,
+    RuleTable,
+    VendorFile,
+)
 
 
 def load_vendor(
@@ -171,12 +76,13 @@ def rules_of(
         profiles=profiles,
         anchors=anchors,
     )
+    logs = _logs(path, file)
     _refuse_twice(path, "rule", [table.id for table in file.rule])
     made = [
         (table.status, _rule(path, ["rule", number], file, table, found))
         for number, table in enumerate(file.rule)
     ]
-    return tuple(rule for status, rule in made if status == "active")
+    return tuple(replace(rule, logs=logs) for status, rule in made if status == "active")
 
 
 @dataclass(frozen=True)
@@ -210,6 +116,7 @@ def _keys(path: Path, file: VendorFile) -> tuple[KeyEntry, ...]:
     for number, table in enumerate(file.key):
         where: list[str | int] = ["key", number]
         _require_two_people(path, where, table)
+        _refuse_mixed_lab(path, where, table)
         key = pinned_key(path, where, table)
         if any(key.identity == other.key.identity for other in entries):
             raise _error(path, [*where, "file"], "this key already stands under another id")
@@ -229,7 +136,18 @@ def _keys(path: Path, file: VendorFile) -> tuple[KeyEntry, ...]:
     return tuple(entries)
 
 
-def pinned_key(path: Path, where: list[str | int], table: KeyTable) -> PublicKey:
+def _logs(path: Path, file: VendorFile) -> tuple[LogKey, ...]:
+    _refuse_twice(path, "log", [table.id for table in file.log])
+    found: list[LogKey] = []
+    for number, table in enumerate(file.log):
+        where: list[str | int] = ["log", number]
+        _refuse_one_person(path, where, table.added_by, table.approved_by)
+        key = pinned_key(path, where, table)
+        found.append(LogKey(table.id, key.spki, table.use, table.not_before, table.not_after))
+    return tuple(found)
+
+
+def pinned_key(path: Path, where: list[str | int], table: KeyTable | LogTable) -> PublicKey:
     """Return the key of ``table``, which has its pinned digest. Raises ``InputFileError``."""
     data = _read(path, [*where, "file"], table.file)
     try:
@@ -250,8 +168,9 @@ def _roots(path: Path, file: VendorFile) -> tuple[tuple[RootTable, RootEntry], .
     for number, table in enumerate(file.root):
         where: list[str | int] = ["root", number]
         _require_two_people(path, where, table)
-        if (table.use == "code") != bool(table.roles):
-            raise _error(path, [*where, "roles"], "stand with use = code, and only with it")
+        _refuse_mixed_lab(path, where, table)
+        if (table.use == "time") == bool(table.roles):
+            raise _error(path, [*where, "roles"], "stand with every use but time")
         certificate = pinned_certificate(path, where, table)
         entries.append((table, RootEntry(table.id, certificate, table.roles, table.use)))
     return tuple(entries)
@@ -289,6 +208,8 @@ def _rule(
     path: Path, where: list[str | int], file: VendorFile, table: RuleTable, found: Holdings
 ) -> Rule:
     wanted = [role.role for role in table.roles]
+    if LAB_ROLE in wanted:
+        raise _error(path, [*where, "roles"], f"{LAB_ROLE} attests, and signs no update")
     _refuse_twice(path, "rule.roles", wanted)
     borrowed = _borrowed(path, where, table, found.anchors)
     _require_holders(path, where, table, found, borrowed)
@@ -323,6 +244,13 @@ def _rule(
         rollback_field=table.rollback,
         barred=found.barred(),
         notes=tuple(f"{one.id} is {one.status}" for one, _ in serving if one.status != "active"),
+        holders=tuple(Holder(one.subject, one.issuer) for one in table.holders),
+        lab_keys=tuple(one for one in found.keys if LAB_ROLE in one.roles),
+        lab_roots=tuple(
+            root
+            for entry, root in found.roots
+            if LAB_ROLE in root.roles and root.use == "code" and entry.status == "active"
+        ),
     )
 
 
@@ -409,14 +337,23 @@ def _require_two_people(
         if table.status in ("retired", "revoked") and table.added_by:
             return  # taken out of use before anybody approved it
         raise _error(path, [*where, "approved_by"], "stands unless the status is pending")
-    if table.approved_by is None:
-        return
+    if table.approved_by is not None:
+        _refuse_one_person(path, where, table.added_by, table.approved_by)
+
+
+def _refuse_one_person(path: Path, where: list[str | int], added_by: str, approved_by: str) -> None:
     try:
-        people = {person_key(name) for name in (table.added_by, table.approved_by)}
+        people = {person_key(name) for name in (added_by, approved_by)}
     except UnusableText as error:
         raise _error(path, [*where, "approved_by"], str(error)) from error
     if len(people) != 2:
         raise _error(path, [*where, "approved_by"], "who approves is not who added")
+
+
+def _refuse_mixed_lab(path: Path, where: list[str | int], table: KeyTable | RootTable) -> None:
+    """Refuse a key of the lab that also signs updates: it would be its own second channel."""
+    if LAB_ROLE in table.roles and len(set(table.roles)) > 1:
+        raise _error(path, [*where, "roles"], f"who is {LAB_ROLE} has no other role")
 
 
 def _refuse_twice(path: Path, key: str, ids: list[str]) -> None:
