@@ -98,6 +98,7 @@ WHOLE = keys.spki_sha256(ED)
     "typed",
     ["", WHOLE[:16], WHOLE[:-1], WHOLE + "0", keys.spki_sha256(OTHER), "0" * 64, WHOLE[::-1],
      f"{WHOLE[:-1]}{'0' if WHOLE[-1] != '0' else '1'}", f"{WHOLE[:-1]}g", f"{WHOLE[:-1]}é"],
+    ids=range(10),
 )  # fmt: skip
 def test_another_fingerprint_is_refused(tmp_path, typed):
     folder = store(tmp_path)
