@@ -83,8 +83,8 @@ def _shell(buffer: Buffer, _: Extracted) -> BlobResult:
 CONTENT: Final[tuple[ContentAnalyser, ...]] = (
     ContentAnalyser(
         "elf",
-        "ELF imports, libraries, hardening and import combinations",
-        "a stripped static program has no imports; calls by name at run time are not seen",
+        "ELF imports, libraries, hardening, system calls, constants of calls, combinations",
+        "calls by name or pointer at run time, and arguments that are no constants, are not seen",
         _elf,
     ),
     ContentAnalyser(
