@@ -80,6 +80,13 @@ def _shell(buffer: Buffer, _: Extracted) -> BlobResult:
     return BlobResult(hits=hits, troubles=troubles)
 
 
+def _modules(buffer: Buffer, extracted: Extracted) -> BlobResult:
+    from fwverify.analyse.modules import modules
+
+    facts, hits, troubles = modules(buffer, extracted)
+    return BlobResult(facts=facts, hits=hits, troubles=troubles)
+
+
 CONTENT: Final[tuple[ContentAnalyser, ...]] = (
     ContentAnalyser(
         "elf",
@@ -92,6 +99,12 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
         "PE imports, version resource, overlay and import combinations",
         "imports resolved at run time and managed code's calls are not seen",
         _pe,
+    ),
+    ContentAnalyser(
+        "modules",
+        "Go modules and Rust crates that are linked into a program",
+        "libraries of a program whose builder removed their names are not seen",
+        _modules,
     ),
     ContentAnalyser(
         "endpoints",
