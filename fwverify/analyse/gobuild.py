@@ -1,6 +1,6 @@
-"""What a Go program says it was built from: compiler, main package and modules.
+r"""What a Go program says it was built from: compiler, main package and modules.
 
-Go, ``debug/buildinfo``: a blob that begins with ``\\xff Go buildinf:`` at a multiple of
+Go, ``debug/buildinfo``: a blob that begins with ``\xff Go buildinf:`` at a multiple of
 16 bytes, then the size of a pointer and flags. Flag 2: version and module text follow at
 32, each with its length as a variable-length integer (Go 1.18 on). Else pointers to string
 headers stand at 16, in the byte order of flag 1; they are addresses of an ELF program.
@@ -59,7 +59,9 @@ def read_build(buffer: Buffer, at: int, mapped: Mapped) -> GoBuild:
     else:
         order = "big" if flags & _BIG else "little"
         compiler, listed = (
-            _pointed(reader, at + _POINTERS_AT + index * pointer_bytes, pointer_bytes, order, mapped)
+            _pointed(
+                reader, at + _POINTERS_AT + index * pointer_bytes, pointer_bytes, order, mapped
+            )
             for index in range(2)
         )
     main, modules = _modules(_unwrapped(listed))
