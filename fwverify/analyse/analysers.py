@@ -87,6 +87,19 @@ def _modules(buffer: Buffer, extracted: Extracted) -> BlobResult:
     return BlobResult(facts=facts, hits=hits, troubles=troubles)
 
 
+def _configuration(buffer: Buffer, _: Extracted) -> BlobResult:
+    from fwverify.analyse.config.reader import configuration
+
+    facts, hits, endpoints, troubles = configuration(buffer)
+    return BlobResult(facts=facts, hits=hits, endpoints=endpoints, troubles=troubles)
+
+
+def _versions(buffer: Buffer, extracted: Extracted) -> BlobResult:
+    from fwverify.analyse.config.packages import versions
+
+    return BlobResult(facts=versions(buffer, extracted))
+
+
 CONTENT: Final[tuple[ContentAnalyser, ...]] = (
     ContentAnalyser(
         "elf",
@@ -105,6 +118,18 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
         "Go modules and Rust crates that are linked into a program",
         "libraries of a program whose builder removed their names are not seen",
         _modules,
+    ),
+    ContentAnalyser(
+        "configuration",
+        "firewalls, VPN and mobile network profiles, the Windows registry, package lists",
+        "settings that are made at run time, domain policies and RPM databases are not seen",
+        _configuration,
+    ),
+    ContentAnalyser(
+        "versions",
+        "version texts of well-known programs and libraries",
+        "a program that states its version in another way is not seen",
+        _versions,
     ),
     ContentAnalyser(
         "endpoints",

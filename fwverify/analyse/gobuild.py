@@ -123,7 +123,8 @@ def _modules(text: str) -> tuple[str, tuple[Module, ...]]:
     A replacement takes the place of what it replaces: it is what was compiled; the
     replaced name is kept too, because the code calls it by that name.
     """
-    main, found = "", {}
+    main = ""
+    found: dict[str, str] = {}
     for line in text.splitlines()[: 2 * MAX_MODULES]:
         word, *fields = line.split("\t")
         if word == "path" and fields:
