@@ -123,8 +123,10 @@ def test_openvpn() -> None:
     assert hits(text) == [("config.openvpn", "tunnel.vpn")]
     assert endpoints(text) == [("host", "vpn.acme.test"), ("ipv4", "203.0.113.9")]
     assert "openvpn up runs /etc/up.sh" in facts(text, "tunnel")
-    assert hits(text.replace("dev tun", "").replace("client", "")) == []
+    assert hits(text.replace("dev tun", "")) == []
     assert hits("the remote vpn.acme.test\ndev tun\n") == []
+    assert hits("remote vpn.acme.test\nproto udp\n") == [("config.openvpn", "tunnel.vpn")]
+    assert hits("talk to the\nremote end of it\nclient side\nproto udp\n") == []
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,12 @@ _WG_KEY: Final = re.compile(
 _SETTING: Final = re.compile(
     r"^[ \t]*([\w.-]{1,60})[ \t]*[:=][ \t]*[\"']?([^\n\"']{0,200})[\"']?\s*,?$", re.MULTILINE
 )
-_OVPN_REMOTE: Final = re.compile(r"^[ \t]*remote\s+([\w.:-]{3,253})(?:\s+(\d{1,5}))?", re.MULTILINE)
+_OVPN_REMOTE: Final = re.compile(
+    r"^[ \t]*remote[ \t]+([\w.:-]{3,253})(?:[ \t]+(\d{1,5})(?:[ \t]+(?:udp|tcp)\S{0,8})?)?[ \t]*$",
+    re.MULTILINE,
+)
 _OVPN_DEVICE: Final = re.compile(
-    r"^[ \t]*(?:dev\s+t(?:un|ap)\w*|client\b|tls-client\b)", re.MULTILINE
+    r"^[ \t]*(?:dev[ \t]+t(?:un|ap)\w{0,14}|proto[ \t]+(?:udp|tcp)\S{0,8})[ \t]*$", re.MULTILINE
 )
 _SSH_FORWARD: Final = re.compile(
     r"^[ \t]*RemoteForward\s+(\S.{0,120})$", re.MULTILINE | re.IGNORECASE
@@ -51,7 +54,7 @@ _NTP: Final = re.compile(
     re.MULTILINE,
 )
 _NTP_FILE: Final = re.compile(
-    r"^[ \t]*(?:driftfile|makestep|restrict\s+default|leapsectz|rtcsync)\b", re.MULTILINE
+    r"^[ \t]*(?:driftfile|makestep|restrict\s+default|leapsectz)\b", re.MULTILINE
 )
 _TIMESYNC: Final = re.compile(r"^[ \t]*(?:Fallback)?NTP\s*=\s*(\S.{0,400})$", re.MULTILINE)
 

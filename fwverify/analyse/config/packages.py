@@ -25,13 +25,13 @@ _INSTALLED: Final = re.compile(r"^Status: (?:install|hold) \S+ installed\b", re.
 _FIELD: Final = re.compile(r"^(Package|Version|Architecture): (\S{1,200})", re.MULTILINE)
 _APK_FIELD: Final = re.compile(r"^([PV]):(\S{1,200})", re.MULTILINE)
 
-_VERSION: Final = rb"(\d{1,4}\.\d{1,4}[0-9A-Za-z.+-]{0,24})"
+_VERSION: Final = rb"(\d{1,4}\.\d{1,4}[0-9A-Za-z.+-]{0,24})(?![0-9A-Za-z.+-])"
 TEXTS: Final[tuple[tuple[str, bytes, re.Pattern[bytes]], ...]] = tuple(
     (name, mark, re.compile(re.escape(mark) + pattern))
     for name, mark, pattern in (
         ("busybox", b"BusyBox v", _VERSION),
         ("dropbear", b"SSH-2.0-dropbear_", _VERSION),
-        ("openssh", b"OpenSSH_", _VERSION),
+        ("openssh", b"OpenSSH_", _VERSION + rb"(?![*,])"),
         (
             "openssl",
             b"OpenSSL ",

@@ -51,14 +51,14 @@ READERS: Final[tuple[ConfigReader, ...]] = (
     ConfigReader("uci-firewall", ("config rule", "config zone", "config redirect"), firewall.uci),
     ConfigReader("firewalld", ("</zone>",), firewall.firewalld),
     ConfigReader("wireguard", ("[Peer]",), links.wireguard),
-    ConfigReader("openvpn", ("remote ",), links.openvpn),
+    ConfigReader("openvpn", ("\nremote", "\n\tremote", "\n remote"), links.openvpn),
     ConfigReader("frp", ("server_addr", "serverAddr"), links.frp),
     ConfigReader("ssh-client", ("emoteForward", "emoteforward", "EMOTEFORWARD"), links.ssh_client),
-    ConfigReader("mobile", ("apn", "APN", "CGDCONT", "cgdcont"), links.mobile),
+    ConfigReader("mobile", ("apn=", "apn =", "option apn", "APN=", "CGDCONT", "cgdcont"), links.mobile),
     ConfigReader("wifi", ("network={", "network ="), links.wifi),
     ConfigReader("networkmanager", ("[connection]",), links.network_manager),
     ConfigReader(
-        "names-and-time", ("nameserver", "server ", "pool ", "[Time]"), links.names_and_time
+        "names-and-time", ("nameserver", "driftfile", "makestep", "restrict ", "leapsectz", "[Time]"), links.names_and_time
     ),
     ConfigReader("reg", ("Windows Registry Editor", "REGEDIT4"), _registry_text),
     ConfigReader("task", ("windows/2004/02/mit/task",), windows.scheduled_task),
@@ -85,8 +85,9 @@ def configuration(buffer: Buffer) -> Read:
         packages.packages(_text(buffer, MAX_LIST_BYTES), said)
         return _result(said, _size("package list", len(buffer), MAX_LIST_BYTES))
     text = _text(buffer, MAX_TEXT_BYTES)
+    searched = f"\n{text}"  # a mark may be the beginning of a line
     for reader in READERS:
-        if any(mark in text for mark in reader.marks):
+        if any(mark in searched for mark in reader.marks):
             reader.read(text, said)
     return _result(said, _size("text", len(buffer), MAX_TEXT_BYTES) if _marked(buffer) else ())
 
