@@ -162,7 +162,7 @@ PATHS: Final[tuple[PathAnalyser, ...]] = (
     ),
     PathAnalyser(
         "services",
-        "init scripts, inittab, rc.local, systemd, cron, inetd and udev",
+        "init scripts, inittab, systemd, cron, inetd, udev, Android, D-Bus, event scripts",
         "what a started program starts in turn is not followed",
         services.families,
         services.applies,

@@ -54,11 +54,15 @@ READERS: Final[tuple[ConfigReader, ...]] = (
     ConfigReader("openvpn", ("\nremote", "\n\tremote", "\n remote"), links.openvpn),
     ConfigReader("frp", ("server_addr", "serverAddr"), links.frp),
     ConfigReader("ssh-client", ("emoteForward", "emoteforward", "EMOTEFORWARD"), links.ssh_client),
-    ConfigReader("mobile", ("apn=", "apn =", "option apn", "APN=", "CGDCONT", "cgdcont"), links.mobile),
+    ConfigReader(
+        "mobile", ("apn=", "apn =", "option apn", "APN=", "CGDCONT", "cgdcont"), links.mobile
+    ),
     ConfigReader("wifi", ("network={", "network ="), links.wifi),
     ConfigReader("networkmanager", ("[connection]",), links.network_manager),
     ConfigReader(
-        "names-and-time", ("nameserver", "driftfile", "makestep", "restrict ", "leapsectz", "[Time]"), links.names_and_time
+        "names-and-time",
+        ("nameserver", "driftfile", "makestep", "restrict ", "leapsectz", "[Time]"),
+        links.names_and_time,
     ),
     ConfigReader("reg", ("Windows Registry Editor", "REGEDIT4"), _registry_text),
     ConfigReader("task", ("windows/2004/02/mit/task",), windows.scheduled_task),
