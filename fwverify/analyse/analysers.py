@@ -87,6 +87,12 @@ def _modules(buffer: Buffer, extracted: Extracted) -> BlobResult:
     return BlobResult(facts=facts, hits=hits, troubles=troubles)
 
 
+def _mcu(buffer: Buffer, _: Extracted) -> BlobResult:
+    from fwverify.analyse.mcu import mcu
+
+    return BlobResult(facts=mcu(buffer))
+
+
 def _configuration(buffer: Buffer, _: Extracted) -> BlobResult:
     from fwverify.analyse.config.reader import configuration
 
@@ -112,6 +118,12 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
         "PE imports, version resource, overlay and import combinations",
         "imports resolved at run time and managed code's calls are not seen",
         _pe,
+    ),
+    ContentAnalyser(
+        "mcu",
+        "raw microcontroller images: load address, texts that are used, CAN and flash controllers",
+        "addresses that code puts together from halves are not seen",
+        _mcu,
     ),
     ContentAnalyser(
         "modules",
