@@ -232,8 +232,8 @@ def test_roots_for_code_and_for_time_are_kept_apart(tmp_path):
         (root_table(pki.root()), pki.root("Other Root").pem, "holds"),
         (root_table(pki.root()), pki.root().pem + pki.root("Other Root").pem, "one certificate"),
         (root_table(pki.root()), keys.pem(ED), "no certificate"),
-        (root_table(pki.root(), roles=""), pki.root().pem, "use = code"),
-        (root_table(pki.root(), use="time"), pki.root().pem, "use = code"),
+        (root_table(pki.root(), roles=""), pki.root().pem, "every use but time"),
+        (root_table(pki.root(), use="time"), pki.root().pem, "every use but time"),
         (root_table(pki.root(), use="all"), pki.root().pem, "use"),
     ],
 )
