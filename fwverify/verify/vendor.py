@@ -170,7 +170,8 @@ def _roots(path: Path, file: VendorFile) -> tuple[tuple[RootTable, RootEntry], .
         _require_two_people(path, where, table)
         _refuse_mixed_lab(path, where, table)
         if (table.use == "time") == bool(table.roles):
-            raise _error(path, [*where, "roles"], "stand with every use but time")
+            why = "stand with use = code or identity, and only with them"
+            raise _error(path, [*where, "roles"], why)
         certificate = pinned_certificate(path, where, table)
         entries.append((table, RootEntry(table.id, certificate, table.roles, table.use)))
     return tuple(entries)

@@ -232,8 +232,8 @@ def test_roots_for_code_and_for_time_are_kept_apart(tmp_path):
         (root_table(pki.root()), pki.root("Other Root").pem, "holds"),
         (root_table(pki.root()), pki.root().pem + pki.root("Other Root").pem, "one certificate"),
         (root_table(pki.root()), keys.pem(ED), "no certificate"),
-        (root_table(pki.root(), roles=""), pki.root().pem, "every use but time"),
-        (root_table(pki.root(), use="time"), pki.root().pem, "every use but time"),
+        (root_table(pki.root(), roles=""), pki.root().pem, "use = code"),
+        (root_table(pki.root(), use="time"), pki.root().pem, "use = code"),
         (root_table(pki.root(), use="all"), pki.root().pem, "use"),
     ],
 )
@@ -349,6 +349,7 @@ def test_the_readme_example_is_a_vendor_file(tmp_path):
     files = {
         "keys/release-2026.pub": keys.ssh(EC),
         "roots/code-ca.pem": pki.root().pem,
+        "logs/rekor.pem": keys.pem(EC),
         "crl/code-ca.crl": pki.crl(pki.root()).dump(),
     }
     folder = vendor(tmp_path, "", files, rule="", head=text)
