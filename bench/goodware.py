@@ -102,4 +102,8 @@ TRUE: Final[tuple[Explained, ...]] = (
         "key.private",
         "libdovecot carries the key of its own test certificate in the clear: it is there",
     ),
+    *(
+        Explained(package, "key.private", "the package brings the key of its test certificates")
+        for package in ("ovmf", "qemu-efi-aarch64")
+    ),
 )

@@ -64,11 +64,12 @@ rule remote_reverse_shell_script
     strings:
         $dev_tcp = /\b(ba|da|a)?sh[ \t]+-i[ \t]*[<>&0-9 \t|]{1,12}[ \t]*\/dev\/tcp\/[A-Za-z0-9.$_{}-]{3,60}\/[0-9$]/
         $exec_tcp = /\bexec[ \t]+[0-9]{1,3}[ \t]*<>[ \t]*\/dev\/tcp\/[A-Za-z0-9.$_{}-]{3,60}\/[0-9$]/
-        $fifo = /\bmkfifo[ \t][^\r\n]{1,80}[;&|\n][^\r\n]{0,120}\bsh[ \t]+-i\b[^\r\n]{0,60}\|[ \t]*(nc|ncat|netcat|openssl|telnet)\b/
+        $fifo = /\b(mkfifo|mknod)[ \t]/
+        $fifo_shell = /\b(ba|da|a|z)?sh[ \t]+-i\b[^\r\n|]{0,60}\|[ \t]*(busybox[ \t]+)?(nc|ncat|netcat|openssl|telnet)\b/
         $python = /socket\.socket\([^\r\n]{0,200}os\.dup2\([^\r\n]{0,200}(pty\.spawn|subprocess\.(call|Popen))\([^\r\n]{0,20}sh\b/
         $perl = /use[ \t]+Socket;[^\r\n]{0,200}connect\([^\r\n]{0,200}open\(STDIN,[^\r\n]{0,200}exec[^\r\n]{0,10}\/bin\/(ba)?sh/
     condition:
-        any of them
+        any of ($dev_tcp, $exec_tcp, $python, $perl) or ($fifo and $fifo_shell)
 }
 
 rule remote_netcat_shell
@@ -592,17 +593,27 @@ rule remote_reverse_shell_interpreter
         r155 = "1.2, 16.1, 27.1"
         false_positives = "texts that teach security testing"
     strings:
-        $ruby = /TCPSocket\.(new|open)[( ][^\r\n]{3,100}[^\x00]{0,200}(exec[ \t(]+["']?[^\r\n]{0,20}\bsh[^\r\n]{0,30}<&|IO\.popen\()/
-        $lua = /require[ \t(]*["']socket["'][^\x00]{0,200}:connect\([^\x00]{0,300}(os\.execute|io\.popen)[ \t]*\(/
-        $node = /require\(["']child_process["']\)[^\x00]{0,400}(spawn|exec)\(["'](\/bin\/)?(ba|da)?sh\b[^\x00]{0,400}\.pipe\([a-z.]{0,20}(stdin|stdout|client|socket|sh)/
-        $node_net = /require\(["']net["']\)/
-        $awk = /\|&[ \t]*getline[^\x00]{0,200}\/inet\/(tcp|udp)\//
-        $awk_first = /["']\/inet\/(tcp|udp)\/0\/[^\x00]{1,300}\|&[ \t]*getline/
-        $go = /net\.Dial\("tcp",[ \t]*"[^"\r\n]{4,80}"\)[^\x00]{0,400}exec\.Command\("[^"\r\n]{0,20}(sh|cmd(\.exe)?)"[^\x00]{0,300}\.Std(in|out)[ \t]*=/
-        $java = /new[ \t]+ProcessBuilder\("[^"\r\n]{0,20}(sh|cmd(\.exe)?)"\)[^\x00]{0,300}new[ \t]+(java\.net\.)?Socket\(/
-        $java_too = /Runtime\.getRuntime\(\)\.exec\([^\x00]{0,40}\/dev\/tcp\//
+        $ruby = /\bTCPSocket\.(new|open)\b/
+        $ruby_shell = /\bexec[ \t(]+[^\r\n<]{0,40}\b(ba|da|a|z)?sh\b[^\r\n<]{0,20}<&/
+        $ruby_popen = /\bIO\.popen\([a-z_.]{1,20},[ \t]*["']r/
+        $lua = /require[ \t(]*["']socket(\.core)?["']/
+        $lua_connect = /:connect\(/
+        $lua_run = /\b(os\.execute|io\.popen)[ \t]*\([ \t]*[a-z_]{1,20}[ \t]*[,)]/
+        $node = /require\(["'](node:)?child_process["']\)/
+        $node_net = /require\(["'](node:)?net["']\)/
+        $node_shell = /\b(spawn|exec)\(["'](\/bin\/)?(ba|da|a|z)?sh\b/
+        $node_pipe = /\.pipe\([a-zA-Z_]{1,20}\.(stdin|stdout)\)|\.(stdin|stdout)\.pipe\(/
+        $awk = /["']\/inet\/(tcp|udp)\/[0-9]{1,5}\//
+        $awk_loop = /\|&[ \t]*getline/
+        $go = /\bnet\.Dial\("tcp"/
+        $go_shell = /\bexec\.Command\("[^"\r\n]{0,20}(sh|cmd(\.exe)?)"/
+        $go_input = /\.Stdin[ \t]*(,[ \t]*[a-z]{1,12}\.Stdout[^\r\n=]{0,40})?=[ \t]*[a-z]{1,12}\b/
+        $java = /new[ \t]+ProcessBuilder\("[^"\r\n]{0,20}(sh|cmd(\.exe)?)"\)/
+        $java_socket = /new[ \t]+(java\.net\.)?Socket\(/
+        $java_stream = /\.getOutputStream\(\)/
+        $java_device = /Runtime\.getRuntime\(\)\.exec\([^\r\n]{0,120}\/dev\/tcp\//
     condition:
-        (any of ($ruby, $lua, $awk*, $go, $java*) or ($node and $node_net)) and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
+        (($ruby and any of ($ruby_shell, $ruby_popen)) or ($lua and $lua_connect and $lua_run) or ($node and $node_net and $node_shell and $node_pipe) or ($awk and $awk_loop) or ($go and $go_shell and $go_input) or ($java and $java_socket and $java_stream) or $java_device) and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
 }
 
 rule remote_reverse_shell_openssl
@@ -619,16 +630,15 @@ rule remote_reverse_shell_openssl
         r155 = "1.2, 16.1, 27.1"
         false_positives = "texts that teach security testing"
     strings:
-        $openssl = /\b(ba|a|da)?sh([ \t]+-i)?[^\r\n]{0,80}\|[ \t]*openssl[ \t]+s_client[ \t]/
-        $openssl_fifo = /<[ \t]*[^\s;|]{1,60}[ \t]*\|?[^\r\n]{0,40}openssl[ \t]+s_client[ \t][^\r\n]{0,160}(-connect|-quiet)[^\r\n]{0,160}>[ \t]*[^\s;|]{1,60}[^\r\n]{0,60}\brm\b/
-        $openssl_pipe = /openssl[ \t]+s_client[ \t][^\r\n]{0,120}\|[ \t]*(\/bin\/)?(ba|a|da)?sh\b/
-        $telnet = /\btelnet[ \t]+[A-Za-z0-9.$_{}-]{3,80}[ \t]+[0-9$][0-9A-Za-z_{}]{0,20}[ \t]*\|[ \t]*(\/bin\/)?(ba|a|da)?sh\b/
-        $telnet_fifo = /(\bmknod|mkfifo)[ \t][^\r\n]{1,80}[^\r\n]{0,80}telnet[ \t]+[A-Za-z0-9.$_-]{3,80}[ \t]+[0-9$][^\r\n]{0,40}[<|][^\r\n]{0,40}\b(ba|da|a|z)?sh\b/
-        $netcat_pipe = /\b(nc|ncat|netcat)[ \t]+[A-Za-z0-9.$_{}-]{3,80}[ \t]+[0-9$][0-9A-Za-z_{}]{0,20}[ \t]*\|[ \t]*(\/bin\/)?(ba|a|da)?sh\b/
-        $socat = /\bsocat[ \t][^\r\n#]{0,160}(TCP4?6?|OPENSSL|SSL)(-CONNECT)?:[A-Za-z0-9.$_{}-]{3,80}:[0-9$][^\r\n]{0,120}(EXEC|SYSTEM):["']?[^\r\n]{0,40}\b((ba|da|a|z)?sh|login|su)\b/ nocase
-        $socat_first = /\bsocat[ \t][^\r\n#]{0,60}(EXEC|SYSTEM):["']?[^\r\n]{0,40}\b((ba|da|a|z)?sh|login|su)\b[^\r\n]{0,80}[ \t]["']?(TCP4?6?|OPENSSL|SSL)(-CONNECT)?:[A-Za-z0-9.$_{}-]{3,80}:[0-9$]/ nocase
+        $openssl = /\b(ba|a|da)?sh([ \t]+-i)?[^\r\n|]{0,80}\|[ \t]*openssl[ \t]+s_client[ \t]/
+        $openssl_pipe = /openssl[ \t]+s_client[ \t][^\r\n|]{0,120}\|[ \t]*(\/bin\/)?(ba|a|da)?sh\b/
+        $telnet = /\btelnet[ \t]+[A-Za-z0-9.$_{}-]{3,80}[ \t]+[0-9$][0-9A-Za-z_{}]{0,20}[ \t]*(0?<[ \t]*[^\s|]{1,60}[ \t]*)?\|[ \t]*(\/bin\/)?(ba|a|da)?sh\b/
+        $netcat_pipe = /\b(nc|ncat|netcat)[ \t]+[A-Za-z0-9.$_{}-]{3,80}[ \t]+[0-9$][0-9A-Za-z_{}]{0,20}[ \t]*(0?<[ \t]*[^\s|]{1,60}[ \t]*)?\|[ \t]*(\/bin\/)?(ba|a|da)?sh\b/
+        $socat = /\bsocat[ \t]/
+        $socat_out = /\b(TCP4?6?|OPENSSL|SSL)(-CONNECT)?:[A-Za-z0-9.$_{}-]{3,80}:[0-9$]/ nocase
+        $socat_shell = /\b(EXEC|SYSTEM):["']?[^\s"',]{0,40}\b((ba|da|a|z)?sh|login|su)\b/ nocase
     condition:
-        any of them and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
+        (any of ($openssl*, $telnet, $netcat_pipe) or ($socat and $socat_out and $socat_shell)) and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
 }
 
 rule remote_reverse_shell_powershell
@@ -693,13 +703,14 @@ rule remote_bind_shell_script
         r155 = "1.2, 16.1, 27.1"
         false_positives = "texts that teach security testing"
     strings:
-        $fifo = /\bmkfifo[ \t][^\r\n]{1,80}[;&|\n][^\x00]{0,160}\b(ba|da|a|z)?sh\b[^\r\n]{0,60}\|[ \t]*(nc|ncat|netcat|busybox[ \t]+nc)[ \t]+-[a-zA-Z]{0,6}l/
+        $fifo = /\b(mkfifo|mknod)[ \t]/
+        $fifo_shell = /\b(ba|da|a|z)?sh([ \t]+-[a-z]{1,4})?[^\r\n|]{0,40}\|[ \t]*(busybox[ \t]+)?(nc|ncat|netcat)[ \t]+-[a-zA-Z]{0,6}l/
         $loop = /\b(nc|ncat|netcat)[ \t]+-[a-zA-Z]{0,6}l[^\r\n|]{0,60}\|[ \t]*(\/bin\/)?(ba|a|da)?sh\b/
-        $udp = /\btcpsvd[ \t][^\r\n#]{0,80}[ \t]0?[0-9.]{0,15}[ \t]+[0-9$][^\r\n]{0,40}\b((ba|da|a|z)?sh|login|telnetd)\b/
+        $udp = /\btcpsvd[ \t][^\r\n#]{0,120}\b((ba|da|a|z)?sh|login|telnetd)\b/
         $busybox = /\bbusybox[ \t]+nc[ \t][^\r\n#]{0,60}-e[ \t]+[^\s]{0,40}\b(ba|da|a|z)?sh\b/
         $listen_exec = /\b(nc|ncat|netcat)[ \t]+-[a-zA-Z]{0,8}l[a-zA-Z]{0,6}[ \t][^\r\n#]{0,80}-(e|c)[ \t]+["']?[^\s"']{0,40}\b((ba|da|a|z)?sh|login|telnetd)\b/
     condition:
-        any of them and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
+        (($fifo and $fifo_shell) or any of ($loop, $udp, $busybox, $listen_exec)) and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
 }
 
 rule remote_vnc_program
@@ -761,7 +772,7 @@ rule remote_vnc_launch
         r155 = "1.2, 16.1, 16.2"
         false_positives = "manuals in plain text that show the command"
     strings:
-        $x11vnc = /\bx11vnc[ \t]+-[^\r\n#]{0,200}(-forever|-loop|-shared|-display|-rfbauth|-nopw|-passwd|-connect|-bg)\b/
+        $x11vnc = /\bx11vnc[ \t]+-[^\r\n#]{1,60}[ \t]-(forever|loop|shared|display|rfbauth|nopw|passwd|connect|bg)\b/
         $x11vnc_first = /\bx11vnc[ \t]+-(forever|loop|shared|display|rfbauth|nopw|passwd|connect|bg)\b/
         $server = /(^|\n|[;&|])[ \t]*([\/\w.-]*\/)?(vncserver|tigervncserver|x0tigervncserver|Xvnc|x0vncserver)[ \t]+(:[0-9]|-(geometry|localhost|rfbport|SecurityTypes|passwd|display))/
         $wayvnc = /(^|\n|[;&|=])[ \t]*([\/\w.-]*\/)?wayvnc[ \t]+([a-zA-Z-]*[ \t]+){0,4}[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}/
@@ -1109,13 +1120,14 @@ rule remote_web_shell_php
         r155 = "1.2, 16.1, 27.1"
         false_positives = "texts that teach security testing"
     strings:
-        $direct = /<\?(php|=)?[^\x00]{0,400}\b(eval|assert|system|shell_exec|passthru|exec|popen|proc_open)[ \t]*\([ \t]*(@|base64_decode\(|trim\(|stripslashes\(|urldecode\(|gzinflate\()?[ \t]*\$_(GET|POST|REQUEST|COOKIE|SERVER)[ \t]*\[/ nocase
-        $backtick = /<\?(php|=)?[^\x00]{0,200}`[ \t]*(\{)?\$_(GET|POST|REQUEST|COOKIE)[ \t]*\[/ nocase
+        $page = /<\?(php|=)?[ \t\r\n@$a-z]/ nocase
+        $direct = /\b(eval|assert|system|shell_exec|passthru|exec|popen|proc_open)[ \t]*\([ \t]*(@|base64_decode\(|trim\(|stripslashes\(|urldecode\(|gzinflate\()?[ \t]*\$_(GET|POST|REQUEST|COOKIE|SERVER)[ \t]*\[/ nocase
+        $backtick = /`[ \t]*(\{)?\$_(GET|POST|REQUEST|COOKIE)[ \t]*\[/ nocase
         $callback = /\$_(GET|POST|REQUEST|COOKIE)[ \t]*\[[^\]]{1,40}\][ \t]*\([ \t]*\$_(GET|POST|REQUEST|COOKIE)[ \t]*\[/ nocase
         $packed = /\b(eval|assert)[ \t]*\([ \t]*(gzinflate|gzuncompress|str_rot13|base64_decode)[ \t]*\([ \t]*(base64_decode|str_rot13|gzinflate|gzuncompress|\$_)/ nocase
         $named = /<title>[^<]{0,30}(c99shell|r57shell|b374k|WSO [0-9.]{1,5}|p0wny)/ nocase
     condition:
-        any of them and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
+        (($page and any of ($direct, $backtick, $callback, $packed)) or $named) and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
 }
 
 rule remote_web_shell_other
@@ -1132,18 +1144,20 @@ rule remote_web_shell_other
         r155 = "1.2, 16.1, 27.1"
         false_positives = "texts that teach security testing"
     strings:
-        $jsp = /<%[^\x00]{0,600}Runtime\.getRuntime\(\)\.exec\([^\x00]{0,80}request\.getParameter\(/ nocase
-        $jsp_builder = /<%[^\x00]{0,600}request\.getParameter\([^\x00]{0,400}(Runtime\.getRuntime\(\)\.exec|new[ \t]+ProcessBuilder)\(/ nocase
-        $asp = /<%[^\x00]{0,200}\b(eval|execute|executeglobal)[ \t(]+[ \t]*request[ \t(]*[("']/ nocase
-        $asp_shell = /<%[^\x00]{0,400}WScript\.Shell[^\x00]{0,300}\.(exec|run)[ \t(]+[^\r\n]{0,60}request/ nocase
-        $aspx = /<%@[ \t]*Page[^\x00]{0,400}eval\([ \t]*Request\./ nocase
-        $cgi = /#!\/[^\r\n]{0,40}(ba|a|da)?sh[ \t]*\r?\n[^\x00]{0,600}(eval|sh[ \t]+-c)[ \t]+["']?(\$\{?QUERY_STRING|\$\(?[^\r\n]{0,60}QUERY_STRING)/
-        $cgi_tick = /#!\/[^\r\n]{0,40}(ba|a|da)?sh[ \t]*\r?\n[^\x00]{0,600}Content-[Tt]ype[^\x00]{0,400}(\$\(|`)[ \t]*\$\{?(QUERY_STRING|cmd|CMD|command)\b/
+        $page = /<%[ \t\r\n@=!a-z]/ nocase
+        $jsp = /Runtime\.getRuntime\(\)\.exec\([^\r\n;]{0,80}request\.getParameter\(/ nocase
+        $jsp_run = /(Runtime\.getRuntime\(\)\.exec|new[ \t]+ProcessBuilder)[ \t]*\(/ nocase
+        $jsp_word = /request\.getParameter\([ \t]*["'](c|cmd|command|exec|shell|pass|pwd)["']/ nocase
+        $asp = /\b(eval|execute|executeglobal)[ \t(]+[ \t]*request[ \t(]*[("']/ nocase
+        $asp_object = "WScript.Shell" ascii nocase
+        $asp_run = /\.(exec|run)[ \t(]+[^\r\n]{0,60}request\b/ nocase
+        $aspx = /\beval\([ \t]*Request\./ nocase
+        $cgi = /(\beval|\bsh[ \t]+-c)[ \t]+["'`]?[^\r\n]{0,60}\bQUERY_STRING\b/
         $lua = /(os\.execute|io\.popen)[ \t]*\([ \t]*(luci\.http\.formvalue|ngx\.var\.arg_|ngx\.req\.get_uri_args)/
         $perl = /(system|exec|`)[ \t(]*\$?(q|cgi|query)->param\(/
         $python = /(os\.(system|popen)|subprocess\.(check_output|getoutput|Popen|run|call))\([ \t]*(request\.(args|form|values|json)|form\.getvalue|self\.path)/
     condition:
-        any of them and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
+        (($page and ($jsp or ($jsp_run and $jsp_word) or $asp or ($asp_object and $asp_run) or $aspx)) or any of ($lua, $perl, $python) or (uint16(0) == 0x2123 and $cgi)) and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
 }
 
 rule remote_meterpreter

@@ -1358,12 +1358,13 @@ rule tunnel_socat_relay
         r155 = "1.2, 16.2, 29.2"
         false_positives = "manuals in plain text that show the command"
     strings:
-        $listen = /\bsocat[ \t][^\r\n#]{0,120}\b(TCP4?6?|OPENSSL|UDP4?6?|SSL)-(LISTEN|L):[0-9$][^\r\n#]{0,120}[ \t]["']?(TCP4?6?|OPENSSL|UDP4?6?|SSL|SOCKS4A?|PROXY)(-CONNECT)?:[A-Za-z0-9.$_{}\[\]-]{2,80}:[0-9$]/ nocase
-        $out = /\bsocat[ \t][^\r\n#]{0,120}\b(OPENSSL|SSL)(-CONNECT)?:[A-Za-z0-9.$_{}-]{3,80}:[0-9$][^\r\n#]{0,120}[ \t]["']?(TCP4?6?(-CONNECT)?:|\/dev\/tty|(FILE|OPEN|GOPEN):\/dev\/tty)/ nocase
-        $tun = /\bsocat[ \t][^\r\n#]{0,160}\bTUN:[0-9.]{7,15}\/[0-9]/ nocase
+        $socat = /\bsocat[ \t]/
+        $listen = /\b(TCP4?6?|OPENSSL|UDP4?6?|SSL)-(LISTEN|L):[0-9$][^\r\n#]{0,120}[ \t]["']?(TCP4?6?|OPENSSL|UDP4?6?|SSL|SOCKS4A?|PROXY)(-CONNECT)?:[A-Za-z0-9.$_{}\[\]-]{2,80}:[0-9$]/ nocase
+        $out = /\b(OPENSSL|SSL)(-CONNECT)?:[A-Za-z0-9.$_{}-]{3,80}:[0-9$][^\r\n#]{0,120}[ \t]["']?(TCP4?6?(-CONNECT)?:|\/dev\/tty|(FILE|OPEN|GOPEN):\/dev\/tty)/ nocase
+        $tun = /[ \t]["']?TUN:[0-9.]{7,15}\/[0-9]/ nocase
         $fifo = /\b(nc|ncat|netcat)[ \t]+-l[^\r\n#|]{0,60}(<[ \t]*[^\s|]{1,60}[ \t]*)?\|[ \t]*(nc|ncat|netcat)[ \t]+[A-Za-z0-9.$_-]{3,80}[ \t]+[0-9$]/
     condition:
-        any of them and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
+        (($socat and any of ($listen, $out, $tun)) or $fifo) and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
 }
 
 rule tunnel_oray_hsk
@@ -1597,14 +1598,15 @@ rule tunnel_relay_services
         r155 = "1.2, 16.2, 29.2"
         false_positives = "manuals in plain text that show the command"
     strings:
-        $pinggy = /\bssh[ \t][^\r\n]{0,120}-R[ \t]?[0-9]{0,5}:[A-Za-z0-9.]{1,40}:[0-9]{1,5}[ \t][^\r\n]{0,80}(\.pinggy\.io|serveo\.net|localhost\.run|\.lhr\.life|a\.pinggy\.online)\b/
+        $ssh = /\bssh[ \t]/
+        $pinggy = /-R[ \t]?[0-9]{0,5}:[A-Za-z0-9.]{1,40}:[0-9]{1,5}[ \t][^\r\n]{0,80}(\.pinggy\.io|serveo\.net|localhost\.run|\.lhr\.life|a\.pinggy\.online)\b/
         $localtunnel = /\b(lt|npx[ \t]+localtunnel|localtunnel)[ \t]+--port[ =][0-9$]/
         $bore = /\bbore[ \t]+local[ \t]+[0-9$][^\r\n]{0,60}--to[ =][^\s]{3,80}/
         $playit = "playit.gg/claim/" ascii
         $telebit = "telebit.cloud" ascii
         $pagekite = /\bpagekite(\.py)?[ \t]+[^\r\n]{0,60}[0-9]{2,5}[ \t]+[a-z0-9.-]{3,60}\.pagekite\.me\b/
     condition:
-        any of them and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
+        (($ssh and $pinggy) or any of ($localtunnel, $bore, $playit, $telebit, $pagekite)) and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
 }
 
 rule tunnel_gsocket_launch
