@@ -1,0 +1,157 @@
+"""A rule that holds for a content, whichever engine says so, and the finding made of it.
+
+Guarantees: the evidence is the same whatever the offsets are, so that a fingerprint
+survives a rebuild: matched text with its spaces joined and version numbers as ``#``;
+matched bytes without those that the rule leaves open; a text that is cut or left out is
+stood for by its digest, so that nothing changes behind the cut unnoticed.
+
+A match that lies wholly inside a range whose content is in a child is left to the child.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from fwverify.analyse.taxonomy import (
+    CAPABILITY_IDS,
+    CONFIDENCES,
+    R155_BY_ID,
+    R155_THREATS,
+    SEVERITIES,
+    THREATS,
+)
+from fwverify.analyse.values import EXCERPT_CHARACTERS, Hit, excerpt_at, printable
+from fwverify.analyse.windows import Extracted
+from fwverify.reader import Buffer
+
+MAX_EVIDENCE: Final = 24
+"""Distinct texts kept per rule; the number beyond and their digest close the evidence."""
+
+MAX_MATCH_BYTES: Final = 1024
+"""Bytes of one match that become evidence; of a longer one its length, too."""
+
+_HEX_BYTES: Final = 40
+_SPACES: Final = b" \t\r\n"
+_VERSION: Final = re.compile(r"(?<![A-Za-z0-9.:])[vV]?\d+(?:\.\d+){1,2}(?![A-Za-z0-9.])")
+"""One to three numbers, so that an address of four or an OBIS code of five stays."""
+
+_HEX_COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+_HEX_BODY: Final = re.compile(r"[0-9A-Fa-f?]{2}(?:\s*[0-9A-Fa-f?]{2})*")
+_DIGEST_CHARACTERS: Final = 16
+
+Place = tuple[int, int, str]
+"""Offset and length in bytes, and the string of the rule that matches there."""
+
+Bodies = Mapping[tuple[str, str, str], str]
+"""(namespace, rule, string): the string as the rule's text writes it."""
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A rule that holds; ``places`` can be read once."""
+
+    namespace: str
+    rule: str
+    meta: tuple[tuple[str, str], ...]
+    places: Iterable[Place]
+
+
+def hit_of(buffer: Buffer, found: Matched, extracted: Extracted, bodies: Bodies) -> Hit | None:
+    """Return the finding of ``found``; None where every match is said of a child."""
+    first: tuple[int, int] | None = None
+    seen: set[tuple[str, int, bytes]] = set()
+    for offset, length, name in found.places:
+        seen.add((name, length, bytes(buffer[offset : offset + min(length, MAX_MATCH_BYTES)])))
+        if extracted.covers(offset, length):
+            continue
+        if first is None or (offset, length) < first:
+            first = offset, length
+    if seen and first is None:
+        return None
+    meta = dict(found.meta)
+    capability = meta.get("capability", "")
+    known = capability if capability in CAPABILITY_IDS else None
+    return msgspec.convert(
+        {
+            "rule": found.rule,
+            "text": meta.get("description") or f"rule {found.rule} holds",
+            "capability": known,
+            "threat": _one_of(meta.get("threat"), THREATS, "none"),
+            "severity": _one_of(meta.get("severity"), SEVERITIES, "medium"),
+            "confidence": _one_of(meta.get("confidence"), CONFIDENCES, "low"),
+            "offset": first[0] if first else None,
+            "length": first[1] if first else None,
+            "excerpt": excerpt_at(buffer, first[0], first[1]) if first else "",
+            "evidence": bounded(
+                {
+                    stable_text(data, length, bodies.get((found.namespace, found.rule, name), ""))
+                    for name, length, data in seen
+                }
+            ),
+            "r155": _threats(meta.get("r155", ""), known),
+        },
+        Hit,
+    )
+
+
+def stable_text(data: bytes, length: int, body: str) -> str:
+    """Return matched bytes as evidence: text where they are text, else hexadecimal.
+
+    ``length`` is that of the whole match; ``body`` is the rule's string, whose open bytes
+    are left out.
+    """
+    wide = len(data) > 1 and not any(data[1::2])
+    text = data[::2] if wide else data
+    if text.isascii() and text.translate(None, _SPACES).decode().isprintable():
+        joined = _VERSION.sub("#", " ".join(text.decode().split()))
+        return _cut(joined, data if length > len(data) else None)
+    if body.startswith("{"):
+        return _masked(data, body)
+    return data[:_HEX_BYTES].hex() + (f"+{length - _HEX_BYTES}" if length > _HEX_BYTES else "")
+
+
+def _cut(text: str, whole: bytes | None) -> str:
+    if len(text) <= EXCERPT_CHARACTERS and whole is None:
+        return printable(text.encode())
+    mark = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARACTERS]
+    return f"{printable(text.encode())}… sha256:{mark}"
+
+
+def _masked(data: bytes, body: str) -> str:
+    """Return the bytes that a hexadecimal string fixes; its text where it has choices."""
+    plain = _HEX_COMMENT.sub(" ", body.strip().strip("{}")).strip()
+    if not _HEX_BODY.fullmatch(plain):
+        return f"pattern {printable(' '.join(plain.split()).encode('ascii', 'replace'))}"
+    pairs = re.findall(r"[0-9A-Fa-f?]{2}", plain)
+    shown = "".join(
+        "".join(
+            digit if mask != "?" else "?" for digit, mask in zip(f"{byte:02x}", pair, strict=True)
+        )
+        for byte, pair in zip(data, pairs, strict=False)
+    )
+    return shown[: 2 * _HEX_BYTES]
+
+
+def bounded(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return ``texts`` sorted; those beyond the bound as their number and digest."""
+    ordered = sorted(set(texts))
+    if len(ordered) <= MAX_EVIDENCE:
+        return tuple(ordered)
+    rest = "\n".join(ordered[MAX_EVIDENCE:]).encode("utf-8", "replace")
+    mark = hashlib.sha256(rest).hexdigest()[:_DIGEST_CHARACTERS]
+    return (*ordered[:MAX_EVIDENCE], f"and {len(ordered) - MAX_EVIDENCE} more sha256:{mark}")
+
+
+def _threats(listed: str, capability: str | None) -> tuple[str, ...]:
+    named = {word for word in listed.replace(",", " ").split() if word in R155_THREATS}
+    return tuple(sorted(named or R155_BY_ID.get(capability or "", ())))
+
+
+def _one_of(value: str | None, allowed: tuple[str, ...], otherwise: str) -> str:
+    return value if value in allowed else otherwise
