@@ -25,7 +25,7 @@ MAX_TEXTS: Final = 4
 """Words kept per mark as evidence."""
 
 _MENTIONS: Final = "mentions"
-_LONGEST_PATH: Final = 120
+_PATH: Final = r"/\/(etc|opt|data|srv|usr\/s?bin|usr\/local)\/[A-Za-z0-9_.\/-]{2,120}/"
 
 
 @dataclass(frozen=True)
@@ -220,10 +220,7 @@ class Marked:
 def marks_source() -> str:
     """Return the YARA text of the marks: rule ``mark_N`` is the N-th, ``mentions`` the paths."""
     rules = [_rule(f"mark_{index}", mark.strings) for index, mark in enumerate(MARKS)]
-    paths = (
-        f"/\\/(etc|opt|data|srv|usr\\/s?bin|usr\\/local)\\/[A-Za-z0-9_.\\/-]{{2,{_LONGEST_PATH}}}/"
-    )
-    return "\n".join([*rules, _rule(_MENTIONS, (paths,))])
+    return "\n".join([*rules, _rule(_MENTIONS, (_PATH,))])
 
 
 def _rule(name: str, strings: tuple[str, ...]) -> str:

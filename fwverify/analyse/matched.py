@@ -14,6 +14,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -42,7 +43,11 @@ _VERSION: Final = re.compile(r"(?<![A-Za-z0-9.:])[vV]?\d+(?:\.\d+){1,2}(?![A-Za-
 """One to three numbers, so that an address of four or an OBIS code of five stays."""
 
 _HEX_COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
-_HEX_BODY: Final = re.compile(r"[0-9A-Fa-f?]{2}(?:\s*[0-9A-Fa-f?]{2})*")
+_HEX_TOKEN: Final = re.compile(r"~?[0-9A-Fa-f?]{2}|\[[\d -]*\]|[()|]")
+_CHOICE: Final = {"(": "(?:", "|": "|", ")": ")"}
+_MAX_JUMPS: Final = 2
+"""More would make following them cost more than it is worth."""
+
 _DIGEST_CHARACTERS: Final = 16
 
 Place = tuple[int, int, str]
@@ -124,18 +129,48 @@ def _cut(text: str, whole: bytes | None) -> str:
 
 
 def _masked(data: bytes, body: str) -> str:
-    """Return the bytes that a hexadecimal string fixes; its text where it has choices."""
-    plain = _HEX_COMMENT.sub(" ", body.strip().strip("{}")).strip()
-    if not _HEX_BODY.fullmatch(plain):
-        return f"pattern {printable(' '.join(plain.split()).encode('ascii', 'replace'))}"
-    pairs = re.findall(r"[0-9A-Fa-f?]{2}", plain)
-    shown = "".join(
-        "".join(
-            digit if mask != "?" else "?" for digit, mask in zip(f"{byte:02x}", pair, strict=True)
-        )
-        for byte, pair in zip(data, pairs, strict=False)
-    )
-    return shown[: 2 * _HEX_BYTES]
+    """Return the bytes that a hexadecimal string fixes, ``..`` between them.
+
+    The text of the string where it has more jumps than can be followed cheaply.
+    """
+    expression = hex_expression(body)
+    found = expression.match(data) if expression is not None else None
+    if found is None:
+        return f"pattern {printable(' '.join(body.split()).encode('ascii', 'replace'))}"
+    return "..".join(part.hex() for part in found.groups() if part)[: 2 * _HEX_BYTES]
+
+
+@lru_cache(maxsize=512)
+def hex_expression(body: str) -> re.Pattern[bytes] | None:
+    """Return a hexadecimal string (YARA manual) with what it fixes in groups, or None."""
+    plain = _HEX_COMMENT.sub(" ", body.strip().strip("{}"))
+    items = _HEX_TOKEN.findall(plain)
+    if "".join(items) != "".join(plain.split()) or plain.count("[") > _MAX_JUMPS:
+        return None
+    said = ""
+    depth, fixed = 0, False
+    for item in items:
+        keeps = depth > 0 or item == "(" or not (item[0] in "[~" or "?" in item)
+        if keeps != fixed:
+            said += "(" if keeps else ")"
+            fixed = keeps
+        depth += (item == "(") - (item == ")")
+        said += _hex_token(item)
+    try:
+        return re.compile((said + (")" if fixed else "")).encode("latin-1"), re.DOTALL)
+    except re.error:
+        return None
+
+
+def _hex_token(token: str) -> str:
+    if token in _CHOICE:
+        return _CHOICE[token]
+    if token.startswith("["):
+        low, dash, high = token[1:-1].replace(" ", "").partition("-")
+        return f".{{{low or 0},{high}}}?" if dash else f".{{{low}}}"
+    if token.startswith("~") or "?" in token:
+        return "."
+    return f"\\x{token}"
 
 
 def bounded(texts: Iterable[str]) -> tuple[str, ...]:
