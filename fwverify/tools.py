@@ -23,6 +23,7 @@ _PACKAGES: Final = (
     "pybinwalk",
     "pyhanko-certvalidator",
     "yara-python",
+    "yara-x",
     "zstandard",
 )
 

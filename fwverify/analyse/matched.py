@@ -173,14 +173,14 @@ def _hex_token(token: str) -> str:
     return f"\\x{token}"
 
 
-def bounded(texts: Iterable[str]) -> tuple[str, ...]:
+def bounded(texts: Iterable[str], limit: int = MAX_EVIDENCE) -> tuple[str, ...]:
     """Return ``texts`` sorted; those beyond the bound as their number and digest."""
     ordered = sorted(set(texts))
-    if len(ordered) <= MAX_EVIDENCE:
+    if len(ordered) <= limit:
         return tuple(ordered)
-    rest = "\n".join(ordered[MAX_EVIDENCE:]).encode("utf-8", "replace")
+    rest = "\n".join(ordered[limit:]).encode("utf-8", "replace")
     mark = hashlib.sha256(rest).hexdigest()[:_DIGEST_CHARACTERS]
-    return (*ordered[:MAX_EVIDENCE], f"and {len(ordered) - MAX_EVIDENCE} more sha256:{mark}")
+    return (*ordered[:limit], f"and {len(ordered) - limit} more sha256:{mark}")
 
 
 def _threats(listed: str, capability: str | None) -> tuple[str, ...]:
