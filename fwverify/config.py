@@ -15,6 +15,7 @@ from typing import Literal
 
 from msgspec import field
 
+from fwverify.analyse.values import Engine
 from fwverify.canonical import digest
 from fwverify.data import data_folder
 from fwverify.limits import Limits
@@ -40,12 +41,19 @@ class LedgerSettings(Value, frozen=True, kw_only=True):
     url: str | None = None
 
 
+class AnalyseSettings(Value, frozen=True, kw_only=True):
+    """Which engine matches the rules; ``both`` also says where they disagree."""
+
+    engine: Engine = "yara-python"
+
+
 class ConfigFile(Value, frozen=True, kw_only=True):
     """``fwverify.toml``."""
 
     schema: Literal["fwverify.config/1"]
     paths: Paths = Paths()
     ledger: LedgerSettings = LedgerSettings()
+    analyse: AnalyseSettings = AnalyseSettings()
     limits: Limits = field(default_factory=Limits)
 
 
@@ -65,6 +73,7 @@ class Config:
     ledger_url: str
     store: Path
     limits: Limits
+    engine: Engine = "yara-python"
 
 
 def load_config(path: Path | None) -> Config:
@@ -114,6 +123,7 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         if paths.store
         else _user("XDG_CACHE_HOME", ".cache"),
         limits=content.limits,
+        engine=content.analyse.engine,
     )
 
 
