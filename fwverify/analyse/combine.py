@@ -3,10 +3,10 @@
 Guarantees: what the rules and analysers say of one ability at one path becomes one hit
 under the strongest rule, with the evidence of all; every other rule stays in the
 evidence as ``rule:NAME THREAT SEVERITY/CONFIDENCE``, so that a policy that names it, or
-asks for a severity it had, judges exactly what it would have judged alone
-(``policy.facts``). Confidence is raised by the table of ``combinations`` and never
-lowered; the supports that raised it are in the evidence. The result depends on values
-alone, not on their order; no offset is in the evidence.
+asks for a severity it had, judges what it would have judged alone (``merged_rules``).
+Confidence is raised by the table of ``combinations`` and never lowered; the supports that
+raised it are in the evidence. The result depends on values alone, not on their order; no
+offset is in the evidence.
 
 Not merged: hits without an ability, and hits that name one object each (an account, a
 key, a packed part) where a path has several of them.
@@ -27,10 +27,10 @@ from fwverify.analyse.combinations import COMBINATIONS, Combination
 from fwverify.analyse.matched import bounded
 from fwverify.analyse.taxonomy import CONFIDENCES, SEVERITIES
 from fwverify.analyse.values import Hit
+from fwverify.merged_rules import PREFIX, told
 from fwverify.model import Confidence, Fact, Service
 from fwverify.paths import SEPARATOR
 
-RULE_EVIDENCE: Final = "rule:"
 MAX_MERGED_EVIDENCE: Final = 96
 _OBJECTS: Final = ("cred.", "key.", "elf.opaque", "pe.opaque")
 """Rules of analysers that name one account, key or part of a program in each hit."""
@@ -72,9 +72,9 @@ def _keys(hits: list[Hit]) -> Iterator[tuple[str, str]]:
 
 def _escaped(hit: Hit) -> Hit:
     """Return ``hit`` without evidence that looks like one of ours."""
-    if not any(text.startswith(RULE_EVIDENCE) for text in hit.evidence):
+    if not any(text.startswith(PREFIX) for text in hit.evidence):
         return hit
-    evidence = (f"text {text}" if text.startswith(RULE_EVIDENCE) else text for text in hit.evidence)
+    evidence = (f"text {text}" if text.startswith(PREFIX) else text for text in hit.evidence)
     return msgspec.structs.replace(hit, evidence=tuple(sorted(evidence)))
 
 
@@ -149,7 +149,7 @@ def _merged(hits: list[Hit]) -> Hit:
 
 
 def _said(hit: Hit) -> str:
-    return f"{RULE_EVIDENCE}{hit.rule} {hit.threat} {hit.severity}/{hit.confidence}"
+    return told(hit.rule, hit.threat, hit.severity, hit.confidence)
 
 
 def _strongest_first(hit: Hit) -> tuple[int, int, bool, str, int, tuple[str, ...]]:

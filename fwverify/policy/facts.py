@@ -7,22 +7,16 @@ comparison itself knows its fingerprint, whatever the finding says of itself.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import Final, get_args
-
 import msgspec
 
+from fwverify.merged_rules import per_rule
 from fwverify.model import (
     Analysed,
     Baseline,
     Compared,
-    Confidence,
     Finding,
-    Severity,
     Stages,
     Subject,
-    Threat,
     Unpacked,
     Verified,
     _Value,
@@ -95,32 +89,9 @@ def judged_findings(facts: Facts) -> tuple[Finding, ...]:
     return tuple(
         each
         for finding in facts.findings
-        for each in _per_rule(
+        for each in per_rule(
             msgspec.structs.replace(finding, in_baseline=False)
             if finding.in_baseline and finding.fingerprint not in known
             else finding
         )
     )
-
-
-_OTHER_RULE: Final = re.compile(
-    rf"rule:(\S+) ({'|'.join(get_args(Threat))}) ({'|'.join(get_args(Severity))})"
-    rf"/({'|'.join(get_args(Confidence))})"
-)
-"""What ``analyse.combine`` writes of the other rules of a merged finding."""
-
-
-def _per_rule(finding: Finding) -> Iterator[Finding]:
-    yield finding
-    for text in finding.evidence:
-        if (other := _OTHER_RULE.fullmatch(text)) is not None:
-            yield msgspec.convert(
-                msgspec.structs.asdict(finding)
-                | {
-                    "rule": other[1],
-                    "threat": other[2],
-                    "severity": other[3],
-                    "confidence": other[4],
-                },
-                Finding,
-            )
