@@ -13,6 +13,8 @@ What it does not see: content that is encoded to look poorer than it is.
 from __future__ import annotations
 
 import hashlib
+import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -26,6 +28,11 @@ from fwverify.unpack.source import BLOCK_BYTES, entropy_milli
 MIN_ENTROPY_MILLI: Final = 7200
 MAX_RANGES: Final = 4096
 _SHT_NOBITS: Final = 8
+_COMMON_BYTES: Final = 16
+_REMEMBERED: Final = 6
+_MARGIN: Final = 0.001
+"""Bits by which the bound is undercut, for the rounding of measured entropy."""
+
 _SECTION_BYTES: Final = {32: 40, 64: 64}
 
 
@@ -40,20 +47,24 @@ def opaque(
     hits: list[Hit] = []
     done: list[Range] = list(extracted.ranges)
     poor: set[int] = set()
+    common: list[bytes] = []
     for name, (start, end) in sorted(
         set(ranges), key=lambda item: (item[1][1] - item[1][0], item[1], item[0])
     ):
-        if end - start >= BLOCK_BYTES and _is_rich(buffer, (start, end), done, poor):
+        if end - start >= BLOCK_BYTES and _is_rich(buffer, (start, end), done, poor, common):
             done.append((start, end))
             hits.append(_hit(rule, buffer, name, start, end))
     return tuple(sorted(hits, key=lambda hit: (hit.offset or 0, hit.evidence)))
 
 
-def _is_rich(buffer: Buffer, place: Range, done: list[Range], poor: set[int]) -> bool:
+def _is_rich(
+    buffer: Buffer, place: Range, done: list[Range], poor: set[int], common: list[bytes]
+) -> bool:
     """Return whether a block of ``place`` outside ``done`` is rich.
 
     Blocks start at multiples of their size, so that a segment and its sections are
-    measured once (``poor`` remembers), and at both ends of the range.
+    measured once (``poor`` remembers), and at both ends of the range. ``common`` are the
+    frequent values of the blocks measured last, the one that served last first.
     """
     start, end = place
     aligned = range(-(-start // BLOCK_BYTES) * BLOCK_BYTES, end, BLOCK_BYTES)
@@ -63,10 +74,50 @@ def _is_rich(buffer: Buffer, place: Range, done: list[Range], poor: set[int]) ->
             continue
         if any(low < at + BLOCK_BYTES and at < high for low, high in inside):
             continue
-        if entropy_milli(bytes(buffer[at : at + BLOCK_BYTES])) >= MIN_ENTROPY_MILLI:
-            return True
+        block = bytes(buffer[at : at + BLOCK_BYTES])
+        if not _is_plain(block, common):
+            if entropy_milli(block) >= MIN_ENTROPY_MILLI:
+                return True
+            common.insert(0, _common(block))
+            del common[_REMEMBERED:]
         poor.add(at)
     return False
+
+
+def _common(block: bytes) -> bytes:
+    """Return the ``_COMMON_BYTES`` most frequent byte values of ``block``."""
+    return bytes(value for value, _ in Counter(block).most_common(_COMMON_BYTES))
+
+
+def _is_plain(block: bytes, common: list[bytes]) -> bool:
+    """Return whether ``block`` is poor for sure, by how much of it is in one of ``common``.
+
+    With a share s of the block in k values and the rest in the other 256 - k, the entropy
+    is at most H(s) + s log2(k) + (1 - s) log2(256 - k) (it is highest where both parts are
+    even), and that is below the bound. This is quick and asks no measuring of most blocks
+    of code and text, whose frequent values are alike.
+    """
+    for index, values in enumerate(common):
+        if len(values) == _COMMON_BYTES and len(block.translate(None, values)) <= _MOST_OUTSIDE:
+            if index:
+                common.insert(0, common.pop(index))
+            return True
+    return False
+
+
+def _most_outside() -> int:
+    """Return how many bytes of a block may lie outside its common values if it is poor."""
+    outside = 0
+    while _highest_entropy((outside + 1) / BLOCK_BYTES) < MIN_ENTROPY_MILLI / 1000 - _MARGIN:
+        outside += 1
+    return outside
+
+
+def _highest_entropy(outside: float) -> float:
+    """Return the highest entropy, in bits, of a block with this share outside, up to 1/2."""
+    inside = 1 - outside
+    mixed = -(inside * math.log2(inside) + outside * math.log2(outside))
+    return mixed + inside * math.log2(_COMMON_BYTES) + outside * math.log2(256 - _COMMON_BYTES)
 
 
 def _hit(rule: str, buffer: Buffer, name: str, start: int, end: int) -> Hit:
@@ -86,6 +137,9 @@ def _hit(rule: str, buffer: Buffer, name: str, start: int, end: int) -> Hit:
         evidence=(f"content sha256:{seal.hexdigest()}", f"part {name}", f"size {end - start}"),
         r155=R155_BY_ID["evade.packed"],
     )
+
+
+_MOST_OUTSIDE: Final = _most_outside()
 
 
 def elf_sections(buffer: Buffer, bits: int, *, little: bool) -> Iterator[tuple[str, Range]]:
