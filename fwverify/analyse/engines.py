@@ -64,8 +64,7 @@ def _read(
 ) -> tuple[tuple[Hit, ...], Marked]:
     own = [each for each in found if each.namespace == NAMESPACE]
     others = [each for each in found if each.namespace != NAMESPACE]
-    written = bodies(bundle) if others else {}
-    hits = (hit_of(buffer, each, extracted, written) for each in others)
+    hits = (hit_of(buffer, each, extracted, lambda: bodies(bundle)) for each in others)
     return tuple(hit for hit in hits if hit is not None), marked(buffer, own, extracted)
 
 

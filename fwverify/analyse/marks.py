@@ -251,4 +251,4 @@ def _texts(buffer: Buffer, found: Matched, extracted: Extracted) -> set[str]:
     }
     if found.rule == _MENTIONS:
         return {piece.decode("ascii") for piece in pieces}
-    return {stable_text(piece, len(piece), "") for piece in pieces}
+    return {stable_text(piece, len(piece)) or piece.hex() for piece in pieces}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -53,8 +53,9 @@ _DIGEST_CHARACTERS: Final = 16
 Place = tuple[int, int, str]
 """Offset and length in bytes, and the string of the rule that matches there."""
 
-Bodies = Mapping[tuple[str, str, str], str]
-"""(namespace, rule, string): the string as the rule's text writes it."""
+Bodies = Callable[[], Mapping[tuple[str, str, str], str]]
+"""Gives (namespace, rule, string): the string as the rule's text writes it. Asked only when
+a match is no text, since reading the rules' text takes as long as compiling them."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def hit_of(buffer: Buffer, found: Matched, extracted: Extracted, bodies: Bodies)
             first = offset, length
     if seen and first is None:
         return None
+    found_at = found.namespace, found.rule
     meta = dict(found.meta)
     capability = meta.get("capability", "")
     known = capability if capability in CAPABILITY_IDS else None
@@ -95,7 +97,8 @@ def hit_of(buffer: Buffer, found: Matched, extracted: Extracted, bodies: Bodies)
             "excerpt": excerpt_at(buffer, first[0], first[1]) if first else "",
             "evidence": bounded(
                 {
-                    stable_text(data, length, bodies.get((found.namespace, found.rule, name), ""))
+                    stable_text(data, length)
+                    or stable_bytes(data, length, bodies().get((*found_at, name), ""))
                     for name, length, data in seen
                 }
             ),
@@ -105,17 +108,21 @@ def hit_of(buffer: Buffer, found: Matched, extracted: Extracted, bodies: Bodies)
     )
 
 
-def stable_text(data: bytes, length: int, body: str) -> str:
-    """Return matched bytes as evidence: text where they are text, else hexadecimal.
+def stable_text(data: bytes, length: int) -> str:
+    """Return matched bytes as evidence where they are text, else an empty text.
 
-    ``length`` is that of the whole match; ``body`` is the rule's string, whose open bytes
-    are left out.
+    ``length`` is that of the whole match.
     """
     wide = len(data) > 1 and not any(data[1::2])
     text = data[::2] if wide else data
-    if text.isascii() and text.translate(None, _SPACES).decode().isprintable():
-        joined = _VERSION.sub("#", " ".join(text.decode().split()))
-        return _cut(joined, data if length > len(data) else None)
+    if not text.isascii() or not text.translate(None, _SPACES).decode().isprintable():
+        return ""
+    joined = _VERSION.sub("#", " ".join(text.decode().split()))
+    return _cut(joined, data if length > len(data) else None)
+
+
+def stable_bytes(data: bytes, length: int, body: str) -> str:
+    """Return matched bytes that are no text, without those that the rule's string leaves open."""
     if body.startswith("{"):
         return _masked(data, body)
     return data[:_HEX_BYTES].hex() + (f"+{length - _HEX_BYTES}" if length > _HEX_BYTES else "")

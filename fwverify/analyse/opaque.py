@@ -28,10 +28,14 @@ from fwverify.unpack.source import BLOCK_BYTES, entropy_milli
 MIN_ENTROPY_MILLI: Final = 7200
 MAX_RANGES: Final = 4096
 _SHT_NOBITS: Final = 8
-_COMMON_BYTES: Final = 16
-_REMEMBERED: Final = 6
-_MARGIN: Final = 0.001
-"""Bits by which the bound is undercut, for the rounding of measured entropy."""
+_FREQUENT_VALUES: Final = 16
+_BOUND: Final = MIN_ENTROPY_MILLI / 1000 - 0.001
+"""In bits; a little below, for the rounding of measured entropy."""
+
+_REMEMBERED: Final = 12
+_SEEN: Final[list[bytes]] = []
+"""The frequent values of the blocks measured last, the one that served last first. They only
+spare measuring: what is said of a block does not depend on them."""
 
 _SECTION_BYTES: Final = {32: 40, 64: 64}
 
@@ -47,24 +51,20 @@ def opaque(
     hits: list[Hit] = []
     done: list[Range] = list(extracted.ranges)
     poor: set[int] = set()
-    common: list[bytes] = []
     for name, (start, end) in sorted(
         set(ranges), key=lambda item: (item[1][1] - item[1][0], item[1], item[0])
     ):
-        if end - start >= BLOCK_BYTES and _is_rich(buffer, (start, end), done, poor, common):
+        if end - start >= BLOCK_BYTES and _is_rich(buffer, (start, end), done, poor):
             done.append((start, end))
             hits.append(_hit(rule, buffer, name, start, end))
     return tuple(sorted(hits, key=lambda hit: (hit.offset or 0, hit.evidence)))
 
 
-def _is_rich(
-    buffer: Buffer, place: Range, done: list[Range], poor: set[int], common: list[bytes]
-) -> bool:
+def _is_rich(buffer: Buffer, place: Range, done: list[Range], poor: set[int]) -> bool:
     """Return whether a block of ``place`` outside ``done`` is rich.
 
     Blocks start at multiples of their size, so that a segment and its sections are
-    measured once (``poor`` remembers), and at both ends of the range. ``common`` are the
-    frequent values of the blocks measured last, the one that served last first.
+    measured once (``poor`` remembers), and at both ends of the range.
     """
     start, end = place
     aligned = range(-(-start // BLOCK_BYTES) * BLOCK_BYTES, end, BLOCK_BYTES)
@@ -75,49 +75,55 @@ def _is_rich(
         if any(low < at + BLOCK_BYTES and at < high for low, high in inside):
             continue
         block = bytes(buffer[at : at + BLOCK_BYTES])
-        if not _is_plain(block, common):
+        if not _is_plain(block):
             if entropy_milli(block) >= MIN_ENTROPY_MILLI:
                 return True
-            common.insert(0, _common(block))
-            del common[_REMEMBERED:]
+            if len(values := _frequent(block)) == _FREQUENT_VALUES:
+                _SEEN.insert(0, values)
+                del _SEEN[_REMEMBERED:]
         poor.add(at)
     return False
 
 
-def _common(block: bytes) -> bytes:
-    """Return the ``_COMMON_BYTES`` most frequent byte values of ``block``."""
-    return bytes(value for value, _ in Counter(block).most_common(_COMMON_BYTES))
+def _frequent(block: bytes) -> bytes:
+    """Return the most frequent byte values of ``block``."""
+    return bytes(value for value, _ in Counter(block).most_common(_FREQUENT_VALUES))
 
 
-def _is_plain(block: bytes, common: list[bytes]) -> bool:
-    """Return whether ``block`` is poor for sure, by how much of it is in one of ``common``.
+def _is_plain(block: bytes) -> bool:
+    """Return whether ``block`` is poor for sure, by how much of it is in few values.
 
     With a share s of the block in k values and the rest in the other 256 - k, the entropy
     is at most H(s) + s log2(k) + (1 - s) log2(256 - k) (it is highest where both parts are
     even), and that is below the bound. This is quick and asks no measuring of most blocks
-    of code and text, whose frequent values are alike.
+    of code and text, whose frequent values are alike. 7 bits are the most that ASCII has.
     """
-    for index, values in enumerate(common):
-        if len(values) == _COMMON_BYTES and len(block.translate(None, values)) <= _MOST_OUTSIDE:
+    if block.isascii() or block.count(0) >= _MOST_ZEROS:
+        return True
+    for index, values in enumerate(_SEEN):
+        if len(block.translate(None, values)) <= _MOST_OUTSIDE:
             if index:
-                common.insert(0, common.pop(index))
+                _SEEN.insert(0, _SEEN.pop(index))
             return True
     return False
 
 
-def _most_outside() -> int:
-    """Return how many bytes of a block may lie outside its common values if it is poor."""
+def _most_outside(values: int) -> int:
+    """Return how many bytes of a poor block may lie outside ``values`` values of it."""
     outside = 0
-    while _highest_entropy((outside + 1) / BLOCK_BYTES) < MIN_ENTROPY_MILLI / 1000 - _MARGIN:
+    while _highest_entropy((outside + 1) / BLOCK_BYTES, values) < _BOUND:
         outside += 1
     return outside
 
 
-def _highest_entropy(outside: float) -> float:
-    """Return the highest entropy, in bits, of a block with this share outside, up to 1/2."""
+def _highest_entropy(outside: float, values: int) -> float:
+    """Return the highest entropy, in bits, with this share outside ``values`` values.
+
+    It rises with the share as long as that is below its even part, (256 - values) / 256.
+    """
     inside = 1 - outside
     mixed = -(inside * math.log2(inside) + outside * math.log2(outside))
-    return mixed + inside * math.log2(_COMMON_BYTES) + outside * math.log2(256 - _COMMON_BYTES)
+    return mixed + inside * math.log2(values) + outside * math.log2(256 - values)
 
 
 def _hit(rule: str, buffer: Buffer, name: str, start: int, end: int) -> Hit:
@@ -139,7 +145,8 @@ def _hit(rule: str, buffer: Buffer, name: str, start: int, end: int) -> Hit:
     )
 
 
-_MOST_OUTSIDE: Final = _most_outside()
+_MOST_OUTSIDE: Final = _most_outside(_FREQUENT_VALUES)
+_MOST_ZEROS: Final = BLOCK_BYTES - _most_outside(1)
 
 
 def elf_sections(buffer: Buffer, bits: int, *, little: bool) -> Iterator[tuple[str, Range]]:

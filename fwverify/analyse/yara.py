@@ -67,7 +67,7 @@ def match(
     """Return the findings of the rules of ``bundle``, and what the engine gave up on."""
     found, troubles = matches(buffer, bundle, timeout_seconds)
     hits = (
-        hit_of(buffer, each, extracted, bodies(bundle))
+        hit_of(buffer, each, extracted, lambda: bodies(bundle))
         for each in found
         if each.namespace != NAMESPACE
     )
