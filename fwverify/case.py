@@ -40,10 +40,23 @@ class Context(Value, frozen=True, kw_only=True):
     threat_level: Literal["normal", "raised", "high"] | None = None
 
 
+class DeclaredFlow(Value, frozen=True, kw_only=True):
+    """A data flow that the vendor declares.
+
+    ``source`` is a source of ``dataflows`` (``location``, ``vin``, ...) or ``*``; ``sink`` is
+    a place, a protocol or a file as the report names it, where ``*`` stands for any text.
+    """
+
+    source: str
+    sink: str
+    purpose: str | None = None
+
+
 class Case(Value, frozen=True, kw_only=True, rename={"class_name": "class"}):
     """A case file; ``class_name`` is its key ``class``.
 
     ``declared_changes`` are paths, patterns or capability ids that the vendor declares.
+    With ``declared_flows`` every other data flow is a finding.
     """
 
     schema: Literal["fwverify.case/1"]
@@ -55,6 +68,7 @@ class Case(Value, frozen=True, kw_only=True, rename={"class_name": "class"}):
     submitter: str | None = None
     update_kind: Literal["planned", "corrective"] | None = None
     declared_changes: tuple[str, ...] = ()
+    declared_flows: tuple[DeclaredFlow, ...] = ()
     members: tuple[CaseMember, ...] = ()
     context: Context | None = None
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 from msgspec import Meta, field
 
+from fwverify.analyse.values import Engine
 from fwverify.canonical import digest
 from fwverify.data import data_folder
 from fwverify.limits import Limits
@@ -51,12 +52,19 @@ class TrustSettings(Value, frozen=True, kw_only=True):
     signatures_required: Annotated[int, Meta(ge=1, le=64)] = 2
 
 
+class AnalyseSettings(Value, frozen=True, kw_only=True):
+    """Which engine matches the rules; ``both`` also says where they disagree."""
+
+    engine: Engine = "yara-python"
+
+
 class ConfigFile(Value, frozen=True, kw_only=True):
     """``fwverify.toml``."""
 
     schema: Literal["fwverify.config/1"]
     paths: Paths = Paths()
     ledger: LedgerSettings = LedgerSettings()
+    analyse: AnalyseSettings = AnalyseSettings()
     limits: Limits = field(default_factory=Limits)
     trust: TrustSettings = TrustSettings()
 
@@ -79,6 +87,7 @@ class Config:
     limits: Limits
     signers: tuple[PublicKey, ...] = ()
     signatures_required: int = 0
+    engine: Engine = "yara-python"
 
 
 def load_config(path: Path | None) -> Config:
@@ -131,6 +140,7 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         limits=content.limits,
         signers=signers,
         signatures_required=content.trust.signatures_required if signers else 0,
+        engine=content.analyse.engine,
     )
 
 

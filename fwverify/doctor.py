@@ -39,6 +39,7 @@ _PACKAGES: Final = (
     ("rfc8785", "rfc8785", True),
     ("sqlalchemy", "SQLAlchemy", True),
     ("yara", "yara-python", True),
+    ("yara_x", "yara-x", False),
     ("zstandard", "zstandard", True),
 )
 """Python packages: (module, distribution, needed on every machine)."""

@@ -95,6 +95,7 @@ def for_diff(report: Report) -> int:
             delta.services_added,
             delta.accounts_added,
             delta.keys_added,
+            delta.dataflows_added,
         )
     )
     return REVIEW if new else OK

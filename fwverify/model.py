@@ -506,6 +506,20 @@ class FileFacts(_Value, frozen=True, kw_only=True):
     facts: tuple[Fact, ...]
 
 
+class DataFlow(_Value, frozen=True, kw_only=True):
+    """A source of personal or operational data found together with a sink.
+
+    ``category`` says whose data it is; ``declared`` whether the case declares the flow.
+    """
+
+    source: str
+    sink: str
+    declared: bool
+    evidence: tuple[str, ...]
+    path: str
+    category: str = ""
+
+
 class Analysed(_Value, frozen=True, kw_only=True):
     """The output of the analyse stage; every tuple sorted and without duplicates."""
 
@@ -515,6 +529,7 @@ class Analysed(_Value, frozen=True, kw_only=True):
     accounts: tuple[Account, ...] = ()
     keys: tuple[Key, ...] = ()
     facts: tuple[FileFacts, ...] = ()
+    dataflows: tuple[DataFlow, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
@@ -538,6 +553,7 @@ class Profile(_Value, frozen=True, kw_only=True):
     facts: tuple[FileFacts, ...]
     rules_sha256: Sha256
     complete: bool
+    dataflows: tuple[DataFlow, ...] = ()
 
 
 class Changed(_Value, frozen=True, kw_only=True):
@@ -569,6 +585,7 @@ class Delta(_Value, frozen=True, kw_only=True):
     services_added: tuple[Service, ...] = ()
     accounts_added: tuple[Account, ...] = ()
     keys_added: tuple[Key, ...] = ()
+    dataflows_added: tuple[DataFlow, ...] = ()
     undeclared: tuple[str, ...] = ()
     not_found: tuple[str, ...] = ()
 
@@ -655,16 +672,6 @@ class Capabilities(_Value, frozen=True, kw_only=True):
     present: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-
-
-class DataFlow(_Value, frozen=True, kw_only=True):
-    """A source of personal or operational data found together with a sink."""
-
-    source: str
-    sink: str
-    declared: bool
-    evidence: tuple[str, ...]
-    path: str
 
 
 class ClaimResult(_Value, frozen=True, kw_only=True):

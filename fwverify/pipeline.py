@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from fwverify.analyse import analyse
+from fwverify.analyse.declared_flows import with_declared
 from fwverify.analyse.rules import RuleSet
 from fwverify.canonical import digest, plain, seal
 from fwverify.case import Case
@@ -205,7 +206,7 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
     unpacked = with_signatures(unpacked, verified.containers, subject, means.store)
     analysed, analyse_stage = _stage(
         "analyse",
-        lambda: analyse(unpacked, means.store, means.pool, means.rules, means.limits),
+        lambda: _analyse(unpacked, question, means),
         Analysed(),
         means,
         wanted,
@@ -243,6 +244,11 @@ def _unpack(subject: Subject, given: Given, question: Question, means: Means) ->
         findings=(*unpacked.findings, *opinion.findings),
         problems=(*unpacked.problems, *opinion.problems),
     )
+
+
+def _analyse(unpacked: Unpacked, question: Question, means: Means) -> Analysed:
+    analysed = analyse(unpacked, means.store, means.pool, means.rules, means.limits)
+    return with_declared(analysed, question.case.declared_flows if question.case else ())
 
 
 def _given(intake: Intake, means: Means) -> Given:
@@ -371,6 +377,7 @@ def _report(
         services=analysed.services,
         accounts=analysed.accounts,
         keys=analysed.keys,
+        dataflows=analysed.dataflows,
         baseline=means.known.baseline if means.known and compared else None,
         delta=compared.delta if compared else None,
         supersedes=question.supersedes,
@@ -384,7 +391,7 @@ def _report(
             context=case.context_sha256 if case else None,
             case=digest(case) if case else None,
         ),
-        tools=tool_versions(),
+        tools=tool_versions() | means.rules.described(),
         notice=_NOTICE.format(policy=policy_sha256 or "none"),
     )
 

@@ -88,6 +88,7 @@ _CASE_KEYS: Final[Mapping[str, str]] = {
     "submitter": "Who submits; never one of those who approve.",
     "update_kind": "Planned or corrective.",
     "declared_changes": "Paths, patterns or capability ids that the vendor declares.",
+    "declared_flows": "Data flows that the vendor declares; every other one is then a finding.",
     "members": "Roles and hardware of members of a set.",
     "context": "The deployment that is asked about; an approval is bound to it.",
 }
@@ -96,6 +97,7 @@ _CONFIG_KEYS: Final[Mapping[str, str]] = {
     "schema": "The name and version of this document's form.",
     "paths": "Trust store, rules, policies and cache, relative to this file.",
     "ledger": "Where approved baselines are kept.",
+    "analyse": "What matches the rules.",
     "limits": "Bounds on the work that an update may ask for.",
     "trust": "Whose signatures the trust store must carry.",
 }

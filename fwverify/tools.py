@@ -24,6 +24,7 @@ _PACKAGES: Final = (
     "pybinwalk",
     "pyhanko-certvalidator",
     "yara-python",
+    "yara-x",
     "zstandard",
 )
 

@@ -106,12 +106,13 @@ def _in_window(data: bytes) -> Iterator[tuple[str, str, int, int]]:
     if b"PuTTY-User-Key-File-" in data:
         for block in _PUTTY.finditer(data):
             yield _kind(block[0]), _sha256(block[0]), block.start(), block.end()
-    for start in _pkcs8_starts(data):
+    for match in _PKCS8.finditer(data):
+        start = match.start()
         der = _der(data, start)
         spki = _public_of_der(der) if der else None
         if der and spki:
             yield "private", _sha256(spki), start, start + len(der)
-    for match in _CERTIFICATE.finditer(data) if b"\xa0\x03\x02\x01\x02\x02" in data else ():
+    for match in _CERTIFICATE.finditer(data):
         if der := _der(data, match.start()):
             yield "certificate", _sha256(der), match.start(), match.start() + len(der)
 
@@ -148,12 +149,6 @@ def _private(text: bytes, der: bytes, *, ssh: bool) -> tuple[str, str]:
     except (ValueError, UnsupportedAlgorithm):
         return "private", _sha256(der)
     return "private", _sha256(spki)
-
-
-def _pkcs8_starts(data: bytes) -> Iterator[int]:
-    if b"\x02\x01\x00\x30" in data or b"\x02\x01\x01\x30" in data:
-        for match in _PKCS8.finditer(data):
-            yield match.start()
 
 
 def _public_of_der(der: bytes) -> bytes | None:

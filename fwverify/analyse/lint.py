@@ -1,10 +1,13 @@
 """What a detection rule of this project must have, checked on its text.
 
 Complete metadata in the words of the taxonomy, a name of its own, no ``global`` rule (it
-would silence every other rule of its file), and no pattern that is known to make the
-engine slow: literals under four bytes that are not anchored, and patterns that begin
-with an unbounded repetition. What it does not check: whether a rule finds what it says
-(each has a positive and a negative test) and how fast it is on real content.
+would silence every other rule of its file), and no pattern that is known to make an
+engine slow (YARA documentation, "Writing YARA rules", and the guide to its performance):
+literals under four bytes that are not anchored, expressions that begin with an unbounded
+repetition, hold ``.`` without a bound or nowhere hold three fixed bytes in a row, and
+jumps without a bound or over ``MAX_JUMP_BYTES``. What it does not check: whether a rule
+finds what it says (each has a positive and a negative test) and how fast it is on real
+content (``rules test``).
 """
 
 from __future__ import annotations
@@ -37,6 +40,8 @@ REQUIRED_META: Final = (
     "false_positives",
 )
 SHORTEST_LITERAL_BYTES: Final = 4
+SHORTEST_ATOM_BYTES: Final = 3
+MAX_JUMP_BYTES: Final = 2000
 _ALLOWED: Final = (
     ("capability", CAPABILITY_IDS),
     ("threat", frozenset(THREATS)),
@@ -45,6 +50,14 @@ _ALLOWED: Final = (
 )
 _ESCAPE: Final = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|.)")
 _LEADING_REPETITION: Final = re.compile(r"^/\(?(?:\.|\\[wsdWSD]|\[[^\]]*\])(?:\*|\+|\{\d*,\})")
+_CLASS: Final = re.compile(r"(?<!\\)\[\^?\]?(?:\\.|[^\]\\])*\]")
+_ANY_UNBOUNDED: Final = re.compile(r"(?<!\\)\.(?:\*|\+|\{\d*,\})")
+_REPEATED: Final = re.compile(r"\{(\d*),?(\d*)\}")
+_PIECE: Final = re.compile(
+    r"(?P<fixed>\\x[0-9A-Fa-f]{2}|\\[^wWsSdDbB]|[^\\\x00.^$()|*+?{])"
+    r"(?P<optional>[*?]|\{0?,\d*\})?"
+)
+_JUMP: Final = re.compile(r"\[\s*(\d*)\s*(-?)\s*(\d*)\s*\]")
 _YARA_WARNING: Final = re.compile(r"(?:line (\d+)|\((\d+)\)):\s*(.*)", re.DOTALL)
 
 
@@ -93,10 +106,55 @@ def _meta_faults(rule: RuleText) -> Iterator[tuple[int, str]]:
 
 def _string_faults(rule: RuleText) -> Iterator[tuple[int, str]]:
     for string in rule.strings:
-        if _LEADING_REPETITION.match(string.body):
-            yield string.line, f"{string.id} begins with an unbounded repetition and is slow"
-        elif 0 < _literal_bytes(string) < SHORTEST_LITERAL_BYTES and not _anchored(rule, string):
-            yield string.line, f"{string.id} is shorter than {SHORTEST_LITERAL_BYTES} bytes"
+        if string.body.startswith("/"):
+            faults = _expression_faults(string.body)
+        elif string.body.startswith("{"):
+            faults = _jump_faults(string.body)
+        else:
+            faults = _literal_faults(string)
+        for fault in faults:
+            if not _anchored(rule, string):
+                yield string.line, f"{string.id} {fault}"
+
+
+def _literal_faults(string: RuleString) -> Iterator[str]:
+    if 0 < _literal_bytes(string) < SHORTEST_LITERAL_BYTES:
+        yield f"is shorter than {SHORTEST_LITERAL_BYTES} bytes"
+
+
+def _expression_faults(body: str) -> Iterator[str]:
+    """Yield what is slow in a regular expression, as it stands between its slashes."""
+    if _LEADING_REPETITION.match(body):
+        yield "begins with an unbounded repetition and is slow"
+    bare = _CLASS.sub("\0", body[1 : body.rfind("/")])
+    if _ANY_UNBOUNDED.search(bare):
+        yield "holds . without a bound and is slow: give it one"
+    if any(int(high or low or 0) > MAX_JUMP_BYTES for low, high in _REPEATED.findall(bare)):
+        yield f"repeats more than {MAX_JUMP_BYTES} times"
+    if _longest_atom(bare) < SHORTEST_ATOM_BYTES:
+        yield f"holds no {SHORTEST_ATOM_BYTES} fixed bytes in a row and is slow"
+
+
+def _longest_atom(bare: str) -> int:
+    """Return the longest run of fixed bytes in an expression whose classes are zero bytes.
+
+    Of alternatives any one counts: it finds what is slow for sure, not all that is.
+    """
+    longest = run = end = 0
+    for piece in _PIECE.finditer(bare):
+        run = 0 if piece.start() > end or piece["optional"] else run
+        run += not piece["optional"]
+        end = piece.end()
+        longest = max(longest, run)
+    return longest
+
+
+def _jump_faults(body: str) -> Iterator[str]:
+    for low, dash, high in _JUMP.findall(body):
+        if dash and not high:
+            yield "jumps without a bound"
+        elif int(high or low or 0) > MAX_JUMP_BYTES:
+            yield f"jumps over more than {MAX_JUMP_BYTES} bytes"
 
 
 def _literal_bytes(string: RuleString) -> int:

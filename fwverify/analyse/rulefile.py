@@ -8,7 +8,9 @@ as the grammar demands, so that text in them is never taken for a rule.
 
 from __future__ import annotations
 
+import bisect
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,24 +24,31 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_DIRECTIVE: Final = re.compile(r"\b(import|include)\s*\Z")
+_HEX: Final = re.compile(r"(?P<id>\$\w*)\s*=\s*(?P<body>\{[^{}]*\})")
+_MODIFIERS: Final = re.compile(
+    r"[ismx]*(?:\s+(?:ascii|wide|nocase|fullword|private|xor|base64|base64wide)\b)*"
+)
 _META: Final = re.compile(r"\b(?P<key>[A-Za-z_]\w*)\s*=\s*$")
 _STRING: Final = re.compile(r"(?P<id>\$\w*)\s*=\s*$")
 
 
 @dataclass(frozen=True)
 class RuleString:
-    """One string of a rule: its identifier, line, and body as written."""
+    """One string of a rule: its identifier, line, body as written, and modifiers."""
 
     id: str
     line: int
     body: str
+    modifiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class RuleText:
     """One rule of a file. ``line`` counts from 1; ``meta`` holds text values only.
 
-    ``condition`` is the text between ``condition:`` and the end of the rule.
+    ``condition`` is the text between ``condition:`` and the end of the rule; ``text`` is
+    the whole rule.
     """
 
     name: str
@@ -48,10 +57,20 @@ class RuleText:
     meta: tuple[tuple[str, str], ...]
     strings: tuple[RuleString, ...]
     condition: str
+    text: str = ""
 
     def get(self, key: str) -> str:
         """Return the metadata ``key``, or an empty text."""
         return dict(self.meta).get(key, "")
+
+
+@dataclass(frozen=True)
+class Directive:
+    """An ``import`` or ``include`` of a file: the word, what it names, and its line."""
+
+    word: str
+    name: str
+    line: int
 
 
 def read_rules(source: str) -> tuple[RuleText, ...]:
@@ -59,17 +78,44 @@ def read_rules(source: str) -> tuple[RuleText, ...]:
     starts = [token for token in _TOKEN.finditer(source) if token["rule"]]
     if not starts:
         return ()
+    lines = _Lines(source)
     ends = [token.start() for token in starts[1:]] + [len(source)]
-    return tuple(_rule(source, token, end) for token, end in zip(starts, ends, strict=True))
+    return tuple(_rule(source, token, end, lines) for token, end in zip(starts, ends, strict=True))
 
 
-def _rule(source: str, start: re.Match[str], end: int) -> RuleText:
+def read_directives(source: str) -> tuple[Directive, ...]:
+    """Return what ``source`` imports and includes, in order of appearance."""
+    found: list[Directive] = []
+    lines = _Lines(source)
+    previous = 0
+    for token in _TOKEN.finditer(source):
+        word = _DIRECTIVE.search(source, previous, token.start()) if token["text"] else None
+        previous = token.end()
+        if word is not None:
+            found.append(Directive(word[1], _unquoted(token[0]), lines.at(word.start())))
+    return tuple(found)
+
+
+class _Lines:
+    """The line numbers of a text, counted once."""
+
+    def __init__(self, source: str) -> None:
+        self._breaks = [match.start() for match in re.finditer("\n", source)]
+
+    def at(self, offset: int) -> int:
+        """Return the line of ``offset``, from 1."""
+        return bisect.bisect_left(self._breaks, offset) + 1
+
+
+def _rule(source: str, start: re.Match[str], end: int, lines: _Lines) -> RuleText:
     meta: list[tuple[str, str]] = []
     strings: list[RuleString] = []
     section = condition = ""
     previous = start.end()
     for token in _TOKEN.finditer(source, start.end(), end):
         before = source[previous : token.start()]
+        if section == "strings" and not token["comment"]:
+            strings.extend(_hex_strings(source, previous, token.start(), lines))
         previous = token.end()
         if token["section"]:
             section = token["title"]
@@ -78,19 +124,28 @@ def _rule(source: str, start: re.Match[str], end: int) -> RuleText:
                 break
         elif section == "meta" and token["text"] and (key := _META.search(before)):
             meta.append((key["key"], _unquoted(token["text"])))
-        elif section == "strings" and not token["comment"]:
+        elif section == "strings" and (token["text"] or token["regex"]):
             known = _STRING.search(before)
             if known:
-                line = source.count("\n", 0, token.start()) + 1
-                strings.append(RuleString(known["id"], line, token[0].strip()))
+                after = _MODIFIERS.match(source, token.end())
+                body = token[0].strip()
+                words = tuple(after[0].split()) if after else ()
+                strings.append(RuleString(known["id"], lines.at(token.start()), body, words))
     return RuleText(
         name=start["name"],
-        line=source.count("\n", 0, start.start("name")) + 1,
+        line=lines.at(start.start("name")),
         flags=tuple(start["flags"].split()),
         meta=tuple(meta),
         strings=tuple(strings),
         condition=condition,
+        text=source[start.start() : end].rpartition("}")[0] + "}",
     )
+
+
+def _hex_strings(source: str, start: int, end: int, lines: _Lines) -> Iterator[RuleString]:
+    """Yield the hexadecimal strings between two other tokens."""
+    for match in _HEX.finditer(source, start, end):
+        yield RuleString(match["id"], lines.at(match.start()), " ".join(match["body"].split()))
 
 
 def _unquoted(literal: str) -> str:

@@ -16,6 +16,8 @@ from typing import Final
 import msgspec
 
 from fwverify.analyse.analysers import CONTENT, PATHS
+from fwverify.analyse.engines import Examined, examine
+from fwverify.analyse.marks import MAX_MENTIONS
 from fwverify.analyse.values import (
     BlobRequest,
     BlobResult,
@@ -25,7 +27,6 @@ from fwverify.analyse.values import (
     Trouble,
 )
 from fwverify.analyse.windows import Extracted
-from fwverify.analyse.yara import match
 from fwverify.store import Store
 
 MAX_TEXT_BYTES: Final = 1024 * 1024
@@ -41,11 +42,23 @@ def scan_blob(argument: bytes) -> bytes:
     store = _store(request.store)
     extracted = Extracted(request.extracted)
     with store.view(request.sha256) as buffer:
-        hits, troubles = match(
-            buffer, _bundle(request.store, request.rules), extracted, request.yara_seconds
-        )
+        bundle = _bundle(request.store, request.rules)
+        by_rules = examine(buffer, bundle, extracted, request.yara_seconds, request.engine)
         parts = [analyser.examine(buffer, extracted) for analyser in CONTENT]
-    return msgspec.msgpack.encode(_merged(BlobResult(hits=hits, troubles=troubles), *parts))
+    return msgspec.msgpack.encode(_merged(_of_rules(by_rules), *parts))
+
+
+def _of_rules(found: Examined) -> BlobResult:
+    troubles = found.troubles
+    if found.marked.cut:
+        said = f"names more than {MAX_MENTIONS} paths; the first are followed"
+        troubles += (Trouble(code="limit.mentions", text=said),)
+    return BlobResult(
+        hits=found.hits,
+        marks=found.marked.marks,
+        mentions=found.marked.mentions,
+        troubles=troubles,
+    )
 
 
 def scan_path(argument: bytes) -> bytes:
@@ -93,6 +106,8 @@ def _merged(*parts: BlobResult) -> BlobResult:
                 key=lambda fact: (fact.kind, fact.text),
             )
         ),
+        marks=tuple(sorted({item for part in parts for item in part.marks})),
+        mentions=tuple(sorted({item for part in parts for item in part.mentions})),
         troubles=tuple(item for part in parts for item in part.troubles),
     )
 

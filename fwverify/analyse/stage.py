@@ -21,6 +21,8 @@ import msgspec
 
 from fwverify.analyse.alive import with_starts
 from fwverify.analyse.analysers import PATHS
+from fwverify.analyse.combine import Started, combined, program_name, started_programs
+from fwverify.analyse.dataflow import Content, dataflows
 from fwverify.analyse.links import MAX_VISITS, FileSystem, plain
 from fwverify.analyse.rules import RuleSet
 from fwverify.analyse.values import (
@@ -157,8 +159,9 @@ def _blob_jobs(
                 rules=rules.sha256,
                 extracted=ranges,
                 yara_seconds=max(1, limits.scan_seconds // 2),
+                engine=rules.engine,
             ),
-            digest(["blob", code_digest("analyse"), sha256, rules.sha256, ranges]),
+            digest(["blob", code_digest("analyse"), sha256, rules.sha256, rules.engine, ranges]),
             tuple(paths),
         )
         for (sha256, ranges), paths in grouped.items()
@@ -270,35 +273,56 @@ def _collected(
     files: tuple[tuple[_Job[PathRequest], PathResult | Trouble], ...],
     lost: tuple[Problem, ...],
 ) -> Analysed:
-    findings: set[Finding] = set()
     endpoints: set[Endpoint] = set()
     services: set[Service] = set()
     accounts: set[Account] = set()
     keys: set[Key] = set()
+    hits: dict[str, list[Hit]] = {}
     facts: dict[str, FileFacts] = {}
+    contents_of: dict[str, Content] = {}
     problems: set[Problem] = set(lost)
     for path, answer in _each(contents, problems):
-        findings.update(_finding(hit, path) for hit in answer.hits)
+        hits.setdefault(path, []).extend(answer.hits)
         endpoints.update(_endpoint(kind, value, path) for kind, value in answer.endpoints)
         keys.update(Key(kind=kind, fingerprint=mark, path=path) for kind, mark in answer.keys)
         if answer.facts:
             facts[path] = FileFacts(path=path, facts=answer.facts)
+        if answer.marks or answer.mentions:
+            contents_of[path] = Content(answer.marks, answer.mentions)
     for path, read in _each(files, problems):
-        findings.update(_finding(hit, path) for hit in read.hits)
+        hits.setdefault(path, []).extend(read.hits)
         keys.update(Key(kind=kind, fingerprint=mark, path=path) for kind, mark in read.keys)
         services.update(msgspec.structs.replace(item, path=path) for item in read.services)
         accounts.update(msgspec.structs.replace(item, path=path) for item in read.accounts)
+    findings = _findings(hits, facts, started_programs(services))
+    ordered = tuple(sorted(endpoints, key=lambda item: (item.path, item.kind, item.value)))
+    flows, too_many = dataflows(contents_of, ordered, findings)
+    problems.update(too_many)
     return Analysed(
-        findings=tuple(sorted(findings, key=_finding_order)),
-        endpoints=tuple(sorted(endpoints, key=lambda item: (item.path, item.kind, item.value))),
+        findings=findings,
+        endpoints=ordered,
         services=tuple(
             sorted(services, key=lambda item: (item.path, item.name, item.kind, item.starts))
         ),
         accounts=tuple(sorted(accounts, key=_account_order)),
         keys=tuple(sorted(keys, key=lambda item: (item.path, item.kind, item.fingerprint))),
         facts=tuple(facts[path] for path in sorted(facts)),
+        dataflows=flows,
         problems=tuple(sorted(problems, key=lambda item: (item.path, item.code, item.text))),
     )
+
+
+def _findings(
+    hits: dict[str, list[Hit]], facts: dict[str, FileFacts], started: Started
+) -> tuple[Finding, ...]:
+    """Return one finding per fact of each path (``combine``), in the report's order."""
+    found = set()
+    for path, each in hits.items():
+        own = facts[path].facts if path in facts else ()
+        container, _, inner = path.rpartition(SEPARATOR)
+        by = started.get((container, program_name(inner)), ()) if path in facts else ()
+        found.update(_finding(hit, path) for hit in combined(each, own, by))
+    return tuple(sorted(found, key=_finding_order))
 
 
 def _each(

@@ -7,7 +7,7 @@ where it is made. Offsets are bytes from the start of the content.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from fwverify.model import Account, Confidence, Count, Fact, Service, Severity, Sha256, Threat
 from fwverify.model import _Value as Value
@@ -17,6 +17,8 @@ EXCERPT_CHARACTERS: Final = 80
 _FIRST_PRINTABLE, _LAST_PRINTABLE = 0x20, 0x7E
 
 Range = tuple[int, int]
+Engine: TypeAlias = Literal["yara-python", "yara-x", "both"]
+"""What matches the rules; ``both`` says where the two disagree."""
 
 
 class Hit(Value, frozen=True, kw_only=True):
@@ -54,15 +56,22 @@ class BlobRequest(Value, frozen=True, kw_only=True):
     rules: Sha256
     extracted: tuple[Range, ...] = ()
     yara_seconds: int
+    engine: Engine = "yara-python"
 
 
 class BlobResult(Value, frozen=True, kw_only=True):
-    """What is in one content. ``endpoints`` and ``keys`` are (kind, value) pairs."""
+    """What is in one content. ``endpoints`` and ``keys`` are (kind, value) pairs.
+
+    ``marks`` are (id of ``analyse.marks``, text) pairs; ``mentions`` are the absolute paths
+    that the content names. Both serve the inventory of data flows.
+    """
 
     hits: tuple[Hit, ...] = ()
     endpoints: tuple[tuple[str, str], ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
     facts: tuple[Fact, ...] = ()
+    marks: tuple[tuple[str, str], ...] = ()
+    mentions: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = ()
 
 

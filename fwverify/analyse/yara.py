@@ -1,12 +1,10 @@
-"""Matching a content against the rules, with nothing lost in silence.
+"""Matching a content with yara-python, with nothing lost in silence.
 
 YARA (manual, "Using YARA from Python") can stop looking and still return: a string with
 more than a million matches is given up (yara-python then only warns, or calls
 ``warnings_callback``), a scan can time out, a regular expression can exhaust its fibers.
 Each of these is a ``Trouble`` here and therefore INCOMPLETE. What YARA cannot bound (a
 timeout is looked at rarely inside one expression) the pool's deadline does.
-
-A match that lies wholly inside a range whose content is in a child is left to the child.
 """
 
 from __future__ import annotations
@@ -15,30 +13,17 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Final
 
-import msgspec
 import yara
 
-from fwverify.analyse.rules import read_bundle
-from fwverify.analyse.taxonomy import (
-    CAPABILITY_IDS,
-    CONFIDENCES,
-    R155_BY_ID,
-    R155_THREATS,
-    SEVERITIES,
-    THREATS,
-)
-from fwverify.analyse.values import Hit, Trouble, excerpt_at, printable
+from fwverify.analyse.marks import NAMESPACE, marks_source
+from fwverify.analyse.matched import Matched, Place, hit_of
+from fwverify.analyse.rules import bodies, read_bundle
+from fwverify.analyse.values import Hit, Trouble
 from fwverify.analyse.windows import Extracted
 from fwverify.reader import Buffer
 
-MAX_EVIDENCE: Final = 24
-"""Distinct texts kept per rule; the number beyond is named in the evidence."""
-
-_MATCH_DATA_BYTES: Final = 160
-_HEX_BYTES: Final = 40
-_SPACES: Final = b" \t\r\n"
-
-Located = tuple[int, int, str]
+_MATCH_DATA_BYTES: Final = 1
+"""Bytes that the engine copies of each match; they are read from the content instead."""
 
 
 @lru_cache(maxsize=2)
@@ -50,12 +35,12 @@ def compiled(bundle: bytes) -> Any:
     """
     yara.set_config(max_match_data=_MATCH_DATA_BYTES)
     sources = {f"{index:04d}": text for index, (_, text) in enumerate(read_bundle(bundle))}
-    return yara.compile(sources=sources, includes=False)
+    return yara.compile(sources=sources | {NAMESPACE: marks_source()}, includes=False)
 
 
-def match(
-    buffer: Buffer, bundle: bytes, extracted: Extracted, timeout_seconds: int
-) -> tuple[tuple[Hit, ...], tuple[Trouble, ...]]:
+def matches(
+    buffer: Buffer, bundle: bytes, timeout_seconds: int
+) -> tuple[tuple[Matched, ...], tuple[Trouble, ...]]:
     """Return the rules that hold for ``buffer``, and what the engine gave up on."""
     given_up: set[str] = set()
 
@@ -64,19 +49,29 @@ def match(
         return int(yara.CALLBACK_CONTINUE)
 
     try:
-        matches = compiled(bundle).match(
-            data=buffer, timeout=timeout_seconds, warnings_callback=warn
-        )
+        found = compiled(bundle).match(data=buffer, timeout=timeout_seconds, warnings_callback=warn)
     except yara.TimeoutError:
         text = f"the rules did not finish within {timeout_seconds} s"
         return (), (Trouble(code="analyse.rules_timeout", text=text),)
     except yara.Error as error:
         return (), (Trouble(code="analyse.rules_failed", text=str(error)),)
-    hits = [hit for found in matches if (hit := _hit(buffer, found, extracted)) is not None]
     troubles = tuple(
         Trouble(code="analyse.too_many_matches", text=text) for text in sorted(given_up)
     )
-    return tuple(hits), troubles
+    return tuple(_matched(each) for each in found), troubles
+
+
+def match(
+    buffer: Buffer, bundle: bytes, extracted: Extracted, timeout_seconds: int
+) -> tuple[tuple[Hit, ...], tuple[Trouble, ...]]:
+    """Return the findings of the rules of ``bundle``, and what the engine gave up on."""
+    found, troubles = matches(buffer, bundle, timeout_seconds)
+    hits = (
+        hit_of(buffer, each, extracted, lambda: bodies(bundle))
+        for each in found
+        if each.namespace != NAMESPACE
+    )
+    return tuple(hit for hit in hits if hit is not None), troubles
 
 
 def _warning(kind: int, about: Any) -> str:
@@ -85,58 +80,17 @@ def _warning(kind: int, about: Any) -> str:
     return f"the engine warned: {about}"
 
 
-def _hit(buffer: Buffer, found: Any, extracted: Extracted) -> Hit | None:
-    located = tuple(_instances(found))
-    outside = [place for place in located if not extracted.covers(place[0], place[1])]
-    if located and not outside:
-        return None
-    first = min(outside, default=None)
-    meta = {str(key): str(value) for key, value in found.meta.items()}
-    capability = meta.get("capability", "")
-    known = capability if capability in CAPABILITY_IDS else None
-    return msgspec.convert(
-        {
-            "rule": found.rule,
-            "text": meta.get("description") or f"rule {found.rule} holds",
-            "capability": known,
-            "threat": _one_of(meta.get("threat"), THREATS, "none"),
-            "severity": _one_of(meta.get("severity"), SEVERITIES, "medium"),
-            "confidence": _one_of(meta.get("confidence"), CONFIDENCES, "low"),
-            "offset": first[0] if first else None,
-            "length": first[1] if first else None,
-            "excerpt": excerpt_at(buffer, first[0], first[1]) if first else "",
-            "evidence": _evidence({text for _, _, text in located}),
-            "r155": _threats(meta.get("r155", ""), known),
-        },
-        Hit,
+def _matched(found: Any) -> Matched:
+    return Matched(
+        namespace=str(found.namespace),
+        rule=str(found.rule),
+        meta=tuple((str(key), str(value)) for key, value in found.meta.items()),
+        places=_places(found),
     )
 
 
-def _instances(found: Any) -> Iterator[Located]:
+def _places(found: Any) -> Iterator[Place]:
     for string in found.strings:
+        name = str(string.identifier)
         for instance in string.instances:
-            yield instance.offset, instance.matched_length, _text(bytes(instance.matched_data))
-
-
-def _text(data: bytes) -> str:
-    """Return matched bytes as evidence: text where they are text, else hexadecimal."""
-    text = data[::2] if len(data) > 1 and not any(data[1::2]) else data
-    if text.isascii() and text.translate(None, _SPACES).decode().isprintable():
-        return printable(text.strip(_SPACES))
-    return data[:_HEX_BYTES].hex()
-
-
-def _evidence(texts: set[str]) -> tuple[str, ...]:
-    ordered = sorted(texts)
-    if len(ordered) <= MAX_EVIDENCE:
-        return tuple(ordered)
-    return (*ordered[:MAX_EVIDENCE], f"and {len(ordered) - MAX_EVIDENCE} more")
-
-
-def _threats(listed: str, capability: str | None) -> tuple[str, ...]:
-    named = {word for word in listed.replace(",", " ").split() if word in R155_THREATS}
-    return tuple(sorted(named or R155_BY_ID.get(capability or "", ())))
-
-
-def _one_of(value: str | None, allowed: tuple[str, ...], otherwise: str) -> str:
-    return value if value in allowed else otherwise
+            yield instance.offset, instance.matched_length, name

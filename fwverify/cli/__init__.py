@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from fwverify import __version__
-from fwverify.cli import baseline, check, keys, stages, upkeep
+from fwverify.cli import baseline, check, keys, rules, stages, upkeep
 from fwverify.cli.common import report_error
 
 
@@ -45,7 +45,7 @@ for command in (
     baseline.baseline,
     baseline.history,
     keys.keys,
-    upkeep.rules,
+    rules.rules,
     upkeep.policy,
     upkeep.formats,
     upkeep.schemes,

@@ -18,9 +18,7 @@ from fwverify.cli import common
 @click.option("--baseline", metavar="ledger:REF|PATH", help="What the update is compared with.")
 @common.secret_options
 @common.trust_options
-@click.option(
-    "--rules", type=common.FILE, multiple=True, metavar="DIR", help="More rules (ad hoc)."
-)
+@common.rules_options
 @click.option("--policy", type=common.FILE, metavar="FILE", help="Policy (ad hoc).")
 @click.option("--ledger", metavar="URL", help="Ledger of approved baselines.")
 @click.option("--supersedes", metavar="CASE", help="The case that this update replaces.")

@@ -17,6 +17,7 @@ import click
 from fwverify import exit_codes
 
 if TYPE_CHECKING:
+    from fwverify.analyse.values import Engine
     from fwverify.case import Case
     from fwverify.config import Config
     from fwverify.model import Report
@@ -46,6 +47,7 @@ class Options:
     anchors: tuple[Path, ...] = ()
     keys: tuple[Path, ...] = ()
     rules: tuple[Path, ...] = ()
+    engine: Engine | None = None
     policy: Path | None = None
     ledger: str | None = None
     jobs: int | None = None
@@ -54,10 +56,15 @@ class Options:
     plaintexts: tuple[Path, ...] = ()
     used: tuple[str, ...] = field(default=())
 
-    def ad_hoc(self) -> tuple[str, ...]:
-        """Return the names of the ad hoc options given, sorted."""
+    def ad_hoc(self, engine: str = "both") -> tuple[str, ...]:
+        """Return the names of the ad hoc options given, sorted.
+
+        ``engine`` is the configured one: asking for another is ad hoc, asking for both is
+        only stricter.
+        """
         given = {
             "--anchor": self.anchors,
+            "--engine": self.engine not in (None, engine, "both"),
             "--key": self.keys,
             "--ledger": self.ledger,
             "--policy": self.policy,
@@ -108,6 +115,22 @@ def subject_options(command: Command) -> Command:
         click.option("--class", "class_name", metavar="CLASS", help="Product class."),
         click.option("--vendor", metavar="NAME", help="Vendor, as in the trust store."),
         click.option("--product", metavar="NAME", help="Product, as in the trust store."),
+    ):
+        command = option(command)
+    return command
+
+
+def rules_options(command: Command) -> Command:
+    """Add the options that say which rules are looked for, and by what."""
+    for option in (
+        click.option(
+            "--rules", type=FILE, multiple=True, metavar="DIR", help="More rules (ad hoc)."
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["yara-python", "yara-x", "both"]),
+            help="What matches the rules (default: as configured).",
+        ),
     ):
         command = option(command)
     return command
@@ -276,13 +299,13 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
             store=store,
             pool=pool,
             limits=config.limits,
-            rules=load_rules((*config.rules, *options.rules)),
+            rules=load_rules((*config.rules, *options.rules), options.engine or config.engine),
             trust=trust,
             rule=(rule := _rule(options, case, trust)),
             accepted=_accepted(options, case, rule),
             policy=policy,
             config_sha256=config.sha256,
-            ad_hoc=options.ad_hoc(),
+            ad_hoc=options.ad_hoc(config.engine),
             given=Given(secrets=secrets.secrets),
             announce=announce,
             trace=trace,

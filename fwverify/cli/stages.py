@@ -84,9 +84,7 @@ def verify(
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=common.FILE, metavar="PATH...")
-@click.option(
-    "--rules", type=common.FILE, multiple=True, metavar="DIR", help="More rules (ad hoc)."
-)
+@common.rules_options
 @common.at_option
 @common.secret_options
 @common.run_options
@@ -113,9 +111,7 @@ def scan(
 @click.command()
 @click.argument("old", type=common.FILE)
 @click.argument("new", type=common.FILE)
-@click.option(
-    "--rules", type=common.FILE, multiple=True, metavar="DIR", help="More rules (ad hoc)."
-)
+@common.rules_options
 @common.at_option
 @common.secret_options
 @common.run_options

@@ -1,4 +1,4 @@
-"""Commands about the tool itself: rules, policy, formats, schemes, doctor, cache."""
+"""Commands about the tool itself: policy, formats, schemes, doctor, cache."""
 
 from __future__ import annotations
 
@@ -8,40 +8,6 @@ import click
 
 from fwverify import exit_codes
 from fwverify.cli import common
-
-
-@click.group()
-def rules() -> None:
-    """List and lint detection rules."""
-
-
-@rules.command("list")
-@click.option("--rules", "folders", type=common.FILE, multiple=True, metavar="DIR")
-def list_rules(folders: tuple[Path, ...]) -> None:
-    """List every rule: name, capability, threat, severity, confidence."""
-    from fwverify.analyse.rules import describe_rules
-
-    for rule in describe_rules((*common.configuration().rules, *folders)):
-        click.echo(
-            f"{rule.name:<44} {rule.capability:<24} {rule.threat:<10} "
-            f"{rule.severity:<9} {rule.confidence}"
-        )
-
-
-@rules.command("lint")
-@click.argument("folders", nargs=-1, type=common.FILE, metavar="[DIR...]")
-def lint_rules(folders: tuple[Path, ...]) -> None:
-    """Check rules for complete metadata, unique names and slow patterns."""
-    from fwverify.analyse.rules import describe_rules
-    from fwverify.analyse.rules import lint_rules as lint
-
-    problems = lint(folders or common.configuration().rules)
-    for problem in problems:
-        click.echo(f"{problem.file}:{problem.line}: {problem.rule}: {problem.text}")
-    if not problems:
-        count = len(describe_rules(folders or common.configuration().rules))
-        click.echo(f"{count} rules, every one complete")
-    common.finish(exit_codes.DENY if problems else exit_codes.OK, exit_zero=False)
 
 
 @click.group()

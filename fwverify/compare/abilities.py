@@ -2,7 +2,8 @@
 
 Guarantees: a capability is known only at the path where the baseline had it; a service
 or an account only with the same path, name and state; a key only at the same path; an
-endpoint by its kind and value, wherever it stands. Paths of the baseline are translated
+endpoint by its kind and value, wherever it stands; a data flow by its source and sink.
+Paths of the baseline are translated
 to the update's member names first (``pairing.Roots``).
 
 Findings: ``compare.capability_added``, ``compare.endpoint_added``,
@@ -18,6 +19,7 @@ from fwverify.canonical import digest, make_finding
 from fwverify.model import (
     Account,
     Confidence,
+    DataFlow,
     Endpoint,
     Finding,
     Key,
@@ -203,6 +205,12 @@ def keys_added(new: Profile, old: Profile, translate: Translate) -> tuple[Key, .
             key=lambda each: (each.path, each.kind, each.fingerprint),
         )
     )
+
+
+def dataflows_added(new: Profile, old: Profile) -> tuple[DataFlow, ...]:
+    """Return each data flow whose source and sink the baseline had nowhere together."""
+    had = {(each.source, each.sink) for each in old.dataflows}
+    return tuple(each for each in new.dataflows if (each.source, each.sink) not in had)
 
 
 def key_findings(added: tuple[Key, ...]) -> Iterator[Finding]:

@@ -29,6 +29,7 @@ def profile_of(
         accounts=analysed.accounts,
         keys=analysed.keys,
         facts=analysed.facts,
+        dataflows=analysed.dataflows,
         rules_sha256=rules_sha256,
         complete=complete and not unpacked.problems and not analysed.problems,
     )

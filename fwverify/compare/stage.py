@@ -68,6 +68,7 @@ def _delta(new: Profile, old: Profile, pairing: Pairing, translate: Callable[[st
         services_added=abilities.services_added(new, old, translate),
         accounts_added=abilities.accounts_added(new, old, translate),
         keys_added=abilities.keys_added(new, old, translate),
+        dataflows_added=abilities.dataflows_added(new, old),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from fwverify.merged_rules import per_rule
 from fwverify.model import (
     Analysed,
     Baseline,
@@ -79,11 +80,18 @@ def _order(finding: Finding) -> tuple[str, int, str, str]:
 
 
 def judged_findings(facts: Facts) -> tuple[Finding, ...]:
-    """Return ``facts.findings``, known only where finding and comparison both say so."""
+    """Return ``facts.findings``, known only where finding and comparison both say so.
+
+    A finding that several rules made stands here once per rule, each with the strength
+    that rule gave it: merging them for the reader makes no verdict milder.
+    """
     known = frozenset() if facts.compared is None else facts.compared.known
     return tuple(
-        msgspec.structs.replace(each, in_baseline=False)
-        if each.in_baseline and each.fingerprint not in known
-        else each
-        for each in facts.findings
+        each
+        for finding in facts.findings
+        for each in per_rule(
+            msgspec.structs.replace(finding, in_baseline=False)
+            if finding.in_baseline and finding.fingerprint not in known
+            else finding
+        )
     )

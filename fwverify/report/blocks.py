@@ -275,6 +275,7 @@ def new_things(report: Report) -> str:
         (len(delta.services_added), "service"),
         (len(delta.accounts_added), "account"),
         (len(delta.keys_added), "key"),
+        (len(delta.dataflows_added), "data flow"),
         (len(summary.same_version(report)), "same-version change"),
         (len(delta.undeclared), "undeclared change"),
         (len(delta.not_found), "declared change not found"),

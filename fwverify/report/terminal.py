@@ -192,6 +192,7 @@ def _inventory(report: Report) -> str:
         (len(report.services), "service"),
         (len(report.accounts), "account"),
         (len(report.keys), "key"),
+        (len(report.dataflows), "data flow"),
     )
     return ", ".join(count(number, name) for number, name in kinds)
 
@@ -227,7 +228,7 @@ def _rows(report: Report) -> int:
 
 
 def _news(report: Report, width: int) -> Iterator[Lines]:
-    """Yield new capabilities, endpoints, services, accounts, keys, same-version changes."""
+    """Yield new capabilities, endpoints, services, accounts, keys, flows, same versions."""
     delta = report.delta
     if delta is None:
         return
@@ -242,6 +243,8 @@ def _news(report: Report, width: int) -> Iterator[Lines]:
         yield _new("+ account", f"{account.name} ({account.state})", account.path, width)
     for key in delta.keys_added:
         yield _new("+ key", f"{key.kind} {key.fingerprint}", key.path, width)
+    for flow in delta.dataflows_added:
+        yield _new("+ data flow", f"{flow.source} to {flow.sink}", flow.path, width)
     for each in summary.same_version(report):
         yield (at_path("= version", each.path, width),)
     for text in delta.not_found:

@@ -272,6 +272,17 @@ def reason(rule: str, verdict: Verdict, text: str, *findings: Finding, **changed
     return Reason(**{**values, **changed})
 
 
+DENY_FLOWS = (
+    DataFlow(
+        source="meter",
+        sink="hes.example",
+        declared=True,
+        evidence=("source 1-0:1.8.0",),
+        path=f"{ROOTFS}!/bin/metrologyd",
+        category="personal: consumption",
+    ),
+)
+
 DENY = replace(
     ALLOW,
     verdict=Verdict.DENY,
@@ -309,15 +320,7 @@ DENY = replace(
     ),
     accounts=(Account(name="root", uid=0, state="empty", path=f"{ROOTFS}!/etc/passwd"),),
     keys=(Key(kind="ssh-ed25519", fingerprint=sha("ssh"), path=f"{ROOTFS}!/etc/passwd"),),
-    dataflows=(
-        DataFlow(
-            source="meter readings",
-            sink="hes.example",
-            declared=True,
-            evidence=("push",),
-            path=f"{ROOTFS}!/bin/metrologyd",
-        ),
-    ),
+    dataflows=DENY_FLOWS,
     delta=Delta(
         added=(f"{ROOTFS}!/bin/telnetd",),
         removed=(f"{ROOTFS}!/etc/motd",),
@@ -348,6 +351,7 @@ DENY = replace(
         ),
         accounts_added=(Account(name="root", uid=0, state="empty", path=f"{ROOTFS}!/etc/passwd"),),
         keys_added=(Key(kind="ssh-ed25519", fingerprint=sha("ssh"), path=f"{ROOTFS}!/etc/passwd"),),
+        dataflows_added=DENY_FLOWS,
         undeclared=(f"{ROOTFS}!/bin/telnetd",),
         not_found=("fixes the clock drift",),
     ),

@@ -1,0 +1,172 @@
+"""``fwverify rules``: list, lint and test detection rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fwverify import exit_codes
+from fwverify.cli import common
+
+if TYPE_CHECKING:
+    from fwverify.analyse.trial import Trial
+
+_FORMAT = click.option(
+    "--format",
+    "output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="What to print on standard output.",
+)
+
+
+@click.group()
+def rules() -> None:
+    """List, lint and test detection rules."""
+
+
+@rules.command("list")
+@click.option("--rules", "folders", type=common.FILE, multiple=True, metavar="DIR")
+@_FORMAT
+def list_rules(folders: tuple[Path, ...], output: str) -> None:
+    """List every rule: name, family, capability, severity, confidence, licence."""
+    from fwverify.analyse.rules import describe_rules
+
+    found = describe_rules((*common.configuration().rules, *folders))
+    if output == "json":
+        _print_json([{name: getattr(rule, name) for name in _keys(rule)} for rule in found])
+        return
+    rows = [
+        (
+            rule.name,
+            rule.family,
+            rule.capability or "-",
+            rule.severity or "-",
+            rule.confidence or "-",
+            rule.licence or "-",
+        )
+        for rule in found
+    ]
+    _print_table(("rule", "family", "capability", "severity", "confidence", "licence"), rows)
+
+
+@rules.command("lint")
+@click.argument("folders", nargs=-1, type=common.FILE, metavar="[DIR...]")
+@_FORMAT
+def lint_rules(folders: tuple[Path, ...], output: str) -> None:
+    """Check rules for complete metadata, unique names and slow patterns."""
+    from fwverify.analyse.rules import describe_rules
+    from fwverify.analyse.rules import lint_rules as lint
+
+    problems = lint(folders or common.configuration().rules)
+    if output == "json":
+        _print_json([{name: getattr(each, name) for name in _keys(each)} for each in problems])
+    else:
+        for problem in problems:
+            click.echo(f"{problem.file}:{problem.line}: {problem.rule}: {problem.text}")
+        if not problems:
+            count = len(describe_rules(folders or common.configuration().rules))
+            click.echo(f"{count} rules, every one complete")
+    common.finish(exit_codes.DENY if problems else exit_codes.OK, exit_zero=False)
+
+
+@rules.command("test")
+@click.option("--positive", type=common.FILE, multiple=True, metavar="DIR", help="To be found.")
+@click.option("--goodware", type=common.FILE, multiple=True, metavar="DIR", help="To stay quiet.")
+@click.option("--expect", type=common.FILE, metavar="FILE", help="What must be found (TOML).")
+@click.option("--no-cost", is_flag=True, help="Do not measure the speed of each rule.")
+@common.rules_options
+@common.work_options
+@_FORMAT
+def test_rules(
+    positive: tuple[Path, ...],
+    goodware: tuple[Path, ...],
+    expect: Path | None,
+    no_cost: bool,
+    output: str,
+    **rest: Any,
+) -> None:
+    """Run the rules over files to be found and over good software, and print a row per rule.
+
+    Exit 4 where an expected hit is missing, a sure hit in good software is not explained,
+    or something could not be examined.
+    """
+    from fwverify.analyse.trial import Expectation, trial
+    from fwverify.analyse.trialcost import with_cost
+    from fwverify.strict import load_toml
+
+    if not positive and not goodware:
+        raise click.UsageError("name a folder: --positive DIR or --goodware DIR")
+    for folder in (*positive, *goodware):
+        if not folder.is_dir():
+            raise click.UsageError(f"{folder} is not a folder")
+    expectation = Expectation(schema="fwverify.rules-expect/1")
+    if expect is not None:
+        expectation = load_toml(expect, Expectation)
+    with common.means(common.Options(**rest), None) as means:
+        done = trial(
+            positive, goodware, expectation, means.rules, means.store, means.pool, means.limits
+        )
+        if not no_cost:
+            done = with_cost(done, means.rules, (*positive, *goodware), means.store, means.pool)
+    if output == "json":
+        _print_json(_document(done))
+    else:
+        _print_trial(done)
+    common.finish(exit_codes.DENY if done.failed else exit_codes.OK, exit_zero=False)
+
+
+def _print_trial(done: Trial) -> None:
+    head = ("rule", "capability", "positive", "goodware", "sure", "MB/s")
+    rows = [
+        (
+            row.rule,
+            row.capability or "-",
+            str(row.positive),
+            str(row.goodware),
+            str(row.sure_goodware),
+            "-" if row.megabytes_per_second is None else str(row.megabytes_per_second),
+        )
+        for row in done.rows
+    ]
+    _print_table(head, rows)
+    click.echo(f"{done.files} files, {done.bytes} bytes, {len(done.rows)} rules")
+    for word, lines in (("missed", done.missed), ("untrue", done.untrue)):
+        for line in lines:
+            click.echo(f"{word}: {line}")
+    for problem in done.problems:
+        click.echo(f"not examined: {problem.path}: {problem.code}: {problem.text}")
+
+
+def _document(done: Trial) -> dict[str, Any]:
+    return {
+        "schema": "fwverify.rules-test/1",
+        "rows": [{name: getattr(row, name) for name in _keys(row)} for row in done.rows],
+        "missed": done.missed,
+        "untrue": done.untrue,
+        "problems": done.problems,
+        "files": done.files,
+        "bytes": done.bytes,
+    }
+
+
+def _keys(value: Any) -> tuple[str, ...]:
+    return tuple(value.__dataclass_fields__)
+
+
+def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from fwverify.report.text import visible
+
+    shown = [tuple(visible(cell) for cell in row) for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(head))]
+    for row in shown:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def _print_json(document: Any) -> None:
+    from fwverify.canonical import canonical_json
+
+    click.echo(canonical_json(document).decode())
