@@ -67,7 +67,6 @@ def verify(trust: Path, updates: tuple[str, ...], at: str):
         (("microsoft-uefi-2011",), ("authenticode",), ROWS[0][2]),  # no time stamp anchor: expired
         (("microsoft-kek-2023",), ("uefi-variable",), ROWS[2][2]),
         (("globalsign-code", "digicert-timestamp"), ("authenticode",), ROWS[3][2]),
-        (("debian-archive-13",), ("debian-release",), ROWS[4][2]),
     ],
 )
 def test_not_trusted_under_others(tmp_path: Path, anchors, schemes, updates) -> None:
