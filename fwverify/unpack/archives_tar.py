@@ -27,6 +27,7 @@ from fwverify.unpack.source import Format, LimitHit, Source
 BLOCK: Final = 512
 _MAX_EXTENDED_BYTES: Final = 1024 * 1024
 _CHECKSUM: Final = slice(148, 156)
+_ASCII: Final = bytes(range(128))
 _OCTAL: Final = re.compile(rb"[ \x00]*([0-7]*)[ \x00]*", re.DOTALL)
 _FILE_TYPES: Final = b"0\x007"
 _KINDS: Final[dict[bytes, NodeKind]] = {
@@ -97,7 +98,7 @@ def checksum_holds(block: bytes) -> bool:
         return False
     rest = block[: _CHECKSUM.start] + b" " * 8 + block[_CHECKSUM.stop :]
     unsigned = sum(rest)
-    signed = unsigned - 256 * sum(byte > 127 for byte in rest)  # what old Sun tar wrote
+    signed = unsigned - 256 * len(rest.translate(None, _ASCII))  # what old Sun tar wrote
     return int(match[1], 8) in (unsigned, signed)
 
 

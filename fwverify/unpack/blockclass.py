@@ -14,6 +14,7 @@ code is often ``data``; 64-bit PowerPC and s390x are not told.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -226,5 +227,6 @@ def chi_square(block: bytes) -> int:
     """Return the chi-square of the byte counts against equal ones (255 degrees of freedom)."""
     if not block:
         return 0
-    squares = sum(count * count for count in Counter(block).values())
+    counts = Counter(block).values()
+    squares = sum(map(operator.mul, counts, counts))
     return squares * 256 // len(block) - len(block)

@@ -22,7 +22,6 @@ from fwverify.paths import SEPARATOR
 from fwverify.reader import Buffer
 from fwverify.store import Store
 from fwverify.tools import code_digest
-from fwverify.unpack.blockclass import classify
 from fwverify.unpack.entropy import BLOCK_BYTES, block_entropies_milli
 from fwverify.workers import Executor, Task
 
@@ -101,7 +100,8 @@ def _names(
 
 
 def _measured(chosen: list[Placed], store: Store, pool: Executor) -> list[Measured | None]:
-    keys = [digest(["map", code_digest("unpack"), each.node.sha256]) for each in chosen]
+    code = code_digest("unpack") if store.keeps_results else ""
+    keys = [digest(["map", code, each.node.sha256]) for each in chosen]
     found = [_kept(store, key) for key in keys]
     missing = [index for index, each in enumerate(found) if each is None]
     outcomes = pool.map(_task(chosen[index], store) for index in missing)
@@ -145,6 +145,8 @@ def measure_blob(argument: bytes) -> bytes:
 
 def measure(buffer: Buffer) -> Measured:
     """Return how the blocks of ``buffer`` look, one block for each of its cells."""
+    from fwverify.unpack.blockclass import classify  # here, in the worker, and nowhere else
+
     size = len(buffer)
     blocks = -(-size // BLOCK_BYTES)
     cell_bytes = BLOCK_BYTES * max(1, -(-blocks // MAX_CELLS))

@@ -71,6 +71,11 @@ def _rules() -> yara.Rules:
     return yara.compile(source=_RULE, externals={"blocks": 1})
 
 
+def prepare() -> None:
+    """Compile what ``block_entropies_milli`` asks of YARA."""
+    _rules()
+
+
 def block_entropies_milli(data: Buffer) -> list[int]:
     """Return the entropy of each 4 KiB block of ``data``, the last one as short as it is."""
     starts = range(0, len(data), BLOCK_BYTES)
@@ -116,5 +121,5 @@ def highest_entropy_milli(buffer: Buffer, start: int, end: int) -> int:
                 best = max(best, milli)
                 if best >= SATURATED_MILLI:
                     break
-            at, blocks = following, min(2 * blocks, _MOST_BLOCKS)
+            at, blocks = following, min(8 * blocks, _MOST_BLOCKS)
     return best
