@@ -97,7 +97,7 @@ class Forker:
         with theirs:
             self._process = subprocess.Popen(
                 (*command, msgspec.json.encode(settings).decode()),
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 env=_environment(),
                 start_new_session=True,
             )

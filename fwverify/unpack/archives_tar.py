@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, NodeKind, Opened
 from fwverify.paths import encode_name
@@ -49,8 +50,7 @@ _PAX_KNOWN: Final = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """One header block. Numbers are None where the field is empty."""
 
     offset: int
@@ -66,8 +66,7 @@ class Header:
     parsed: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True)
-class Extended:
+class Extended(Struct, frozen=True):
     """What headers before an entry say of it: pax records and GNU long names."""
 
     name: bytes | None = None

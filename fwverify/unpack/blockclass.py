@@ -17,8 +17,9 @@ from __future__ import annotations
 import operator
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import BlockKind
 from fwverify.unpack.entropy import BLOCK_BYTES, entropy_milli
@@ -36,8 +37,7 @@ _PADDING_PERMILLE: Final = 985
 _PRINTABLE: Final = bytes((9, 10, 13, *range(0x20, 0x7F)))
 
 
-@dataclass(frozen=True)
-class _Code:
+class _Code(Struct, frozen=True):
     """One encoding. Counts are for 4 KiB and scale with the block.
 
     Of the bytes at ``lane`` (every ``step`` bytes) ``percent`` must be common leading
@@ -228,5 +228,5 @@ def chi_square(block: bytes) -> int:
     if not block:
         return 0
     counts = Counter(block).values()
-    squares = sum(map(operator.mul, counts, counts))
+    squares: int = sum(map(operator.mul, counts, counts))
     return squares * 256 // len(block) - len(block)

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.limits import Limits
 from fwverify.model import Opened, Region
 from fwverify.reader import Buffer, Malformed
@@ -131,8 +133,7 @@ class Source:
         )
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(Struct, frozen=True):
     """A format as ``fwverify formats`` lists it.
 
     ``recognise`` looks at the first bytes (and may look anywhere) and must be cheap and

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import NodeKind
 from fwverify.reader import Malformed, Reader
 from fwverify.unpack.filesystems.crc32c import update
@@ -56,8 +58,7 @@ _PREFIXES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Inode:
+class Inode(Struct, frozen=True):
     """One inode. ``at`` is the offset of its slot; ``area`` are the 60 bytes of i_block."""
 
     number: int
@@ -295,8 +296,7 @@ def checksum_trouble(found: Gathered, at: int, what: str) -> None:
     found.trouble("format.malformed", f"offset {at:#x}: {text}")
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Struct, frozen=True):
     """One extended attribute; its value stands at ``start`` to ``end`` of the image."""
 
     name: bytes
@@ -304,8 +304,7 @@ class Attribute:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(Struct, frozen=True):
     """The attributes of one area, and the ranges of the image that they take."""
 
     listed: tuple[Attribute, ...] = ()
