@@ -207,7 +207,8 @@ def _open_level(
         _from_cache(store, key, content.given) for key, content in zip(keys, level, strict=True)
     ]
     missing = [at for at, opened in enumerate(cached) if opened is None]
-    outcomes = pool.map(_task(level[at], store, limits) for at in missing)
+    root = str(store.root.resolve())
+    outcomes = pool.map(_task(level[at], root, limits) for at in missing)
     for content, key, opened in zip(level, keys, cached, strict=True):
         if opened is not None:
             yield Result(opened=opened)
@@ -218,9 +219,9 @@ def _open_level(
         yield result
 
 
-def _task(content: Content, store: Store, limits: Limits) -> Task:
+def _task(content: Content, root: str, limits: Limits) -> Task:
     request = OpenRequest(
-        store=str(store.root.resolve()),
+        store=root,
         sha256=content.sha256,
         name=content.name,
         limits=limits,

@@ -280,13 +280,26 @@ class Trees:
         at, node = self._block(pointer, "ext.indirect")
         claim(self.found, at, at + len(node))
         span = (block // 4) ** (level - 1)
-        for child in struct.unpack(f"<{block // 4}I", node):
+        children = struct.unpack(f"<{block // 4}I", node)
+        if level == 1:
+            yield from _joined(children, block)
+            return
+        for child in children:
             if not child:
                 yield Run(None, span * block)
-            elif level == 1:
-                yield Run(child * block, block)
             else:
                 yield from self._indirect(child, level - 1)
+
+
+def _joined(pointers: tuple[int, ...], block: int) -> Iterator[Run]:
+    """Yield the runs of ``pointers`` to blocks, those that follow each other as one."""
+    first, count = pointers[0], 0
+    for pointer in pointers:
+        if pointer != (first + count if first else 0):
+            yield Run(first * block if first else None, count * block)
+            first, count = pointer, 0
+        count += 1
+    yield Run(first * block if first else None, count * block)
 
 
 def checksum_trouble(found: Gathered, at: int, what: str) -> None:
