@@ -4,7 +4,8 @@
 A stage that raises has its output replaced by the empty one and its status by
 ``incomplete`` with the exception's text: the decision then cannot be ALLOW. Nothing
 here reads a clock or the environment: the time is in the ``Question``, the tools in the
-``Means``.
+``Means``. A stage that is not asked for is not loaded either: which rules and trust the report
+names is in the ``Means`` all the same.
 """
 
 from __future__ import annotations
@@ -14,13 +15,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
 from fwverify.analyse import analyse
-from fwverify.analyse.declared_flows import with_declared
-from fwverify.analyse.rules import RuleSet
 from fwverify.canonical import digest, plain, seal
 from fwverify.case import Case
 from fwverify.compare import compare, profile_of
@@ -41,6 +40,7 @@ from fwverify.model import (
     Problem,
     Profile,
     Report,
+    SignatureMap,
     Stage,
     StageName,
     Stages,
@@ -48,19 +48,21 @@ from fwverify.model import (
     Unpacked,
     Verified,
 )
-from fwverify.policy.decide import decide
-from fwverify.policy.facts import Facts
-from fwverify.policy.model import LoadedPolicy
 from fwverify.store import Store
 from fwverify.tools import tool_versions
 from fwverify.unpack import unpack
 from fwverify.unpack.bytemap import maps
 from fwverify.unpack.classes import unexplained_findings, with_signatures
 from fwverify.unpack.given import Base, Given
-from fwverify.verify import mapped, verify
-from fwverify.verify.rules import Rule
-from fwverify.verify.trust import TrustStore
 from fwverify.workers import Executor
+
+if TYPE_CHECKING:
+    from fwverify.analyse.rules import RuleSet
+    from fwverify.policy.facts import Facts
+    from fwverify.policy.model import LoadedPolicy
+    from fwverify.trust_listing import NamedTrust
+    from fwverify.verify.rules import Rule
+    from fwverify.verify.trust import TrustStore
 
 Output = TypeVar("Output", Unpacked, Verified, Analysed, Compared)
 
@@ -114,7 +116,7 @@ class Means:
     pool: Executor
     limits: Limits
     rules: RuleSet
-    trust: TrustStore
+    trust: TrustStore | NamedTrust
     rule: Rule | None
     policy: LoadedPolicy | None
     config_sha256: str | None
@@ -136,7 +138,6 @@ class _Outputs:
     analysed: Analysed
     compared: Compared | None
     stages: Stages
-    profile: Profile
 
 
 def inspect(question: Question, means: Means, wanted: frozenset[StageName] = EVERY_STAGE) -> Report:
@@ -150,6 +151,8 @@ def inspect(question: Question, means: Means, wanted: frozenset[StageName] = EVE
     decision: Decision | None = None
     stages = outputs.stages
     if "decide" in wanted and means.policy is not None:
+        from fwverify.policy.decide import decide
+
         means.announce("decide")
         decision = decide(_facts(outputs, findings, means), means.policy.policy)
         stages = msgspec.structs.replace(stages, decide=Stage(status="complete"))
@@ -166,13 +169,36 @@ def _drawn(outputs: _Outputs, means: Means) -> _Outputs:
 
 def profile(question: Question, means: Means) -> Profile:
     """Return what is kept of an update as a baseline: its inventory, abilities, facts."""
-    return _run_stages(question, means, frozenset({"unpack", "analyse"})).profile
+    outputs = _run_stages(question, means, frozenset({"unpack", "analyse"}))
+    return _profiled(outputs, means)
+
+
+def _profiled(outputs: _Outputs, means: Means) -> Profile:
+    return _profile(outputs.intake, outputs.unpacked, outputs.analysed, outputs.stages, means)
+
+
+def _profile(
+    intake: Intake, unpacked: Unpacked, analysed: Analysed, stages: Stages, means: Means
+) -> Profile:
+    done = (stages.intake, stages.unpack, stages.analyse)
+    whole = all(stage.status == "complete" for stage in done)
+    return profile_of(intake.subject, unpacked, analysed, means.rules.sha256, complete=whole)
+
+
+def verify(*arguments: Any) -> Verified:
+    """Return what the verify stage gives, which is loaded at its first use.
+
+    ``arguments`` are those of ``fwverify.verify.verify``.
+    """
+    from fwverify.verify import verify as stage
+
+    return stage(*arguments)
 
 
 def baseline(question: Question, means: Means) -> tuple[Profile, tuple[Counter, ...]]:
     """Return the profile, and what trusted signatures say of the update's age."""
     outputs = _run_stages(question, means, frozenset({"unpack", "verify", "analyse"}))
-    return outputs.profile, outputs.verified.counters
+    return _profiled(outputs, means), outputs.verified.counters
 
 
 def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) -> _Outputs:
@@ -217,19 +243,16 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
         verify=verify_stage,
         analyse=analyse_stage,
     )
-    whole = all(
-        stage.status == "complete" for stage in (stages.intake, unpack_stage, analyse_stage)
-    )
-    present = profile_of(subject, unpacked, analysed, means.rules.sha256, complete=whole)
     compared: Compared | None = None
     if means.known is not None and "compare" in wanted:
         known = means.known.profile
+        present = _profile(intake, unpacked, analysed, stages, means)
         declared = question.case.declared_changes if question.case else ()
         compared, compare_stage = _stage(
             "compare", lambda: compare(present, known, declared), _NO_DELTA, means, wanted
         )
         stages = msgspec.structs.replace(stages, compare=compare_stage)
-    return _Outputs(intake, unpacked, verified, analysed, compared, stages, present)
+    return _Outputs(intake, unpacked, verified, analysed, compared, stages)
 
 
 def _unpack(subject: Subject, given: Given, question: Question, means: Means) -> Unpacked:
@@ -246,7 +269,17 @@ def _unpack(subject: Subject, given: Given, question: Question, means: Means) ->
     )
 
 
+def _signature_maps(verified: Verified) -> tuple[SignatureMap, ...]:
+    if not verified.coverage_map:
+        return ()
+    from fwverify.verify import mapped
+
+    return mapped.maps(verified.coverage_map)
+
+
 def _analyse(unpacked: Unpacked, question: Question, means: Means) -> Analysed:
+    from fwverify.analyse.declared_flows import with_declared
+
     analysed = analyse(unpacked, means.store, means.pool, means.rules, means.limits)
     return with_declared(analysed, question.case.declared_flows if question.case else ())
 
@@ -331,6 +364,8 @@ def _all_findings(outputs: _Outputs, store: Store) -> tuple[Finding, ...]:
 
 
 def _facts(outputs: _Outputs, findings: tuple[Finding, ...], means: Means) -> Facts:
+    from fwverify.policy.facts import Facts
+
     return Facts(
         subject=outputs.intake.subject,
         stages=outputs.stages,
@@ -370,7 +405,7 @@ def _report(
         nodes=tuple(placed.node for placed in unpacked.nodes),
         signatures=outputs.verified.signatures,
         signature_coverage=outputs.verified.coverage,
-        signature_maps=mapped.maps(outputs.verified.coverage_map),
+        signature_maps=_signature_maps(outputs.verified),
         findings=findings,
         capabilities=_capabilities(findings, compared),
         endpoints=analysed.endpoints,

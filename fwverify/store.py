@@ -86,10 +86,15 @@ class BlobWriter:
 
 
 class Store:
-    """Blobs and results under ``root``, which is created with mode 0700."""
+    """Blobs and results under ``root``, which is created with mode 0700.
 
-    def __init__(self, root: Path) -> None:
+    Without ``keep_results`` none is read and none is kept: for a store that ends with its
+    run, in a run that asks for no result twice.
+    """
+
+    def __init__(self, root: Path, *, keep_results: bool = True) -> None:
         self.root = root
+        self.keeps_results = keep_results
         self.temporary = root / "tmp"
         self._blobs = root / "blobs"
         self._results = root / "results"
@@ -174,6 +179,8 @@ class Store:
 
     def get_result(self, key: str) -> bytes | None:
         """Return the cached result ``key`` (hexadecimal), or None if absent or damaged."""
+        if not self.keeps_results:
+            return None
         try:
             data = (self._results / key[:2] / key).read_bytes()
         except FileNotFoundError:
@@ -183,6 +190,8 @@ class Store:
 
     def put_result(self, key: str, body: bytes) -> None:
         """Cache ``body`` under ``key`` (hexadecimal), whole or not at all."""
+        if not self.keeps_results:
+            return
         target = self._results / key[:2] / key
         target.parent.mkdir(mode=0o700, exist_ok=True)
         data = hashlib.sha256(bytes.fromhex(key) + body).digest() + body

@@ -20,15 +20,18 @@ if TYPE_CHECKING:
     from fwverify.analyse.values import Engine
     from fwverify.case import Case
     from fwverify.config import Config
-    from fwverify.model import Report
+    from fwverify.model import Report, StageName
     from fwverify.pipeline import Known, Means
+    from fwverify.policy.model import LoadedPolicy
     from fwverify.secrets import Secrets
     from fwverify.store import Store
+    from fwverify.trust_listing import NamedTrust
+    from fwverify.verify.trust import TrustStore
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_FIRST_MODULE = "fwverify.unpack.opening"
-"""What the first worker needs, whatever is asked."""
+_PRELOAD = ("fwverify.unpack.opening:prepare",)
+"""What every worker needs, whatever is asked."""
 
 LEDGER_PREFIX = "ledger:"
 
@@ -253,8 +256,14 @@ def read_case(options: Options) -> Case | None:
 
 
 @contextlib.contextmanager
-def means(options: Options, case: Case | None) -> Iterator[Means]:
-    """Yield everything the pipeline works with, and end the workers afterwards."""
+def means(
+    options: Options, case: Case | None, wanted: frozenset[StageName] | None = None
+) -> Iterator[Means]:
+    """Yield everything the pipeline works with, and end the workers afterwards.
+
+    ``wanted`` are the stages that will run, all where it is None: rules, trust and policy
+    that none of them needs are not read, or only as far as the report names them.
+    """
     import tempfile
 
     from fwverify.workers import Pool
@@ -266,42 +275,29 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
         folder = config.store
         if options.no_cache:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fwverify-")))
-        store = _store(folder)
+        twice = wanted is None or "compare" in wanted  # the baseline has much of the update
+        store = _store(folder, keep_results=twice or not options.no_cache)
         pool = stack.enter_context(
-            Pool(jobs, config.limits.memory_bytes, (str(store.root),), (_FIRST_MODULE,))
+            Pool(jobs, config.limits.memory_bytes, (str(store.root),), _PRELOAD)
         )
         from fwverify.analyse.rules import load_rules
-        from fwverify.analyse.taxonomy import CAPABILITIES
-        from fwverify.keyring.signing import require
-        from fwverify.pipeline import Means
-        from fwverify.policy.load import select_policy
+        from fwverify.pipeline import EVERY_STAGE, Means
         from fwverify.unpack.given import Given
-        from fwverify.verify.trust import load_trust, with_floors
 
-        policy = select_policy(
-            case.class_name if case else "generic",
-            config.policies,
-            options.policy,
-            tuple(capability.id for capability in CAPABILITIES),
-        )
-        floors = policy.policy.strength
-        store_in_force = load_trust(options.trust or config.trust)
-        if options.trust is None:
-            wanted = config.signatures_required
-            require(config.trust, store_in_force, config.signers, wanted, moment(None))
-        trust = with_floors(
-            store_in_force,
-            min_rsa_bits=floors.min_rsa_bits,
-            min_ec_bits=floors.min_ec_bits,
-            digests=floors.digests,
-        )
+        stages = EVERY_STAGE if wanted is None else wanted
+        policy = _policy(options, case, config, stages)
+        trust = _trust(options, config, policy, stages)
         yield Means(
             store=store,
             pool=pool,
             limits=config.limits,
-            rules=load_rules((*config.rules, *options.rules), options.engine or config.engine),
+            rules=load_rules(
+                (*config.rules, *options.rules),
+                options.engine or config.engine,
+                compiled="analyse" in stages,
+            ),
             trust=trust,
-            rule=(rule := _rule(options, case, trust)),
+            rule=(rule := _rule(options, case, trust) if "verify" in stages else None),
             accepted=_accepted(options, case, rule),
             policy=policy,
             config_sha256=config.sha256,
@@ -310,6 +306,48 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
             announce=announce,
             trace=trace,
         )
+
+
+def _policy(
+    options: Options, case: Case | None, config: Config, stages: frozenset[StageName]
+) -> LoadedPolicy | None:
+    """Return the policy in force; None where nothing is verified or decided under it."""
+    if not stages & {"verify", "decide"}:
+        return None
+    from fwverify.analyse.taxonomy import CAPABILITIES
+    from fwverify.policy.load import select_policy
+
+    return select_policy(
+        case.class_name if case else "generic",
+        config.policies,
+        options.policy,
+        tuple(capability.id for capability in CAPABILITIES),
+    )
+
+
+def _trust(
+    options: Options, config: Config, policy: LoadedPolicy | None, stages: frozenset[StageName]
+) -> TrustStore | NamedTrust:
+    """Return the trust store with the policy's floors, or by its digest alone."""
+    folder = options.trust or config.trust
+    if policy is None or "verify" not in stages:
+        from fwverify.trust_listing import name_trust
+
+        return name_trust(folder)
+    from fwverify.keyring.signing import require
+    from fwverify.verify.trust import load_trust, with_floors
+
+    floors = policy.policy.strength
+    in_force = load_trust(folder)
+    if options.trust is None:
+        needed = config.signatures_required
+        require(config.trust, in_force, config.signers, needed, moment(None))
+    return with_floors(
+        in_force,
+        min_rsa_bits=floors.min_rsa_bits,
+        min_ec_bits=floors.min_ec_bits,
+        digests=floors.digests,
+    )
 
 
 def _secrets(options: Options) -> Secrets:
@@ -322,13 +360,13 @@ def _secrets(options: Options) -> Secrets:
     return loaded
 
 
-def _store(folder: Path) -> Store:
+def _store(folder: Path, *, keep_results: bool) -> Store:
     """Return the store in ``folder``; raises ``InputFileError`` where it cannot be written."""
     from fwverify.store import Store
     from fwverify.strict import InputFileError
 
     try:
-        return Store(folder)
+        return Store(folder, keep_results=keep_results)
     except OSError as error:
         why = f"{error.strerror} (the cache; set paths.store, or use --no-cache)"
         raise InputFileError(folder, None, "", why) from error

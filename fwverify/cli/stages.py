@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from fwverify import exit_codes
 from fwverify.cli import common
+
+if TYPE_CHECKING:
+    from fwverify.model import StageName
+
+_UNPACK: Final[frozenset[StageName]] = frozenset({"unpack"})
+_VERIFY: Final[frozenset[StageName]] = frozenset({"unpack", "verify"})
+_SCAN: Final[frozenset[StageName]] = frozenset({"unpack", "analyse"})
+_DIFF: Final[frozenset[StageName]] = frozenset({"unpack", "analyse", "compare"})
 
 
 @click.command()
@@ -34,7 +42,7 @@ def unpack(
 
     refuse_used(out)
     options = common.Options(**rest)
-    with common.means(options, None) as means:
+    with common.means(options, None, _UNPACK) as means:
         question = Question(
             updates=updates,
             at=common.moment(at),
@@ -42,7 +50,7 @@ def unpack(
             plaintexts=options.plaintexts,
             second=second,
         )
-        report = inspect(question, means, frozenset({"unpack"}))
+        report = inspect(question, means, _UNPACK)
         write_tree(report.nodes, means.store, out)
     common.print_report(report, output, render_unpack)
     common.finish(exit_codes.for_unpack(report), exit_zero)
@@ -76,8 +84,8 @@ def verify(
         secrets=options.secrets,
         plaintexts=options.plaintexts,
     )
-    with common.means(options, case) as means:
-        report = inspect(question, means, frozenset({"unpack", "verify"}))
+    with common.means(options, case, _VERIFY) as means:
+        report = inspect(question, means, _VERIFY)
     common.print_report(report, output, render_verify)
     common.finish(exit_codes.for_verify(report), exit_zero)
 
@@ -96,14 +104,14 @@ def scan(
     from fwverify.report.terminal import render_scan
 
     options = common.Options(**rest)
-    with common.means(options, None) as means:
+    with common.means(options, None, _SCAN) as means:
         question = Question(
             updates=paths,
             at=common.moment(at),
             secrets=options.secrets,
             plaintexts=options.plaintexts,
         )
-        report = inspect(question, means, frozenset({"unpack", "analyse"}))
+        report = inspect(question, means, _SCAN)
     common.print_report(report, output, render_scan)
     common.finish(exit_codes.for_scan(report), exit_zero)
 
@@ -122,7 +130,7 @@ def diff(old: Path, new: Path, at: str | None, output: str, exit_zero: bool, **r
 
     options = common.Options(**rest)
     when = common.moment(at)
-    with common.means(options, None) as bare:
+    with common.means(options, None, _DIFF) as bare:
         means = common.with_baseline(bare, str(old), options, None, when)
         question = Question(
             updates=(new,),
@@ -130,6 +138,6 @@ def diff(old: Path, new: Path, at: str | None, output: str, exit_zero: bool, **r
             secrets=options.secrets,
             plaintexts=options.plaintexts,
         )
-        report = inspect(question, means, frozenset({"unpack", "analyse", "compare"}))
+        report = inspect(question, means, _DIFF)
     common.print_report(report, output, render_diff)
     common.finish(exit_codes.for_diff(report), exit_zero)

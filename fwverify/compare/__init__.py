@@ -12,7 +12,18 @@ whose modification time alone differs is not reported as changed.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fwverify.compare.profile import profile_of
-from fwverify.compare.stage import compare
+
+if TYPE_CHECKING:
+    from fwverify.model import Compared, Profile
 
 __all__ = ["compare", "profile_of"]
+
+
+def compare(new: Profile, old: Profile, declared: tuple[str, ...] = ()) -> Compared:
+    """Return what ``new`` has that ``old`` had not, as ``stage.compare`` says."""
+    from fwverify.compare import stage
+
+    return stage.compare(new, old, declared)

@@ -20,11 +20,12 @@ from fwverify.keyring import signing
 from fwverify.keyring.candidate import of_certificate
 from fwverify.model import _Value as Value
 from fwverify.strict import InputFileError, load_toml
+from fwverify.trust_listing import SIGNATURES
 from fwverify.verify.anchors import Anchor, load_anchors, open_anchor
 from fwverify.verify.keys import PublicKey
 from fwverify.verify.profiles import load_profile
 from fwverify.verify.strength import key_faults
-from fwverify.verify.trust import SIGNATURES, TrustStore, load_trust
+from fwverify.verify.trust import TrustStore, load_trust
 from fwverify.verify.vendor import pinned_certificate, pinned_key, rules_of
 from fwverify.verify.vendor_file import CrlTable, KeyTable, RootTable, VendorFile
 

@@ -34,10 +34,11 @@ from fwverify.canonical import canonical_json
 from fwverify.keyring import edit
 from fwverify.model import _Value as Value
 from fwverify.strict import InputFileError, load_toml
+from fwverify.trust_listing import SIGNATURES
 from fwverify.verify import primitives
 from fwverify.verify.keys import PublicKey, identity_of
 from fwverify.verify.strength import key_faults
-from fwverify.verify.trust import SIGNATURES, TrustStore, load_trust
+from fwverify.verify.trust import TrustStore, load_trust
 
 SCHEMA: Final = "fwverify.signed-store/1"
 _SALT_BYTES: Final = 32

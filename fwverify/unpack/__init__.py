@@ -3,35 +3,28 @@
 ``unpack`` opens every content once (``engine``), in worker processes (``opening``), and
 builds the tree (``tree``). The rules are UNPACKING's; the formats stand in
 ``formats.FORMATS``.
+
+The stage is loaded at its first use: a worker that opens contents needs none of it.
 """
 
 from __future__ import annotations
 
-import msgspec
+from typing import TYPE_CHECKING
 
-from fwverify.compare.members import set_findings
-from fwverify.limits import Limits
-from fwverify.model import Subject, Unpacked
-from fwverify.store import Store
-from fwverify.unpack.banks import bank_findings
-from fwverify.unpack.classes import unexplained_findings, with_signatures
-from fwverify.unpack.engine import open_all
-from fwverify.unpack.given import Given
-from fwverify.unpack.tree import build, finding_order
-from fwverify.workers import Executor
+if TYPE_CHECKING:
+    from fwverify.limits import Limits
+    from fwverify.model import Subject, Unpacked
+    from fwverify.store import Store
+    from fwverify.unpack.given import Given
+    from fwverify.workers import Executor
 
-__all__ = ["unexplained_findings", "unpack", "with_signatures"]
+__all__ = ["unpack"]
 
 
 def unpack(
     subject: Subject, store: Store, pool: Executor, limits: Limits, given: Given | None = None
 ) -> Unpacked:
-    """Return the tree of ``subject``, whose members' bytes are in ``store``.
+    """Return the tree of ``subject``, as ``stage.unpack`` says."""
+    from fwverify.unpack import stage
 
-    Never raises for what the bytes are. Equal subjects and limits give equal results,
-    from a warm cache too.
-    """
-    built = build(subject, open_all(subject, store, pool, limits, given or Given()), limits)
-    found = (*bank_findings(built.nodes), *set_findings(subject, built.nodes))
-    ordered = sorted({*built.findings, *found}, key=finding_order)
-    return msgspec.structs.replace(built, findings=tuple(ordered))
+    return stage.unpack(subject, store, pool, limits, given)

@@ -16,10 +16,10 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from fwverify.model import Entry, NodeKind, Opened
 from fwverify.paths import encode_name
@@ -54,8 +54,7 @@ _KINDS: Final[dict[int, NodeKind]] = {
 }
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """One entry: its fields, name and where its data stands. ``end`` is the next header."""
 
     offset: int

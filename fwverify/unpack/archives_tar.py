@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, NodeKind, Opened
 from fwverify.paths import encode_name
@@ -27,6 +28,7 @@ from fwverify.unpack.source import Format, LimitHit, Source
 BLOCK: Final = 512
 _MAX_EXTENDED_BYTES: Final = 1024 * 1024
 _CHECKSUM: Final = slice(148, 156)
+_ASCII: Final = bytes(range(128))
 _OCTAL: Final = re.compile(rb"[ \x00]*([0-7]*)[ \x00]*", re.DOTALL)
 _FILE_TYPES: Final = b"0\x007"
 _KINDS: Final[dict[bytes, NodeKind]] = {
@@ -48,8 +50,7 @@ _PAX_KNOWN: Final = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """One header block. Numbers are None where the field is empty."""
 
     offset: int
@@ -65,8 +66,7 @@ class Header:
     parsed: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True)
-class Extended:
+class Extended(Struct, frozen=True):
     """What headers before an entry say of it: pax records and GNU long names."""
 
     name: bytes | None = None
@@ -97,7 +97,7 @@ def checksum_holds(block: bytes) -> bool:
         return False
     rest = block[: _CHECKSUM.start] + b" " * 8 + block[_CHECKSUM.stop :]
     unsigned = sum(rest)
-    signed = unsigned - 256 * sum(byte > 127 for byte in rest)  # what old Sun tar wrote
+    signed = unsigned - 256 * len(rest.translate(None, _ASCII))  # what old Sun tar wrote
     return int(match[1], 8) in (unsigned, signed)
 
 

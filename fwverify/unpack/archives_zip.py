@@ -22,6 +22,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import NodeKind
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.gather import is_text
@@ -64,8 +66,7 @@ Others are left unexplained: a reader ignores them, so anything can be hidden th
 """
 
 
-@dataclass(frozen=True)
-class Directory:
+class Directory(Struct, frozen=True):
     """The end records: where the central directory is, and what surrounds it.
 
     ``shift`` is what must be added to recorded offsets: the bytes before the archive.
@@ -284,8 +285,7 @@ def read_local(buffer: Buffer, offset: int) -> Header:
     )
 
 
-@dataclass(frozen=True)
-class _Extra:
+class _Extra(Struct, frozen=True):
     wide: tuple[int, ...] = ()
     mtime: int | None = None
     uid: int | None = None

@@ -20,8 +20,6 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
 from fwverify.reader import Buffer
 from fwverify.unpack.archives_zip import FLAG_DESCRIPTOR, FLAG_MASKED, FLAG_STRONG, Header
 from fwverify.unpack.envelopes.ciphers import WrongKey, pieces
@@ -81,6 +79,8 @@ def _aes(buffer: Buffer, start: int, end: int, password: bytes, strength: int) -
 
 def _counted(buffer: Buffer, start: int, end: int, key: bytes) -> Iterator[bytes]:
     """Yield the plain text; the counter is little-endian and begins at 1."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
     context = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305  (a counter's key stream)
     number = 1
     for piece in pieces(buffer, start, end):

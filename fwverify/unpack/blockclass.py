@@ -14,12 +14,15 @@ code is often ``data``; 64-bit PowerPC and s390x are not told.
 
 from __future__ import annotations
 
+import operator
 import re
-from dataclasses import dataclass
+from collections import Counter
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import BlockKind
-from fwverify.unpack.source import BLOCK_BYTES, entropy_milli
+from fwverify.unpack.entropy import BLOCK_BYTES, entropy_milli
 
 HIGH_ENTROPY_MILLI: Final = 7200
 _CODE_ENTROPY_MILLI: Final = 7600
@@ -34,8 +37,7 @@ _PADDING_PERMILLE: Final = 985
 _PRINTABLE: Final = bytes((9, 10, 13, *range(0x20, 0x7F)))
 
 
-@dataclass(frozen=True)
-class _Code:
+class _Code(Struct, frozen=True):
     """One encoding. Counts are for 4 KiB and scale with the block.
 
     Of the bytes at ``lane`` (every ``step`` bytes) ``percent`` must be common leading
@@ -162,18 +164,22 @@ _CODES: Final = (
 )
 
 
-def classify(block: bytes) -> tuple[BlockKind, str | None]:
-    """Return what ``block`` (4 KiB or less) looks like, and for code of which architecture."""
+def classify(block: bytes, entropy: int | None = None) -> tuple[BlockKind, str | None]:
+    """Return what ``block`` (4 KiB or less) looks like, and for code of which architecture.
+
+    ``entropy`` is that of the block in thousandths, where it is known already.
+    """
     kind = _plain(block)
     if kind is not None:
         return kind, None
-    entropy = entropy_milli(block)
+    if entropy is None:
+        entropy = entropy_milli(block)
     arch = architecture(block) if entropy < _CODE_ENTROPY_MILLI else None
     if arch is not None:
         return "code", arch
     if entropy < HIGH_ENTROPY_MILLI:
         return "data", None
-    return ("encrypted" if chi_square(block) < _RANDOM_CHI_SQUARE else "compressed"), None
+    return ("encrypted" if _is_random(block, entropy) else "compressed"), None
 
 
 def _plain(block: bytes) -> BlockKind | None:
@@ -207,9 +213,20 @@ def _hits(block: bytes, pattern: re.Pattern[bytes], hits: int) -> bool:
     return len(pattern.findall(block)) * BLOCK_BYTES >= hits * len(block)
 
 
+def _is_random(block: bytes, entropy: int) -> bool:
+    """Return whether the byte counts of ``block`` are as equal as those of random bytes.
+
+    By Jensen's inequality chi-square is at least ``len * (2 ** (8 - entropy) - 1)``: most
+    blocks need no count. ``entropy`` is rounded, hence the thousandth.
+    """
+    least = len(block) * (2 ** (8 - (entropy + 1) / 1000) - 1)
+    return least <= _RANDOM_CHI_SQUARE and chi_square(block) < _RANDOM_CHI_SQUARE
+
+
 def chi_square(block: bytes) -> int:
     """Return the chi-square of the byte counts against equal ones (255 degrees of freedom)."""
     if not block:
         return 0
-    squares = sum(block.count(value) ** 2 for value in range(256))
+    counts = Counter(block).values()
+    squares: int = sum(map(operator.mul, counts, counts))
     return squares * 256 // len(block) - len(block)

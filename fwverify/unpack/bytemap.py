@@ -22,8 +22,7 @@ from fwverify.paths import SEPARATOR
 from fwverify.reader import Buffer
 from fwverify.store import Store
 from fwverify.tools import code_digest
-from fwverify.unpack.blockclass import classify
-from fwverify.unpack.source import BLOCK_BYTES, entropy_milli
+from fwverify.unpack.entropy import BLOCK_BYTES, block_entropies_milli
 from fwverify.workers import Executor, Task
 
 MAX_MAPS: Final = 24
@@ -101,7 +100,8 @@ def _names(
 
 
 def _measured(chosen: list[Placed], store: Store, pool: Executor) -> list[Measured | None]:
-    keys = [digest(["map", code_digest("unpack"), each.node.sha256]) for each in chosen]
+    code = code_digest("unpack") if store.keeps_results else ""
+    keys = [digest(["map", code, each.node.sha256]) for each in chosen]
     found = [_kept(store, key) for key in keys]
     missing = [index for index, each in enumerate(found) if each is None]
     outcomes = pool.map(_task(chosen[index], store) for index in missing)
@@ -145,18 +145,19 @@ def measure_blob(argument: bytes) -> bytes:
 
 def measure(buffer: Buffer) -> Measured:
     """Return how the blocks of ``buffer`` look, one block for each of its cells."""
+    from fwverify.unpack.blockclass import classify  # here, in the worker, and nowhere else
+
     size = len(buffer)
     blocks = -(-size // BLOCK_BYTES)
     cell_bytes = BLOCK_BYTES * max(1, -(-blocks // MAX_CELLS))
-    entropies: list[int] = []
-    looks = []
+    chosen = []
     for start in range(0, size, cell_bytes):
         end = min(start + cell_bytes, size)
         at = start + (end - start - BLOCK_BYTES) // 2 // BLOCK_BYTES * BLOCK_BYTES
         at = max(start, at)
-        block = bytes(buffer[at : min(at + BLOCK_BYTES, end)])
-        entropies.append(entropy_milli(block))
-        looks.append(classify(block))
+        chosen.append(bytes(buffer[at : min(at + BLOCK_BYTES, end)]))
+    entropies = block_entropies_milli(b"".join(chosen))  # the last alone may be short
+    looks = [classify(block, milli) for block, milli in zip(chosen, entropies, strict=True)]
     runs = tuple(
         Run(cells=len(list(group)), kind=kind, arch=arch) for (kind, arch), group in groupby(looks)
     )

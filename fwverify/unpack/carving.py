@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from fwverify.model import Entry, Opened, Region
 from fwverify.reader import Malformed
@@ -49,8 +50,7 @@ class _Probe(Source):
         return digest.hexdigest(), size
 
 
-@dataclass(frozen=True)
-class _Found:
+class _Found(Struct, frozen=True):
     """Content that an opener reads at ``[start, end)``."""
 
     start: int

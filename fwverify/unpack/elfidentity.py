@@ -16,10 +16,10 @@ Not checked: whether a build id is the digest of anything.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from fwverify.model import Identity
 from fwverify.reader import Buffer
@@ -34,8 +34,7 @@ _NT_GNU_BUILD_ID: Final = 3
 _SHT_NOTE, _PT_NOTE, _PT_INTERP = 7, 4, 3
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct, frozen=True):
     """A section or segment: its type, name (segments: none) and range in the file."""
 
     kind: int

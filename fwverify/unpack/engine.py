@@ -29,7 +29,6 @@ from fwverify.model import Opened, Problem, Subject
 from fwverify.paths import encode_name, join, number_duplicates
 from fwverify.store import Store
 from fwverify.tools import code_digest
-from fwverify.unpack.envelopes.swupdate import derived
 from fwverify.unpack.given import (
     DELTA_MAGICS,
     NEEDS_GIVEN,
@@ -136,6 +135,8 @@ def _children(opened: Opened, parent: Content, given: Given) -> list[Content]:
             for entry in opened.entries
             if entry.sha256 is not None
         ]
+    from fwverify.unpack.envelopes.swupdate import derived  # loads every cipher
+
     names = number_duplicates(encode_name(entry.name) for entry in opened.entries)
     children = []
     for entry, name in zip(opened.entries, names, strict=True):
@@ -201,12 +202,13 @@ def _open_level(
         text = f"nested deeper than {limits.depth} levels"
         yield from (_failed("limit.depth", text) for _ in level)
         return
-    keys = [_cache_key(content, limits) for content in level]
+    keys = [_cache_key(content, limits) if store.keeps_results else "" for content in level]
     cached = [
         _from_cache(store, key, content.given) for key, content in zip(keys, level, strict=True)
     ]
     missing = [at for at, opened in enumerate(cached) if opened is None]
-    outcomes = pool.map(_task(level[at], store, limits) for at in missing)
+    root = str(store.root.resolve())
+    outcomes = pool.map(_task(level[at], root, limits) for at in missing)
     for content, key, opened in zip(level, keys, cached, strict=True):
         if opened is not None:
             yield Result(opened=opened)
@@ -217,9 +219,9 @@ def _open_level(
         yield result
 
 
-def _task(content: Content, store: Store, limits: Limits) -> Task:
+def _task(content: Content, root: str, limits: Limits) -> Task:
     request = OpenRequest(
-        store=str(store.root.resolve()),
+        store=root,
         sha256=content.sha256,
         name=content.name,
         limits=limits,

@@ -16,8 +16,9 @@ looks into the sections too (``carving``).
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -46,8 +47,7 @@ _ELF_MACHINES: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Layout:
+class _Layout(Struct, frozen=True):
     """The ``struct`` layouts of one class and byte order of ELF."""
 
     wide: bool
@@ -200,8 +200,7 @@ _PE_MACHINES: Final = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _PeHeader:
+class _PeHeader(Struct, frozen=True):
     machine: int
     sections: tuple[tuple[str, int, int], ...]  # name, start and size in the file
     mapped: tuple[Mapped, ...]

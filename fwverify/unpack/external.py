@@ -20,8 +20,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 from fwverify.sandbox import die_with_parent
 
@@ -41,8 +42,7 @@ _ENVIRONMENT: Final = {
 Failure: TypeAlias = Literal["", "missing", "deadline", "output", "killed", "status"]
 
 
-@dataclass(frozen=True)
-class ToolResult:
+class ToolResult(Struct, frozen=True):
     """What became of a program. ``failure`` is empty when it ended with status 0.
 
     ``stderr`` is its first ``MAX_ERROR_BYTES``; ``stdout`` is empty for a stream.

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from msgspec import Struct
+
 from fwverify.model import Entry, Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed
 from fwverify.unpack import claims
@@ -44,8 +46,7 @@ _BLANK: Final = b" \t\x1a"
 Kind: TypeAlias = Literal["data", "end", "base", "start", "header", "count"]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One valid record. ``address`` is as written; ``data`` what follows it."""
 
     kind: Kind
@@ -105,8 +106,7 @@ def parse_srec(line: bytes) -> Record | None:
 Parse: TypeAlias = Callable[[bytes], Record | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """Bytes a record writes: where, what, and the line they come from."""
 
     address: int

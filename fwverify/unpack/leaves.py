@@ -249,9 +249,15 @@ def der_length(data: bytes) -> int:
     return end if end is not None and end <= len(data) else 0
 
 
+_FIRST_TAGS: Final = (0x30, 0x02, 0x06)
+"""What every kind begins with: SEQUENCE, INTEGER or OBJECT IDENTIFIER."""
+
+
 def _is_der(buffer: Buffer, _: str) -> bool:
     end = _der_end(buffer)
     if end is None or not 32 <= end <= min(len(buffer), _MAX_DER_BYTES):
+        return False
+    if buffer[2 + (buffer[1] & 0x7F if buffer[1] >= 0x80 else 0)] not in _FIRST_TAGS:
         return False
     kind = _der_kind(bytes(buffer[:end]))
     return kind is not None and (kind in _LONG_KINDS or end <= _MAX_SHORT_BYTES)

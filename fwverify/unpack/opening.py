@@ -11,6 +11,7 @@ What it does not do: descend. Children are blobs of their own (``engine``).
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import msgspec
 from fwverify.model import Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed
 from fwverify.store import Store
+from fwverify.unpack import entropy, proposals
 from fwverify.unpack.carving import carve
 from fwverify.unpack.disguised import with_programs
 from fwverify.unpack.envelopes.plaintext import with_plaintexts
@@ -37,28 +39,45 @@ from fwverify.unpack.source import Budget, Format, LimitHit, Source, gap_region
 NOTE_PREFIX = "sha256:"
 
 
+def prepare() -> None:
+    """Make what every blob needs, before the workers are forked."""
+    proposals.prepare()
+    entropy.prepare()
+
+
 def open_blob(argument: bytes) -> bytes:
     """Open the blob that ``argument`` (an ``OpenRequest``) names; return its ``Opened``.
 
     Both are MessagePack. Called by name in a worker (``fwverify.workers.Task``).
     """
     request = msgspec.msgpack.decode(argument, type=OpenRequest)
-    store = Store(Path(request.store))
+    store = _store(request.store)
     with store.view(request.sha256) as buffer:
         size = len(buffer)
         budget = Budget(request.limits.blob_bytes(size), request.limits.files)
         source = Source(buffer, store, request.limits, request.name, budget, request.given)
-        return msgspec.msgpack.encode(examine(source))
+        return msgspec.msgpack.encode(examine(source, sha256=request.sha256))
 
 
-def examine(source: Source, formats: tuple[Format, ...] = FORMATS) -> Opened:
-    """Return what ``source`` holds, every byte with its class."""
+@functools.cache
+def _store(root: str) -> Store:
+    """Return the store, which knows what this worker has hashed."""
+    return Store(Path(root))
+
+
+def examine(
+    source: Source, formats: tuple[Format, ...] = FORMATS, sha256: str | None = None
+) -> Opened:
+    """Return what ``source`` holds, every byte with its class.
+
+    ``sha256`` is its digest, where it is known already.
+    """
     opened = open_selected(source) or recognised(source, formats)
     opened = with_plaintexts(source, with_images(source, opened))
     opened = carve(source, with_programs(source, opened, LEAVES), CARVED)
     opened = msgspec.structs.replace(
         opened,
-        regions=tuple(_settled(source.buffer, region) for region in opened.regions),
+        regions=tuple(_settled(source.buffer, region, sha256) for region in opened.regions),
         observations=condense(opened.observations),
     )
     _check(opened, source.size)
@@ -114,7 +133,7 @@ def _unread(source: Source, name: str, problem: Problem | None = None) -> Opened
     )
 
 
-def _settled(buffer: Buffer, region: Region) -> Region:
+def _settled(buffer: Buffer, region: Region, sha256: str | None) -> Region:
     """Return an unexplained region measured, with its digest, or as the padding it is.
 
     A region on which an opener has left a note keeps the note and its class.
@@ -126,9 +145,10 @@ def _settled(buffer: Buffer, region: Region) -> Region:
         return msgspec.structs.replace(region, entropy_milli=measured.entropy_milli)
     if measured.kind == "padding":
         return measured
-    with memoryview(buffer) as whole, whole[region.start : region.end] as part:
-        digest = hashlib.sha256(part).hexdigest()
-    return msgspec.structs.replace(measured, note=f"{NOTE_PREFIX}{digest}")
+    if sha256 is None or region.end - region.start < len(buffer):
+        with memoryview(buffer) as whole, whole[region.start : region.end] as part:
+            sha256 = hashlib.sha256(part).hexdigest()
+    return msgspec.structs.replace(measured, note=f"{NOTE_PREFIX}{sha256}")
 
 
 def _check(opened: Opened, size: int) -> None:

@@ -133,4 +133,5 @@ def text(data: bytes, limit: int = 256) -> str:
 
 def starts(*magics: bytes) -> Callable[[Buffer, str], bool]:
     """Return a recogniser: the blob begins with one of ``magics``."""
-    return lambda buffer, _: any(bytes(buffer[: len(each)]) == each for each in magics)
+    longest = max(map(len, magics))
+    return lambda buffer, _: bytes(buffer[:longest]).startswith(magics)

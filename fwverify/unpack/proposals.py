@@ -117,6 +117,12 @@ _MAGICS: Final[tuple[tuple[bytes, int], ...]] = (
 _LONGEST: Final = max(len(magic) for magic, _ in _MAGICS)
 
 
+def prepare() -> None:
+    """Compile the own table and set binwalk up, once for all workers."""
+    _magic_rules()
+    _scanner()
+
+
 def by_magic(whole: memoryview, start: int, end: int) -> frozenset[int]:
     """Return where content may begin in ``[start, end)`` by the own table.
 

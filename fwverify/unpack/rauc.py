@@ -27,14 +27,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
-from asn1crypto import cms
 
 from fwverify.model import Entry, Identity, Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed
 from fwverify.unpack import squashfs
 from fwverify.unpack.envelopes import ciphers
 from fwverify.unpack.envelopes.ciphers import WrongKey
-from fwverify.unpack.envelopes.cms import open_message
 from fwverify.unpack.given import Secret
 from fwverify.unpack.source import Format, LimitHit, Source, highest_entropy_milli, partition
 from fwverify.unpack.squashfs_blocks import Unsupported
@@ -202,8 +200,12 @@ def _read_bundle(source: Source) -> Bundle:
 
 def _enveloped_manifest(message: bytes, secrets: tuple[Secret, ...]) -> bytes | None:
     """Return the manifest in the signed message that ``secrets`` find in the envelope."""
+    if not secrets:
+        return None
+    from fwverify.unpack.envelopes.cms_content import open_message
+
     try:
-        for content in open_message(message, secrets) if secrets else ():
+        for content in open_message(message, secrets):
             manifest = _signed_manifest(content)
             if manifest is not None:
                 return manifest
@@ -233,6 +235,8 @@ def _crypt_key(sections: tuple[Section, ...]) -> bytes | None:
 
 def _message_content(message: bytes, start: int) -> bytes | None:
     """Return the content inside a CMS message, None where it is detached or enveloped."""
+    from asn1crypto import cms
+
     try:
         info = cms.ContentInfo.load(message, strict=True)
         if info["content_type"].native != "signed_data":

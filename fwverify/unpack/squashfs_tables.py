@@ -11,8 +11,9 @@ Specification: as in ``squashfs_blocks``; sections "Fragment Table", "Export Tab
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Problem
 from fwverify.reader import Buffer, Malformed, Reader
@@ -31,8 +32,7 @@ from fwverify.unpack.squashfs_blocks import (
 _ITEM_BYTES: Final = {"fragment": 16, "export": 8, "id": 4}
 
 
-@dataclass(frozen=True)
-class Tables:
+class Tables(Struct, frozen=True):
     """The decoded tables of one image and the ranges they occupy."""
 
     superblock: Superblock

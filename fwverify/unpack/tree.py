@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from fwverify.canonical import make_finding
 from fwverify.limits import Limits
@@ -48,8 +48,7 @@ _WITH_CONTENT: Final = ("file", "stream")
 _ESCAPED: Final = frozenset(b"%\\")
 
 
-@dataclass(frozen=True)
-class _Item:
+class _Item(Struct, frozen=True):
     """A node that waits for its children. ``line`` are the digests from the root to it."""
 
     placed: Placed
@@ -57,8 +56,7 @@ class _Item:
     line: frozenset[str]
 
 
-@dataclass(frozen=True)
-class _Tree:
+class _Tree(Struct, frozen=True):
     """What has been built: grows while ``build`` walks."""
 
     limits: Limits

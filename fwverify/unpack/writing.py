@@ -42,18 +42,23 @@ def write_tree(nodes: Iterable[Node], store: Store, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         refuse_used(folder)
+        made: set[str] = set()
         for node in listed:
             if node.sha256 is not None:
-                _write(node.path, node.sha256, store, folder)
+                _write(node.path, node.sha256, store, folder, made)
         (folder / INDEX_NAME).write_bytes(canonical_json(list(listed)) + b"\n")
     except OSError as error:
         raise InputFileError(folder, None, "--out", error.strerror or str(error)) from error
 
 
-def _write(path: str, sha256: str, store: Store, folder: Path) -> None:
-    target = folder / "files" / Path(*path.split("/"))
+def _write(path: str, sha256: str, store: Store, folder: Path, made: set[str]) -> None:
+    """Write one content. ``made`` are the folders that are there already."""
+    target = os.path.join(folder, "files", *path.split("/"))
+    parent = os.path.dirname(target)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        if parent not in made:
+            os.makedirs(parent, exist_ok=True)
+            made.add(parent)
         _copy(sha256, store, target)
     except (FileExistsError, NotADirectoryError, IsADirectoryError):
         _copy_by_digest(sha256, store, folder)
@@ -70,7 +75,7 @@ def _copy_by_digest(sha256: str, store: Store, folder: Path) -> None:
         _copy(sha256, store, target)
 
 
-def _copy(sha256: str, store: Store, target: Path) -> None:
+def _copy(sha256: str, store: Store, target: str | Path) -> None:
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as copy, store.open(sha256) as blob:
         while chunk := blob.read(CHUNK_BYTES):

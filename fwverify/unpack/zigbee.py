@@ -17,6 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import Entry, Identity, Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.rawmcu import architecture
@@ -43,8 +45,7 @@ _TAGS: Final = {
 _FIRST_MANUFACTURER_TAG: Final = 0xF000
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """The OTA header. Offsets are absolute; ``total_bytes`` counts from the magic."""
 
     start: int

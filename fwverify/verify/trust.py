@@ -20,15 +20,11 @@ Not checked: who may write to the folder. Its digest is in every report.
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
-from fwverify.canonical import digest, sha256_hex
 from fwverify.strict import InputFileError, load_toml, read_bounded
+from fwverify.trust_listing import store_digest
 from fwverify.verify.anchors import Anchor, load_anchors
 from fwverify.verify.keys import KeyFormatError, PublicKey, read_anchors, read_keys
 from fwverify.verify.known_bad import BadFile, KnownBad, is_consistent
@@ -39,11 +35,6 @@ from fwverify.verify.vendor import load_vendor
 
 TrustError = InputFileError
 """The store is unusable: file, line, key and why. The same error as of any TOML input."""
-
-MAX_FILES: Final = 10_000
-MAX_FILE_BYTES: Final = 16 * 1024 * 1024
-SIGNATURES: Final = "SIGNED.toml"
-"""The approvers' signatures over the digest of all other files (``fwverify.keyring.signing``)."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +75,6 @@ def load_trust(folder: Path) -> TrustStore:
     if store_digest(folder) != sha256:
         raise TrustError(folder, None, "", "was changed while it was read")
     return loaded
-
-
-def store_digest(folder: Path) -> str:
-    """Return the digest over names and contents of the store's files.
-
-    The detached signatures over it (``SIGNATURES``) are left out, and nothing else.
-    Raises ``TrustError``.
-    """
-    return digest([list(entry) for entry in _listing(folder) if entry[0] != SIGNATURES])
 
 
 def select_rule(store: TrustStore, vendor: str, product: str) -> Rule | None:
@@ -171,30 +153,6 @@ def with_floors(
         algorithm=store.floors.algorithm,
     )
     return replace(store, floors=tightened(store.floors, extra))
-
-
-def _listing(folder: Path) -> tuple[tuple[str, str], ...]:
-    """Return (relative path, sha256) of every file, sorted. Raises ``TrustError``."""
-    if not folder.is_dir():
-        raise TrustError(folder, None, "", "no such folder")
-    entries: list[tuple[str, str]] = []
-    for path in sorted(_walk(folder), key=lambda item: item.as_posix()):
-        if not stat.S_ISREG(os.lstat(path).st_mode):
-            raise TrustError(path, None, "", "neither a file nor a folder; links are refused")
-        content = read_bounded(path, MAX_FILE_BYTES)
-        entries.append((path.relative_to(folder).as_posix(), sha256_hex(content)))
-        if len(entries) > MAX_FILES:
-            raise TrustError(folder, None, "", f"more than {MAX_FILES} files")
-    return tuple(entries)
-
-
-def _walk(folder: Path) -> Iterable[Path]:
-    def refuse(error: OSError) -> None:
-        raise TrustError(error.filename, None, "", error.strerror or str(error)) from error
-
-    for root, folders, names in os.walk(folder, onerror=refuse):
-        linked = [name for name in folders if os.path.islink(os.path.join(root, name))]
-        yield from (Path(root, name) for name in (*names, *linked))
 
 
 def _tomls(folder: Path) -> tuple[Path, ...]:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from fwverify.config import load_config
 from fwverify.keyring import signing
 from fwverify.strict import InputFileError
+from fwverify.trust_listing import SIGNATURES
 from fwverify.verify.keys import read_keys
-from fwverify.verify.trust import SIGNATURES, load_trust
+from fwverify.verify.trust import load_trust
 from tests.builders import keys
 from tests.keys.stores import ANN, AT, BOB, add, store
 

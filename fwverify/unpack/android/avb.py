@@ -22,8 +22,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -64,8 +65,7 @@ _HASHTREE_DISABLED, _VERIFICATION_DISABLED = 1, 2
 _PROPERTY, _HASHTREE, _HASH, _KERNEL_COMMAND_LINE, _CHAIN = range(5)
 
 
-@dataclass(frozen=True)
-class Vbmeta:
+class Vbmeta(Struct, frozen=True):
     """The header; offsets are absolute in the blob that holds it."""
 
     start: int
@@ -85,8 +85,7 @@ class Vbmeta:
     required: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Hashed:
+class Hashed(Struct, frozen=True):
     """A hash descriptor: the digest over salt and the first ``image_bytes``."""
 
     image_bytes: int
@@ -97,8 +96,7 @@ class Hashed:
     flags: int
 
 
-@dataclass(frozen=True)
-class Tree:
+class Tree(Struct, frozen=True):
     """A hash tree descriptor; offsets and sizes are bytes of the partition."""
 
     image_bytes: int

@@ -10,8 +10,9 @@ Specification: AOSP ``system/update_engine/update_metadata.proto`` and ``README.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.android.protobuf import NUMBER, Message, Schema, unknown
@@ -57,8 +58,7 @@ Blocks = tuple[tuple[int, int], ...]
 """Runs of blocks: first block and number of blocks."""
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One install operation. ``data`` is offset and size in the blob area, or None."""
 
     kind: int
@@ -74,8 +74,7 @@ class Operation:
         return NAMES[self.kind] if self.kind < len(NAMES) else f"operation {self.kind}"
 
 
-@dataclass(frozen=True)
-class Generated:
+class Generated(Struct, frozen=True):
     """What the device computes itself: a hash tree and parity, in blocks."""
 
     tree_data: tuple[int, int] | None
@@ -87,8 +86,7 @@ class Generated:
     fec_roots: int
 
 
-@dataclass(frozen=True)
-class Partition:
+class Partition(Struct, frozen=True):
     """One partition. Sizes in bytes; digests are SHA-256, empty where none is stated."""
 
     name: str
@@ -102,8 +100,7 @@ class Partition:
     postinstall: str
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(Struct, frozen=True):
     """The whole manifest. ``blobs`` is where the data of operations begins."""
 
     manifest_end: int

@@ -11,8 +11,9 @@ Specification: Protocol Buffers, "Encoding" (wire types 0, 1, 2, 5).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Malformed
 
@@ -98,8 +99,7 @@ def _spans(
     raise Malformed(at, name, f"more than {MAX_FIELDS} fields")
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message: integers and byte ranges by field number, in order."""
 
     data: bytes

@@ -16,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.android.parts import noted
@@ -63,8 +65,7 @@ class Manifest:
         )
 
 
-@dataclass(frozen=True)
-class Pool:
+class Pool(Struct, frozen=True):
     """A string pool and the offset behind its chunk."""
 
     strings: tuple[str, ...]

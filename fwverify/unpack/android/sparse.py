@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
@@ -35,8 +37,7 @@ MAX_BLOCK_BYTES: Final = 1024 * 1024
 _MAX_HEADER_BYTES: Final = 4096
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """The file header; ``blocks`` is the size of the image in blocks."""
 
     header_bytes: int

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -41,8 +42,7 @@ _FLAGS_BYTES: Final = 4
 _LINEAR, _ZERO = 0, 1
 
 
-@dataclass(frozen=True)
-class Geometry:
+class Geometry(Struct, frozen=True):
     """Where the metadata stand; ``start`` is the first copy of slot 0."""
 
     metadata_bytes: int
@@ -51,8 +51,7 @@ class Geometry:
     start: int
 
 
-@dataclass(frozen=True)
-class Extent:
+class Extent(Struct, frozen=True):
     """A run of sectors: ``kind`` 0 linear from sector ``target`` of device ``source``, 1 zero."""
 
     sectors: int
@@ -61,8 +60,7 @@ class Extent:
     source: int
 
 
-@dataclass(frozen=True)
-class Metadata:
+class Metadata(Struct, frozen=True):
     """One slot's tables: partitions with their extents, and facts about them."""
 
     partitions: tuple[tuple[str, int, tuple[Extent, ...]], ...]

@@ -18,8 +18,9 @@ from __future__ import annotations
 import hashlib
 import re
 import zlib
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -48,8 +49,7 @@ _ECDSA_END: Final = 36 + 1 + 96 + 96
 """Curve, public key and signature of the largest curve (P-384)."""
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(Struct, frozen=True):
     """The header and segments; ``end`` is behind the checksum byte."""
 
     header_end: int
@@ -234,8 +234,7 @@ _LABEL: Final = re.compile(rb"[ -~]{1,16}\Z")
 _KINDS: Final = {0: "app", 1: "data", 2: "bootloader", 3: "partition-table"}
 
 
-@dataclass(frozen=True)
-class Partition:
+class Partition(Struct, frozen=True):
     """One entry of the table; offsets count from the start of flash."""
 
     kind: int

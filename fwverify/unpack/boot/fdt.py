@@ -16,6 +16,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.reader import Buffer, Malformed, Reader
 
 MAGIC: Final = b"\xd0\x0d\xfe\xed"
@@ -35,8 +37,7 @@ _OLDEST: Final = 16
 _STRING: Final = re.compile(rb"(?:\A|(?<=\0))[!-~]{1,64}\0")
 
 
-@dataclass(frozen=True)
-class Property:
+class Property(Struct, frozen=True):
     """A property: its name and where its value lies."""
 
     name: str
@@ -62,8 +63,7 @@ class TreeNode:
         return next((each for each in self.children if each.name == name), None)
 
 
-@dataclass(frozen=True)
-class Blocks:
+class Blocks(Struct, frozen=True):
     """The header's numbers: absolute ranges of the blocks."""
 
     total: int
@@ -74,8 +74,7 @@ class Blocks:
     strings: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Fdt:
+class Fdt(Struct, frozen=True):
     """A tree that was read. ``names`` are the ranges of the strings that are text."""
 
     blocks: Blocks

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Malformed, Reader
 from fwverify.unpack.gather import Gathered
@@ -49,8 +51,7 @@ _CONTENT: Final = {
 _DELTAS: Final = (0xF80A0AF8, 0xF80B0BF8, 0xF80C0CF8)
 
 
-@dataclass(frozen=True)
-class _Program:
+class _Program(Struct, frozen=True):
     address: int
     start: int
     end: int

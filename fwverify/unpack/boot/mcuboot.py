@@ -14,8 +14,9 @@ Not checked: signatures (the verify stage), and whether the image fits its slot.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -58,8 +59,7 @@ _TRAILER_TAIL: Final = bytes.fromhex("2de15d29410b8d77679c110f1f8a")
 MAX_ALIGNMENT: Final = 1024
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """``struct image_header``."""
 
     load: int

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -44,8 +45,7 @@ _COMPRESSIONS: Final = {
 _VERSION: Final = re.compile(r"(?:^|[^0-9])(?P<number>[0-9]+\.[0-9]+[0-9A-Za-z.+_-]*)")
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """The header's fields, as ``image.h`` names them."""
 
     time: int

@@ -18,8 +18,9 @@ import hashlib
 import lzma
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -78,8 +79,7 @@ def number(reader: Reader, field: str) -> int:
     raise Malformed(reader.offset, field, "an integer of more than 10 bytes")
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """The file header. ``application`` is xdelta3's, which names the files."""
 
     end: int
@@ -107,8 +107,7 @@ def read_header(buffer: Buffer) -> Header:
     return Header(reader.offset, secondary, application)
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(Struct, frozen=True):
     """One window. ``segment`` is offset and size of its source, None without one."""
 
     start: int

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -37,8 +38,7 @@ _HAS_STREAMS, _HAS_OPTIONAL, _HAS_UNCOMPRESSED = 1, 2, 4
 _NONE, _ZSTD = 0, 2
 
 
-@dataclass(frozen=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """One chunk of the index; sizes in bytes, ``start`` absolute.
 
     ``plain`` is the digest of its content, empty where the index has none.
@@ -51,8 +51,7 @@ class Chunk:
     size: int
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """The header. ``signatures`` is the range of its signature section."""
 
     detached: bool

@@ -16,8 +16,9 @@ from __future__ import annotations
 import struct
 import uuid
 import zlib
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -34,8 +35,7 @@ _HEADER_BYTES: Final = 92
 _PROTECTIVE: Final = 0xEE
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """One header. Places are in sectors."""
 
     at: int
@@ -52,8 +52,7 @@ class Header:
     sound: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Partition:
+class Partition(Struct, frozen=True):
     """One entry. ``start`` and ``end`` are offsets in bytes."""
 
     index: int

@@ -12,8 +12,9 @@ Not checked: cylinders, heads and sectors.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -30,8 +31,7 @@ _SIGNATURE_AT: Final = 440
 _BOOTSTRAPS: Final = (b"NTFS    ", b"EXFAT   ", b"MSDOS", b"mkfs.fat", b"FAT")
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """One entry of a table. ``first`` and ``sectors`` count sectors of 512 bytes."""
 
     status: int

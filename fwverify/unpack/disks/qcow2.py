@@ -15,10 +15,10 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import zstandard
+from msgspec import Struct
 
 from fwverify.model import Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -37,8 +37,7 @@ _MAX_EXTENSIONS: Final = 64
 _MAX_TABLE_BYTES: Final = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """The header. Offsets and sizes are in bytes."""
 
     version: int

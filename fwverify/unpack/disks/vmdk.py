@@ -16,8 +16,9 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Opened
 from fwverify.reader import Malformed, Reader
@@ -38,8 +39,7 @@ _PARENT: Final = re.compile(rb"^parentCID\s*=\s*([0-9a-fA-F]{1,8})\s*$", re.MULT
 _EXTENT: Final = re.compile(rb"^(?:RW|RDONLY)\s+\d+\s+\S+", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """The sparse header. Everything is in sectors but ``entries`` (per grain table)."""
 
     version: int

@@ -12,8 +12,9 @@ Not checked: any signature; that is the verify stage.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 
@@ -37,8 +38,7 @@ _KEY_BYTES: Final = {25: 32, 26: 56, 27: 32, 28: 57}
 _MAX_MPI_BITS: Final = 16_384
 
 
-@dataclass(frozen=True)
-class Packet:
+class Packet(Struct, frozen=True):
     """One packet at ``[start, end)``; ``parts`` are the ranges of its body, in order."""
 
     tag: int

@@ -11,8 +11,9 @@ Not checked: what a token means (``pdf``).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Malformed
 
@@ -36,8 +37,7 @@ _PAREN: Final = re.compile(rb"\\.|[()]", re.DOTALL)
 _ESCAPED: Final = re.compile(rb"#([0-9A-Fa-f]{2})")
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(Struct, frozen=True):
     """One token at ``[start, end)``; ``kind`` is the group's name in ``_TOKEN``."""
 
     kind: str

@@ -38,6 +38,8 @@ def _encoding(buffer: Buffer) -> str | None:
     if len(head) < _SMALLEST_BYTES or len(buffer) % 2:
         return None
     for encoding, high, low in (("utf-16-le", 1, 0), ("utf-16-be", 0, 1)):
+        if head[high::2].count(0) < _LATIN_SHARE * (len(head) // 2):
+            continue
         pairs = zip(head[high::2], head[low::2], strict=False)
         latin = sum(not top and _is_latin(letter) for top, letter in pairs)
         if latin >= _LATIN_SHARE * (len(head) // 2):

@@ -14,13 +14,13 @@ something for every key (``proof``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
+from typing import TYPE_CHECKING, Final
 
 from fwverify.reader import Buffer
 from fwverify.store import CHUNK_BYTES
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import CipherContext
 
 BLOCK_BYTES: Final = 16
 
@@ -37,6 +37,8 @@ def pieces(buffer: Buffer, start: int, end: int) -> Iterator[bytes]:
 
 def aes_ctr(data: Iterable[bytes], key: bytes, counter: bytes) -> Iterator[bytes]:
     """Yield the plain text of ``data``; ``counter`` is the first counter block."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
     return _run(data, Cipher(algorithms.AES(key), modes.CTR(counter)).decryptor())
 
 
@@ -45,6 +47,8 @@ def aes_cbc(data: Iterable[bytes], key: bytes, iv: bytes, *, padded: bool) -> It
 
     Raises ``WrongKey`` where the padding is not that of PKCS #7, or no whole block ends.
     """
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
     context = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
     plain = _run(data, context)
     return _unpadded(plain) if padded else plain
@@ -54,6 +58,8 @@ def aes_gcm(
     data: Iterable[bytes], key: bytes, iv: bytes, tag: bytes, aad: bytes = b""
 ) -> Iterator[bytes]:
     """Yield the plain text of ``data``. Raises ``WrongKey`` where the tag does not hold."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
     mode = modes.GCM(iv, tag, min_tag_length=len(tag))
     context = Cipher(algorithms.AES(key), mode).decryptor()
     context.authenticate_additional_data(aad)
@@ -61,6 +67,8 @@ def aes_gcm(
 
 
 def _run(data: Iterable[bytes], context: CipherContext) -> Iterator[bytes]:
+    from cryptography.exceptions import InvalidTag
+
     for piece in data:
         yield context.update(piece)
     try:

@@ -15,8 +15,9 @@ security control bit 7), and the block transfer around several APDUs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -35,8 +36,7 @@ _SUITES: Final = (0, 1, 2)
 _KEY_BYTES: Final = {0: 16, 1: 16, 2: 32}
 
 
-@dataclass(frozen=True)
-class Apdu:
+class Apdu(Struct, frozen=True):
     """A ciphered APDU; the cipher text is ``[start, end)`` of the blob."""
 
     tag: int

@@ -20,10 +20,9 @@ import hmac
 import itertools
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from msgspec import Struct
 
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -48,8 +47,7 @@ _CODE_BYTES: Final = 22
 _BLOCK_BYTES: Final = 16
 
 
-@dataclass(frozen=True)
-class Packet:
+class Packet(Struct, frozen=True):
     """A packet: its tag, where it starts and ends, and the runs of its body."""
 
     tag: int
@@ -219,6 +217,8 @@ def _stretched(password: bytes, salt: bytes, count: int, name: str, size: int) -
 
 def _cfb(data: Iterable[bytes], key: bytes) -> Iterator[bytes]:
     """Yield the plain text of CFB with an IV of zeros (the stream of OpenPGP)."""
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
     context = Cipher(algorithms.AES(key), modes.ECB()).encryptor()  # noqa: S305  (makes CFB)
     before, held = bytes(_BLOCK_BYTES), b""
     for piece in data:

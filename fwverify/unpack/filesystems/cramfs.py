@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from msgspec import Struct
+
 from fwverify.model import Entry, NodeKind, Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.store import CHUNK_BYTES
@@ -53,8 +55,7 @@ KINDS: Final[dict[int, NodeKind]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Inode:
+class Inode(Struct, frozen=True):
     """One inode. ``at`` is its offset, ``offset`` that of its data."""
 
     at: int

@@ -23,10 +23,7 @@ def _tables() -> tuple[list[int], list[int]]:
         for _ in range(8):
             register = (register >> 1) ^ (_POLYNOMIAL if register & 1 else 0)
         by_byte.append(register)
-    by_pair = []
-    for value in range(65536):
-        register = by_byte[value & 0xFF] ^ (value >> 8)
-        by_pair.append((register >> 8) ^ by_byte[register & 0xFF])
+    by_pair = [(low >> 8) ^ by_byte[(low ^ high) & 0xFF] for high in range(256) for low in by_byte]
     return by_byte, by_pair
 
 

@@ -19,11 +19,11 @@ import struct
 import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import lz4.block
 import zstandard
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.filesystems.erofs_layout import (
@@ -54,8 +54,7 @@ class Unsupported(Exception):
     """Sound content that this reader does not read; the text names what."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(Struct, frozen=True):
     """``length`` bytes of content at ``logical``, packed in ``[start, end)``.
 
     ``algorithm`` is a name, or ``plain``, ``interlaced`` or ``fragment`` (then ``start``
@@ -70,8 +69,7 @@ class Extent:
     partial: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(Struct, frozen=True):
     """The extents of a compressed file; ``[start, end)`` are header and indexes."""
 
     extents: tuple[Extent, ...]
@@ -123,8 +121,7 @@ def chunk_runs(superblock: Superblock, buffer: Buffer, inode: Inode) -> tuple[li
 # --- maps of compressed files --------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Cluster:
+class _Cluster(Struct, frozen=True):
     """One logical cluster. ``low`` is an offset for heads, a distance or count else."""
 
     kind: int

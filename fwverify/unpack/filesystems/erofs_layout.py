@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import NodeKind
 from fwverify.reader import Buffer, Malformed, Reader
@@ -54,8 +55,7 @@ _PREFIXES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Superblock:
+class Superblock(Struct, frozen=True):
     """What of the superblock decides how the image is read."""
 
     block_bits: int
@@ -116,8 +116,7 @@ def read_superblock(buffer: Buffer) -> Superblock:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Inode:
+class Inode(Struct, frozen=True):
     """One inode. ``at`` to ``end`` are its fields and attributes; the map follows."""
 
     nid: int
@@ -177,8 +176,7 @@ def read_inode(superblock: Superblock, buffer: Buffer, nid: int) -> Inode:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """One name of a directory."""
 
     name: bytes
@@ -208,8 +206,7 @@ def read_directory(block: bytes, at: int) -> Iterator[Listed]:
         yield Listed(name, nid, kind)
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Struct, frozen=True):
     """One extended attribute; its value stands at ``start`` to ``end``."""
 
     name: bytes

@@ -12,9 +12,10 @@ Not checked: boot code, OEM parameters, percent in use.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 
@@ -33,8 +34,7 @@ _LEFT_OUT: Final = (106, 107, 112)
 _MAX_UPCASE: Final = 0x20000
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(Struct, frozen=True):
     """Where everything stands, in bytes."""
 
     sector: int
@@ -122,8 +122,7 @@ def read_upcase(raw: bytes) -> dict[int, int]:
     return result
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """A stream as an entry says it. ``valid`` bytes are written, the rest is zeros."""
 
     first: int
@@ -132,8 +131,7 @@ class Content:
     contiguous: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One set: a file or a directory. ``at`` is its first entry's offset."""
 
     name: bytes

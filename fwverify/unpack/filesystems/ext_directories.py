@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Malformed
 from fwverify.unpack.filesystems.crc32c import update
@@ -28,8 +29,7 @@ _TAIL_TYPE: Final = 0xDE
 _ROOT_INDEX_AT, _NODE_INDEX_AT = 0x20, 0x08
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """One name of a directory. ``at`` is the record's offset in the image."""
 
     name: bytes

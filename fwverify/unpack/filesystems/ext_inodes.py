@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import NodeKind
 from fwverify.reader import Malformed, Reader
 from fwverify.unpack.filesystems.crc32c import update
@@ -56,8 +58,7 @@ _PREFIXES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Inode:
+class Inode(Struct, frozen=True):
     """One inode. ``at`` is the offset of its slot; ``area`` are the 60 bytes of i_block."""
 
     number: int
@@ -279,13 +280,26 @@ class Trees:
         at, node = self._block(pointer, "ext.indirect")
         claim(self.found, at, at + len(node))
         span = (block // 4) ** (level - 1)
-        for child in struct.unpack(f"<{block // 4}I", node):
+        children = struct.unpack(f"<{block // 4}I", node)
+        if level == 1:
+            yield from _joined(children, block)
+            return
+        for child in children:
             if not child:
                 yield Run(None, span * block)
-            elif level == 1:
-                yield Run(child * block, block)
             else:
                 yield from self._indirect(child, level - 1)
+
+
+def _joined(pointers: tuple[int, ...], block: int) -> Iterator[Run]:
+    """Yield the runs of ``pointers`` to blocks, those that follow each other as one."""
+    first, count = pointers[0], 0
+    for pointer in pointers:
+        if pointer != (first + count if first else 0):
+            yield Run(first * block if first else None, count * block)
+            first, count = pointer, 0
+        count += 1
+    yield Run(first * block if first else None, count * block)
 
 
 def checksum_trouble(found: Gathered, at: int, what: str) -> None:
@@ -295,8 +309,7 @@ def checksum_trouble(found: Gathered, at: int, what: str) -> None:
     found.trouble("format.malformed", f"offset {at:#x}: {text}")
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Struct, frozen=True):
     """One extended attribute; its value stands at ``start`` to ``end`` of the image."""
 
     name: bytes
@@ -304,8 +317,7 @@ class Attribute:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Attributes:
+class Attributes(Struct, frozen=True):
     """The attributes of one area, and the ranges of the image that they take."""
 
     listed: tuple[Attribute, ...] = ()

@@ -14,8 +14,9 @@ Not checked: counts of free blocks and inodes, and mount options.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.filesystems.crc32c import START, update
@@ -62,8 +63,7 @@ _VOLATILE_LATE: Final = (
 """Fields that writers keep up in the first superblock only, or write per copy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Superblock:
+class Superblock(Struct, frozen=True):
     """What of the superblock decides how the image is read. Sizes are in bytes."""
 
     raw: bytes
@@ -131,8 +131,7 @@ def _is_power(value: int, base: int) -> bool:
     return value == 1
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """One group descriptor. Bitmaps and table are block numbers."""
 
     number: int

@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.filesystems.runs import (
@@ -52,8 +54,7 @@ _LAST_LONG: Final = 0x40
 _CODE_AT: Final = {12: 62, 16: 62, 32: 90}
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(Struct, frozen=True):
     """Where everything stands, in bytes; ``bits`` is the width of a table's entry."""
 
     bits: int
@@ -72,8 +73,7 @@ class Geometry:
     backup_sector: int
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One directory entry. ``at`` is the offset of its short form."""
 
     name: bytes

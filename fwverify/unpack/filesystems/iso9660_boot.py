@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry
 from fwverify.reader import Malformed, Reader
@@ -42,8 +43,7 @@ _MEDIA_BYTES: Final = {1: 1_228_800, 2: 1_474_560, 3: 2_949_120}
 _PLATFORMS: Final = {0: "x86", 1: "PowerPC", 2: "Mac", 0xEF: "EFI"}
 
 
-@dataclass(frozen=True, slots=True)
-class BootEntry:
+class BootEntry(Struct, frozen=True):
     """One initial or section entry. ``sectors`` are of 512 bytes."""
 
     at: int

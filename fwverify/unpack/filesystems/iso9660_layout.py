@@ -13,9 +13,10 @@ Not checked: character sets of identifiers, effective and expiration dates.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 
@@ -53,8 +54,7 @@ class Twins:
         return little
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Struct, frozen=True):
     """One primary, supplementary or enhanced volume descriptor.
 
     ``tables`` are the blocks of the path tables: L, optional L, M, optional M.
@@ -85,8 +85,7 @@ class Volume:
         return shown.rstrip(" \0")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One directory record (section 9.1). ``extra`` is its system use area."""
 
     at: int
@@ -108,8 +107,7 @@ class Record:
         return bool(self.flags & DIRECTORY)
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """One record of a path table (section 9.4); ``parent`` counts from one."""
 
     name: bytes

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import Entry, NodeKind
 from fwverify.reader import Malformed, Reader
 from fwverify.unpack.filesystems.iso9660_layout import (
@@ -54,8 +56,7 @@ Key = tuple[tuple[int, int], ...]
 """Where a content stands: (start, length) of each extent that is not empty."""
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
+class Child(Struct, frozen=True):
     """One file or directory: its records (several for several extents) and its facts."""
 
     path: bytes

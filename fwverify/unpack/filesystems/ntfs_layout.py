@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.filesystems.runs import MAX_RUNS, Run
 
@@ -41,8 +43,7 @@ _EPOCH: Final = 11_644_473_600
 """Seconds from 1601, where FILETIME begins, to 1970."""
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+class Geometry(Struct, frozen=True):
     """The boot sector's numbers, in bytes."""
 
     sector: int
@@ -104,8 +105,7 @@ def undo_fixups(raw: bytes, magic: bytes, at: int) -> bytes:
     return bytes(result)
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Struct, frozen=True):
     """One attribute. ``value`` is None where its content stands in ``runs``.
 
     ``value_at`` is relative to the record. ``used`` are the ranges of the record that
@@ -129,8 +129,7 @@ class Attribute:
     runs: tuple[Run, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One record of the master file table, its attributes read."""
 
     number: int
@@ -258,8 +257,7 @@ def unix_time(filetime: int) -> int:
     return filetime // 10_000_000 - _EPOCH
 
 
-@dataclass(frozen=True, slots=True)
-class FileName:
+class FileName(Struct, frozen=True):
     """One $FILE_NAME: a name in one directory."""
 
     parent: int

@@ -16,6 +16,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import Entry, Identity, NodeKind, Opened
 from fwverify.reader import Malformed, Reader
 from fwverify.unpack.filesystems.runs import (
@@ -44,8 +46,7 @@ _MODES: Final = (0, 0o644, 0o644, 0o777, 0o600, 0o600, 0o644, 0o644)
 """What Linux shows for each type, without the execute bits (fs/romfs/super.c)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """One file header. ``info`` is the first entry, the target or the device number."""
 
     at: int

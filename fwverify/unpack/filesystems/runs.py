@@ -9,8 +9,9 @@ knows that its format shares them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed
 from fwverify.store import CHUNK_BYTES
@@ -25,16 +26,14 @@ MAX_EXTENTS: Final = 4096
 """Content in more pieces than this is stored, but its pieces are not listed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """``length`` bytes of content at ``start`` of the blob; ``start`` None is a hole."""
 
     start: int | None
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A content that was put into the store, with the pieces of the blob it came from."""
 
     sha256: str

@@ -12,8 +12,9 @@ CRCs start with zero and are not inverted. Specification: Linux
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.flash.faults import crc_from_zero
@@ -36,8 +37,7 @@ MAX_CONTENT_BYTES: Final = 1024 * 1024
 """The kernel writes at most one page of a file per node; holes may be longer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A sound node: ``start`` to ``end`` are its bytes without the alignment behind it."""
 
     start: int
@@ -46,8 +46,7 @@ class Node:
     obsolete: bool
 
 
-@dataclass(frozen=True, slots=True)
-class InodeNode:
+class InodeNode(Struct, frozen=True):
     """A piece of a file with the state of its inode at that version."""
 
     node: Node
@@ -70,8 +69,7 @@ class InodeNode:
         return self.node.start + SMALLEST_BYTES[INODE]
 
 
-@dataclass(frozen=True, slots=True)
-class DirentNode:
+class DirentNode(Struct, frozen=True):
     """A name in a folder; inode 0 deletes it."""
 
     node: Node

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -36,8 +37,7 @@ _METHODS: Final = (1, 2, 3)
 Checksum = Callable[[bytes], int]
 
 
-@dataclass(frozen=True)
-class _Member:
+class _Member(Struct, frozen=True):
     """A member's header. ``end`` is the offset of its first block."""
 
     end: int

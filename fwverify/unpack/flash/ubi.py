@@ -22,6 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed
 from fwverify.store import CHUNK_BYTES
@@ -50,8 +52,7 @@ NAME: Final = "ubi"
 _KINDS: Final = {1: "dynamic", 2: "static"}
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """One PEB that holds a LEB: its number, the range of its data, its header."""
 
     number: int

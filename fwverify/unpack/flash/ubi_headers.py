@@ -13,8 +13,9 @@ from __future__ import annotations
 import math
 import re
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.flash.faults import crc_from_ones
@@ -36,8 +37,7 @@ _RECORD: Final = struct.Struct(">3I2BH128sB23xI")
 _EC_ANYWHERE: Final = re.compile(rb"UBI#\x01")
 
 
-@dataclass(frozen=True, slots=True)
-class EraseCounter:
+class EraseCounter(Struct, frozen=True):
     """The EC header at the start of a PEB; the offsets are inside the PEB."""
 
     count: int
@@ -46,8 +46,7 @@ class EraseCounter:
     image_seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeId:
+class VolumeId(Struct, frozen=True):
     """The VID header: which logical erase block (LEB) of which volume a PEB holds."""
 
     kind: int
@@ -62,8 +61,7 @@ class VolumeId:
     sqnum: int
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeRecord:
+class VolumeRecord(Struct, frozen=True):
     """One record of the volume table."""
 
     reserved_pebs: int

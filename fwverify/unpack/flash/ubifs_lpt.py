@@ -13,8 +13,9 @@ Not checked: whether free and dirty space agree with the nodes in the blocks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from fwverify.reader import Malformed
 from fwverify.unpack.flash.ubifs_nodes import BIG_LPT
@@ -28,8 +29,7 @@ _PNODE, _NNODE, _LTAB, _LSAVE = range(4)
 _MAX_NODES: Final = 200_000
 
 
-@dataclass(frozen=True)
-class _Shape:
+class _Shape(Struct, frozen=True):
     """The widths in bits and sizes in bytes that follow from the superblock."""
 
     height: int

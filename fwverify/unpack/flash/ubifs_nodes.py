@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
 from typing import Final
 
 import zstandard
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack import lzo
@@ -50,8 +50,7 @@ _SB: Final = struct.Struct("<2x2B4IIQ6IIH2x2IQI16sI64s64sH64s")
 _MST: Final = struct.Struct("<QQ8I6Q12I")
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A verified node's header; ``start`` to ``end`` are its bytes in the blob."""
 
     start: int
@@ -60,8 +59,7 @@ class Node:
     sqnum: int
 
 
-@dataclass(frozen=True, slots=True)
-class InodeNode:
+class InodeNode(Struct, frozen=True):
     """An inode. ``data`` is what stands in it: a link target, device or attribute."""
 
     number: int
@@ -75,8 +73,7 @@ class InodeNode:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class EntryNode:
+class EntryNode(Struct, frozen=True):
     """A directory entry, or the name of an extended attribute; inode 0 deletes it."""
 
     parent: int
@@ -85,8 +82,7 @@ class EntryNode:
     name: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Superblock:
+class Superblock(Struct, frozen=True):
     """The superblock's fields."""
 
     flags: int
@@ -116,8 +112,7 @@ class Superblock:
         return self.first_lpt_leb + self.lpt_lebs + self.orphan_lebs
 
 
-@dataclass(frozen=True, slots=True)
-class Master:
+class Master(Struct, frozen=True):
     """The fields of a master node that say where everything begins."""
 
     commit: int

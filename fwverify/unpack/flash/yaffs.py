@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import Entry, NodeKind, Opened
 from fwverify.reader import Buffer, Malformed
 from fwverify.unpack.flash.faults import Faults, judge_name
@@ -46,8 +48,7 @@ _HOLE_BYTES: Final = 1024 * 1024
 _FILE, _SYMLINK, _FOLDER, _HARDLINK, _SPECIAL = 1, 2, 3, 4, 5
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """How an image is laid out; ``place`` is the tags' offset in the spare area."""
 
     page: int
@@ -56,8 +57,7 @@ class Shape:
     order: str
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(Struct, frozen=True):
     """A page that holds something: its offset, and its tags."""
 
     start: int
@@ -67,8 +67,7 @@ class Chunk:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """An object header page."""
 
     kind: int

@@ -14,8 +14,9 @@ Not checked: the hash of a bundle's container, which its manifest inside states.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry
 from fwverify.reader import Buffer, Malformed, Reader
@@ -37,8 +38,7 @@ _TAIL_BYTES: Final = 16 * 1024
 _OVERLAP_BYTES: Final = 64
 
 
-@dataclass(frozen=True)
-class Container:
+class Container(Struct, frozen=True):
     """A container of a bundle: its name and range."""
 
     name: bytes

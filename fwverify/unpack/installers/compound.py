@@ -17,8 +17,9 @@ import bisect
 import struct
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.claims import Range
@@ -41,8 +42,7 @@ _ENTRY: Final = struct.Struct("<64sHBBIII16sIQQIQ")
 _FILETIME_1970: Final = 11_644_473_600
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """The fields of the header that lead to everything else. Sizes are in bytes."""
 
     major: int
@@ -57,8 +57,7 @@ class Header:
     difat: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class DirectoryEntry:
+class DirectoryEntry(Struct, frozen=True):
     """One directory entry; ``name`` is UTF-16LE, ``at`` the entry's offset in the file."""
 
     number: int
@@ -79,8 +78,7 @@ class DirectoryEntry:
         return self.kind == _STREAM
 
 
-@dataclass(frozen=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """An entry with the raw names of the storages above it."""
 
     entry: DirectoryEntry
@@ -88,8 +86,7 @@ class Placed:
     orphan: bool = False
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """What breaks the rules at ``offset`` without ending the reading."""
 
     rule: str

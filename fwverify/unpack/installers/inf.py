@@ -66,8 +66,10 @@ def _recognise(buffer: Buffer, name: str) -> bool:
     head = bytes(buffer[: min(_HEAD_BYTES, len(buffer) & ~1)])
     if b"[\0" not in head and b"[" not in head:
         return False
-    plain = head.replace(b"\0", b"").decode("latin-1")
-    if _SIGNATURE.search(plain) is None or _text(bytes(buffer[:])) is None:
+    plain = head.replace(b"\0", b"")
+    if b"[version]" not in plain.lower() or _SIGNATURE.search(plain.decode("latin-1")) is None:
+        return False
+    if _text(bytes(buffer[:])) is None:
         return False
     return highest_entropy_milli(buffer, 0, len(buffer)) < _DENSE_MILLI
 

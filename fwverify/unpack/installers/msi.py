@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Identity, Severity
 from fwverify.unpack.gather import Gathered
@@ -42,8 +43,7 @@ _PLATFORMS: Final = {
 _URL: Final = re.compile(r"(?:https?|ftp)://[^\s\"'<>|]{3,200}", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Action:
+class Action(Struct, frozen=True):
     """One row of ``CustomAction`` that runs code."""
 
     name: str

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Malformed
 
@@ -36,8 +37,7 @@ _CODEPAGES: Final = {0: "cp1252", 65001: "utf-8", 932: "cp932", 936: "gbk", 949:
 Value = str | int | None
 
 
-@dataclass(frozen=True)
-class Strings:
+class Strings(Struct, frozen=True):
     """The string pool. Number 0 is the empty string; ``references`` are the stated counts."""
 
     texts: tuple[str, ...]
@@ -52,8 +52,7 @@ class Strings:
         return self.texts[number] if number < len(self.texts) else f"<no string {number}>"
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column; ``width`` is in bytes."""
 
     name: str
@@ -62,8 +61,7 @@ class Column:
     width: int
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(Struct, frozen=True):
     """A table with its rows. A stream's cell holds a number that says nothing."""
 
     name: str

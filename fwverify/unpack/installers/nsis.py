@@ -18,8 +18,9 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -41,8 +42,7 @@ _KNOWN_FLAGS: Final = 0x0F
 _COMPRESSED: Final = 0x8000_0000
 
 
-@dataclass(frozen=True)
-class _First:
+class _First(Struct, frozen=True):
     """The first header: ``end`` is behind the data, which the checksum ends."""
 
     flags: int
@@ -51,8 +51,7 @@ class _First:
     data_end: int
 
 
-@dataclass(frozen=True)
-class _Block:
+class _Block(Struct, frozen=True):
     """A block of data: where it begins in the data, its content, its place in the file."""
 
     position: int

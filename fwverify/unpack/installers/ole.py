@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed
 from fwverify.store import CHUNK_BYTES
@@ -57,8 +59,7 @@ _CLSIDS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class _Stream:
+class _Stream(Struct, frozen=True):
     """A stream with where it stands. ``place`` is the storage's path."""
 
     name: str

@@ -12,8 +12,9 @@ their bytes stay unclaimed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Malformed, Reader
 from fwverify.unpack.claims import Range
@@ -34,8 +35,7 @@ _FIXED: Final = {_I2: 2, _I4: 4, _FILETIME: 8}
 _CODEPAGES: Final = {0: "cp1252", 10000: "mac-roman", 65001: "utf-8", 1200: "utf-16-le"}
 
 
-@dataclass(frozen=True)
-class PropertySet:
+class PropertySet(Struct, frozen=True):
     """The properties of a stream by name, and the bytes that were read."""
 
     values: tuple[tuple[str, str], ...]

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import NodeKind
 from fwverify.reader import Buffer, Malformed, Reader
@@ -38,8 +39,7 @@ _REDIRECTION: Final = 5
 _RECORDS: Final = range(1, 7)
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """One block: header and data as ranges, and for a file what its header says.
 
     ``opaque`` are the ranges of the header that were not read: an unknown record, or more

@@ -13,8 +13,9 @@ Not checked: code pages, and what the resources for dialogs, menus and icons hol
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 
@@ -34,8 +35,7 @@ DRAWN: Final = frozenset(
 """Types that Windows itself interprets: children only where they look packed."""
 
 
-@dataclass(frozen=True)
-class Mapped:
+class Mapped(Struct, frozen=True):
     """A section: where it stands in memory and in the file, both in bytes."""
 
     address: int
@@ -43,8 +43,7 @@ class Mapped:
     size: int
 
 
-@dataclass(frozen=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """A leaf: type, name and language as text, and its bytes in the file."""
 
     kind: str
@@ -59,8 +58,7 @@ class Resource:
         return f".rsrc/{self.kind}/{self.name}.{self.language}".encode("utf-8", "surrogatepass")
 
 
-@dataclass(frozen=True)
-class Resources:
+class Resources(Struct, frozen=True):
     """The leaves that were read, and what breaks the rules."""
 
     leaves: tuple[Resource, ...]

@@ -18,10 +18,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from fwverify.model import Entry, Identity, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed, Reader
@@ -44,8 +44,7 @@ _SOLID_MARK: Final = 0x1_0000_0000
 _ARCHITECTURES: Final = {"0": "x86", "5": "arm", "6": "ia64", "9": "x86_64", "12": "aarch64"}
 
 
-@dataclass(frozen=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """A range of the file with its flags; ``plain`` is its decoded size."""
 
     start: int
@@ -59,8 +58,7 @@ class Resource:
         return self.start + self.size
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """What the header leads to."""
 
     part: int
@@ -71,8 +69,7 @@ class Header:
     integrity: Resource
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Struct, frozen=True):
     """One row of the lookup table."""
 
     resource: Resource

@@ -12,10 +12,11 @@ Not checked: the format carries no checksum, no size and no end mark.
 
 from __future__ import annotations
 
+import struct
 from typing import Final
 
 from fwverify.reader import Buffer, Malformed, Reader
-from fwverify.unpack.decoders import IN_BYTES, Pieces
+from fwverify.unpack.decoders import Pieces
 from fwverify.unpack.source import LimitHit
 
 _OUT_BYTES: Final = 64 * 1024
@@ -23,50 +24,53 @@ _MAX_TABLE_BYTES: Final = 128 * 1024 * 1024
 """What all codes may stand for together: zeros make each code one longer than the last."""
 
 _CLEAR: Final = 256
+_GROUPS: Final = 256
+"""Groups read ahead; where the width changes the rest is read anew."""
 
 
 class _Codes:
-    """Reads codes from groups of eight, whose width the decoder sets."""
+    """Reads codes many at a time; the decoder says how many it took before the width changed.
+
+    Codes of one width stand in groups of eight, which are as many bytes long as a code
+    has bits.
+    """
 
     def __init__(self, buffer: Buffer, start: int) -> None:
         self._buffer = buffer
-        self._window = b""
-        self._window_at = start
-        self._group_at = start
-        self._index = 0
+        self._base = start
+        self._taken = 0
         self.width = 9
 
-    def next(self) -> int | None:
-        """Return the next code, None at the end of the input."""
-        if self._index == 8:
-            self.end_group()
-        bit = self._index * self.width
-        at = self._group_at + bit // 8
-        shift = bit % 8
-        data = self._bytes(at, (shift + self.width + 7) // 8)
-        if data is None:
-            return None
-        self._index += 1
-        return int.from_bytes(data, "little") >> shift & ((1 << self.width) - 1)
+    def following(self) -> tuple[int, ...]:
+        """Return the next codes; none at the end of the input."""
+        if self._taken % 8:
+            return ()
+        at = self._base + self._taken // 8 * self.width
+        data = bytes(self._buffer[at : at + _GROUPS * self.width])
+        if self.width == 16:
+            return struct.unpack_from(f"<{len(data) // 2}H", data)
+        mask = (1 << self.width) - 1
+        shifts = range(0, 8 * self.width, self.width)
+        groups = (
+            int.from_bytes(data[low : low + self.width], "little")
+            for low in range(0, len(data), self.width)
+        )
+        codes = tuple(group >> shift & mask for group in groups for shift in shifts)
+        return codes[: 8 * len(data) // self.width]
 
-    def end_group(self) -> None:
-        """Move to the next group; a group of width n is n bytes long."""
-        if self._index:
-            self._group_at += self.width
-            self._index = 0
+    def take(self, count: int) -> None:
+        """Move behind the next ``count`` codes."""
+        self._taken += count
 
-    def tail(self) -> tuple[int, int]:
-        """Return where the last code ended: offset and the bit inside its byte."""
-        bit = self._index * self.width
-        return self._group_at + bit // 8, bit % 8
+    def end_group(self, count: int) -> None:
+        """Take ``count`` codes and move behind their last group."""
+        self._base += -(-(self._taken + count) // 8) * self.width
+        self._taken = 0
 
-    def _bytes(self, at: int, count: int) -> bytes | None:
-        low = at - self._window_at
-        if not 0 <= low <= len(self._window) - count:
-            self._window = bytes(self._buffer[at : at + IN_BYTES])
-            self._window_at, low = at, 0
-        data = self._window[low : low + count]
-        return data if len(data) == count else None
+    def tail(self, further: int = 0) -> tuple[int, int]:
+        """Return where the last code taken, or one further on, ended: offset and bit."""
+        bits = (self._taken + further) * self.width
+        return self._base + bits // 8, bits % 8
 
 
 def compress_stream(buffer: Buffer, start: int) -> Pieces:
@@ -90,40 +94,43 @@ def compress_stream(buffer: Buffer, start: int) -> Pieces:
 
 
 def _decoded(codes: _Codes, widest: int, block_mode: bool) -> Pieces:
+    clear = _CLEAR if block_mode else -1
     first = _CLEAR + block_mode
     table = [bytes((value,)) for value in range(256)] + [b""] * (first - 256)
-    previous: bytes | None = None
-    out, limit, free, held = bytearray(), 1 << widest, first, 0
-    while (code := codes.next()) is not None:
-        if code == _CLEAR and block_mode:
-            codes.end_group()
-            codes.width, free, previous, held = 9, first, None, 0
-            del table[first:]
-            continue
-        if previous is None:
-            if code > 255:
-                raise Malformed(codes.tail()[0], "code", f"{code} stands first")
-            word = table[code]
-        elif code < free:
-            word = table[code]
-        elif code == free and free < limit:
-            word = previous + previous[:1]
+    previous = b""
+    out, limit, held = bytearray(), 1 << widest, 0
+    while following := codes.following():
+        full = limit if codes.width == widest else (1 << codes.width) - 1
+        for count, code in enumerate(following, 1):
+            if code == clear:
+                codes.end_group(count)
+                codes.width, previous, held = 9, b"", 0
+                del table[first:]
+                break
+            if code < len(table) and (previous or code < 256):
+                word = table[code]
+            elif code == len(table) < limit and previous:
+                word = previous + previous[:1]
+            else:
+                why = "does not exist yet" if previous else "stands first"
+                raise Malformed(codes.tail(count)[0], "code", f"{code} {why}")
+            out += word
+            if previous and len(table) < limit:
+                table.append(previous + word[:1])
+                held += len(previous) + 1
+                if held > _MAX_TABLE_BYTES:
+                    text = f"the table grows past {_MAX_TABLE_BYTES} bytes"
+                    raise LimitHit("memory_bytes", text)
+            previous = word
+            if len(table) > full:
+                codes.end_group(count)
+                codes.width += 1
+                break
+            if len(out) >= _OUT_BYTES:
+                yield bytes(out)
+                out.clear()
         else:
-            raise Malformed(codes.tail()[0], "code", f"{code} does not exist yet")
-        out += word
-        if previous is not None and free < limit:
-            table.append(previous + word[:1])
-            free += 1
-            held += len(previous) + 1
-            if held > _MAX_TABLE_BYTES:
-                raise LimitHit("memory_bytes", f"the table grows past {_MAX_TABLE_BYTES} bytes")
-        previous = word
-        if free > (1 << codes.width) - 1 and codes.width < widest:
-            codes.end_group()
-            codes.width += 1
-        if len(out) >= _OUT_BYTES:
-            yield bytes(out)
-            out.clear()
+            codes.take(len(following))
     if out:
         yield bytes(out)
     return 0

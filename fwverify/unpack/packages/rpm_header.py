@@ -14,8 +14,9 @@ Not checked here: what a tag means (``rpm``).
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed, Reader
 
@@ -34,8 +35,7 @@ _REGION_BYTES: Final = 16
 STRINGS: Final = (STRING, STRING_ARRAY, I18N)
 
 
-@dataclass(frozen=True)
-class Tag:
+class Tag(Struct, frozen=True):
     """One entry. ``[start, end)`` is its data; ``data`` those bytes."""
 
     number: int
@@ -57,8 +57,7 @@ class Tag:
         return () if letter is None else struct.unpack(f">{self.count}{letter}", self.data)
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(Struct, frozen=True):
     """A header: ``[start, end)``, its index up to ``store``, and the tags in order."""
 
     start: int

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import csv
 import re
 from typing import Final
 
@@ -117,6 +116,8 @@ def _hold_against_record(judged: Judged, files: dict[bytes, Entry], data: bytes)
 
 def _record(judged: Judged, data: bytes) -> dict[bytes, tuple[str, str | None]]:
     """Return algorithm and hexadecimal digest by name, out of the comma-separated RECORD."""
+    import csv
+
     result: dict[bytes, tuple[str, str | None]] = {}
     text = data.decode("utf-8", "surrogateescape")
     try:

@@ -19,8 +19,9 @@ import lzma
 import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -58,8 +59,7 @@ def guid(data: bytes) -> str:
     return str(uuid.UUID(bytes_le=data)).upper()
 
 
-@dataclass(frozen=True)
-class Section:
+class Section(Struct, frozen=True):
     """One section: its type, and where header, body and end lie."""
 
     kind: int

@@ -13,8 +13,9 @@ Not checked: the order in which the files run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -46,8 +47,7 @@ _LARGE, _CHECKSUM = 0x01, 0x40
 _NO_CHECKSUM: Final = (0xAA, 0x5A)
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """``EFI_FIRMWARE_VOLUME_HEADER``: offsets from the volume's start."""
 
     file_system: str

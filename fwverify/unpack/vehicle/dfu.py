@@ -15,8 +15,9 @@ Not checked: that the ids are those of the device that is updated.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -36,8 +37,7 @@ _DFU_VERSIONS: Final = (0x0100, 0x0110, 0x011A)
 _ANY_ID: Final = 0xFFFF
 
 
-@dataclass(frozen=True)
-class Suffix:
+class Suffix(Struct, frozen=True):
     """The suffix in ``[start, end)``; ``crc`` is what it states."""
 
     start: int

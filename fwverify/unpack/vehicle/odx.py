@@ -18,8 +18,9 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Identity, Observation, Opened
 from fwverify.reader import Buffer, Malformed
@@ -49,8 +50,7 @@ _CDATA: Final = (b"<![CDATA[", b"]]>")
 _TEXT_FORMS: Final = {"INTEL-HEX": "hex", "MOTOROLA-S": "srec"}
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     """Decoded data of one child: bytes ``[start, end)`` of the decoded FLASHDATA."""
 
     name: str

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct
+
 from fwverify.reader import Buffer, Malformed
 from fwverify.unpack.vehicle.xmlstream import Element
 
@@ -38,8 +40,7 @@ class Flashdata:
     data: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """Where a stretch of a data block belongs. ``size`` is None where none is stated."""
 
     name: str
@@ -57,8 +58,7 @@ class Datablock:
     segments: list[Segment] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Checksum:
+class Checksum(Struct, frozen=True):
     """One CHECKSUM of a session, as the document writes it."""
 
     algorithm: str

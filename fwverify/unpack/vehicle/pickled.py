@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed
@@ -98,8 +99,7 @@ class _File:
         return line
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One opcode in ``[start, end)`` with its argument."""
 
     name: str

@@ -21,8 +21,9 @@ import hashlib
 import itertools
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Identity, Opened
 from fwverify.paths import encode_name
@@ -55,8 +56,7 @@ _TAG_VERSION, _TAG_DEVICE, _TAG_DEVICE_ID = 0x9FC7BC, 0x650D9D, 0xC8A729
 _TAG_PAGE, _TAG_SHA2 = 0x0BE9F7, 0xB46DB0
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One block. ``at`` is its offset; ``payload`` where its content stands."""
 
     at: int

@@ -26,8 +26,9 @@ import re
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Identity, Observation, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -51,8 +52,7 @@ _START: Final = re.compile(rb"(?:\s|//[^\n]*\n){0,64}vbf_version\s{0,16}=")
 _ROW: Final = struct.Struct(">II32s")
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """One data block. ``[start, end)`` is its data in the file; ``address`` in the ECU."""
 
     address: int

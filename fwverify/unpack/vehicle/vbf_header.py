@@ -15,8 +15,9 @@ Not checked: that keys are those of the version stated.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from fwverify.reader import Buffer, Malformed
 
@@ -34,8 +35,7 @@ _TOKEN: Final = re.compile(
 Value: TypeAlias = "str | tuple[Value, ...]"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """One token. Offsets are absolute; ``text`` of a string is without its quotes."""
 
     kind: str
@@ -44,8 +44,7 @@ class Token:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One ``key = value;``; ``start`` and ``end`` are the value's bytes."""
 
     key: str
@@ -54,8 +53,7 @@ class Field:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """The whole header. ``end`` is where the binary part begins."""
 
     version: str

@@ -1,0 +1,191 @@
+"""The pool's side of its workers: starting, feeding and ending processes that are forked.
+
+Guarantees: a worker is known by its pipes and reaped by the process that forked it, on
+order; ending one kills its whole session; what has died is told apart from what is slow.
+Nothing here waits for a worker to be ready: its first task waits in its pipe.
+
+Specification: Linux man pages unix(7) (SCM_RIGHTS, SOCK_SEQPACKET), pidfd_open(2).
+
+What it does not do: decide when a worker has to end (``fwverify.workers``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from fwverify.model import _Value as Value
+
+HEADER: Final = struct.Struct("<I")
+"""Before each task and outcome: its size in bytes."""
+
+ORDER: Final = struct.Struct("<BBi")
+"""What is asked of the forking process, and its answer: kind, grace in seconds, number."""
+
+START: Final = 1
+END: Final = 2
+
+
+class Settings(Value, frozen=True, kw_only=True):
+    """What every worker of a pool is started with; ``preload`` as ``Pool`` says."""
+
+    memory_bytes: int
+    writable: tuple[str, ...]
+    preload: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Worker:
+    """A worker and the pool's ends of its pipes.
+
+    ``process`` is 0 until the forking process has answered, -1 where it could not fork;
+    ``handle`` is its pidfd, -1 where the kernel has none. The task under way is ``index``.
+    """
+
+    forker: Forker
+    questions: int
+    answers: int
+    process: int = 0
+    handle: int = -1
+    index: int | None = None
+    expires: float = 0.0
+    received: bytearray = field(default_factory=bytearray)
+
+    def deliver(self, body: bytes) -> bool:
+        """Send ``body``; return False when the worker is dead and cannot have read it whole."""
+        self.forker.learn()
+        if self.handle >= 0 and _readable(self.handle):
+            return False
+        view = memoryview(HEADER.pack(len(body)) + body)
+        try:
+            while view:
+                view = view[os.write(self.questions, view) :]
+        except BrokenPipeError:
+            return False
+        return True
+
+    def end(self, grace_seconds: int = 0) -> int | None:
+        """Kill the worker and what it started, after the grace; return its status.
+
+        That is negative for a signal and None where nobody knows.
+        """
+        status = self.forker.end(self, grace_seconds)
+        for handle in (self.questions, self.answers, self.handle):
+            if handle >= 0:
+                os.close(handle)
+        return status
+
+
+class Forker:
+    """The process that forks workers; a method raises ``OSError`` once it has died."""
+
+    def __init__(self, settings: Settings) -> None:
+        command = (sys.executable, "-P", "-m", "fwverify.zygote")
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._unanswered: deque[Worker] = deque()
+        with theirs:
+            self._process = subprocess.Popen(
+                (*command, msgspec.json.encode(settings).decode()),
+                stdin=theirs.fileno(),
+                env=_environment(),
+                start_new_session=True,
+            )
+
+    def start(self) -> Worker:
+        """Order a worker and return it, before it is there."""
+        asked, questions = os.pipe()
+        answers, answered = os.pipe()
+        try:
+            socket.send_fds(self._control, [ORDER.pack(START, 0, 0)], [asked, answered])
+        except OSError:
+            os.close(questions)
+            os.close(answers)
+            raise
+        finally:
+            os.close(asked)
+            os.close(answered)
+        worker = Worker(self, questions, answers)
+        self._unanswered.append(worker)
+        return worker
+
+    def learn(self) -> None:
+        """Take the answers that have come; without waiting."""
+        with contextlib.suppress(OSError):
+            while self._unanswered and _readable(self._control.fileno()):
+                self._take()
+
+    def end(self, worker: Worker, grace_seconds: int) -> int | None:
+        """Have ``worker`` killed and reaped; return its status, None where that is unknown.
+
+        Where this process itself has died its workers die with it.
+        """
+        try:
+            while self._unanswered:
+                self._take()
+            if worker.process <= 0:
+                return None
+            self._control.send(ORDER.pack(END, grace_seconds, worker.process))
+            return self._answer(END)
+        except OSError:
+            return None
+
+    def close(self) -> str:
+        """Kill this process, and with it every worker left; return how it ended."""
+        self._control.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        return ending(self._process.wait())
+
+    def _take(self) -> None:
+        """Take the answer to the oldest order for a worker."""
+        number = self._answer(START)
+        worker = self._unanswered.popleft()
+        worker.process = number or -1
+        if number:
+            with contextlib.suppress(OSError):
+                worker.handle = os.pidfd_open(number)
+
+    def _answer(self, expected: int) -> int:
+        message = self._control.recv(ORDER.size)
+        if len(message) < ORDER.size:
+            raise ConnectionResetError("the forking process has ended")
+        kind, _, number = ORDER.unpack(message)
+        if kind != expected:
+            raise RuntimeError("the forking process answered another order")
+        return int(number)
+
+
+def ending(status: int | None) -> str:
+    """Return how a process ended, in words."""
+    if status is None:
+        return "died with the process that had started it"
+    if status >= 0:
+        return f"ended with code {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:  # a real-time signal has no name
+        return f"killed by signal {-status}"
+
+
+def _readable(handle: int) -> bool:
+    waiting = select.poll()
+    waiting.register(handle, select.POLLIN)
+    return bool(waiting.poll(0))
+
+
+def _environment() -> dict[str, str]:
+    """Return a worker's environment: what Python needs to start, and nothing that steers."""
+    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return kept | {"PYTHONPATH": root, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
