@@ -207,7 +207,9 @@ def _roots(path: Path, file: VendorFile) -> tuple[RootEntry, ...]:
         _require_two_people(path, where, table)
         _refuse_mixed_lab(path, where, table)
         if (table.use == "time") == bool(table.roles):
-            raise _error(path, [*where, "roles"], "stand with use = code or identity, and only with them")
+            raise _error(
+                path, [*where, "roles"], "stand with use = code or identity, and only with them"
+            )
         try:
             anchors = read_anchors(_read(path, [*where, "file"], table.file), table.file)
         except KeyFormatError as error:
