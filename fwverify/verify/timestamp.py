@@ -9,7 +9,8 @@ Guarantees for a token that ``check_token`` passes (RFC 3161, 2.4.2; RFC 5816):
 3. The signed attribute SigningCertificate or SigningCertificateV2 names the signer's
    certificate by digest, first (RFC 2634, 5.4; RFC 5035, 3).
 4. The signer's certificate is for time stamping, critically and solely (2.3), and
-   chains to one of the *time* roots, valid at the time it states, unrevoked.
+   chains to one of the *time* roots, valid at the time it states, unrevoked. A token
+   without certificates (certReq, 2.4.1) is read with one that the store pins for time.
 5. The time is not after the verification time.
 
 Not checked: the accuracy field, nonces, the authority's policy identifier, and evidence
@@ -62,7 +63,7 @@ def check_token(token: bytes, stamped: bytes, anchors: Anchors, at: datetime) ->
     try:
         data = cms.parse_signed_data(token)
         info, weak = _info(data, stamped)
-        certificate = _signer(data)
+        certificate = _signer(data, (*data.certificates, *anchors.roots, *anchors.pins))
         outcome = cms.check_signer(
             data, data.signers[0], certificate, cms.Window.whole(data.content or b"")
         )
@@ -123,12 +124,14 @@ def _info(data: cms.SignedData, stamped: bytes) -> tuple[Any, tuple[str, ...]]:
     return info, (f"time stamp: imprint is {digest}",) if digest == "sha1" else ()
 
 
-def _signer(data: cms.SignedData) -> asn1_x509.Certificate:
+def _signer(
+    data: cms.SignedData, known: tuple[asn1_x509.Certificate, ...]
+) -> asn1_x509.Certificate:
     """Return the signer's certificate, which the signed attributes must name by digest."""
     signer = data.signers[0]
-    certificate = cms.find_certificate(signer, data.certificates)
+    certificate = cms.find_certificate(signer, known)
     if certificate is None:
-        raise Malformed(0, "sid", "the authority's certificate is not in the token")
+        raise Malformed(0, "sid", "the authority's certificate is not in the token or the store")
     named = False
     for attribute in signer.signed_attributes:
         if attribute.oid not in (_SIGNING_CERTIFICATE, _SIGNING_CERTIFICATE_V2):

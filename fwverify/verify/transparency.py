@@ -127,8 +127,9 @@ def check_inclusion(leaf: bytes, proof: Inclusion, material: Material) -> Outcom
     except Malformed as error:
         return Outcome("fail", str(error))
     for log in logs:
-        for signature in signatures:
-            if _by_log(log, signature, text.encode()).axis == "pass":
+        for name, hint, signature in signatures:
+            mine = hint in _hints(log, name)
+            if mine and _by_log(log, signature, text.encode()).axis == "pass":
                 return Outcome("pass", f"included in {log.id}")
     return Outcome("unverifiable", "the checkpoint is signed by no log that is configured")
 
@@ -155,8 +156,23 @@ def _check_root(leaf: bytes, proof: Inclusion) -> None:
         raise Malformed(0, "inclusionProof.rootHash", "is not what the hashes lead to")
 
 
-def _note(envelope: str) -> tuple[str, tuple[bytes, ...]]:
-    """Return text and signatures of a signed note. Raises ``Malformed``."""
+def _hints(log: LogKey, name: str) -> tuple[bytes, ...]:
+    """Return the key hints that a log's signature may have (C2SP signed-note, "Signatures").
+
+    Of the key alone, as Rekor and ECDSA notes have it, or of name and Ed25519 key.
+    """
+    found = [hashlib.sha256(log.spki).digest()[:4]]
+    if describe(log.spki)[0] == primitives.ED25519:
+        named = name.encode() + b"\n\x01" + log.spki[-32:]
+        found.append(hashlib.sha256(named).digest()[:4])
+    return tuple(found)
+
+
+def _note(envelope: str) -> tuple[str, tuple[tuple[str, bytes, bytes], ...]]:
+    """Return a signed note's text and (name, hint, value) of its signatures.
+
+    Raises ``Malformed``.
+    """
     if len(envelope) > MAX_CHECKPOINT_BYTES or envelope.count("\n\n") != 1:
         raise Malformed(0, "checkpoint", "is no signed note")
     text, _, lines = envelope.partition("\n\n")
@@ -166,12 +182,13 @@ def _note(envelope: str) -> tuple[str, tuple[bytes, ...]]:
     return text + "\n", found
 
 
-def _signatures(lines: str) -> Iterator[bytes]:
+def _signatures(lines: str) -> Iterator[tuple[str, bytes, bytes]]:
     for line in lines.removesuffix("\n").split("\n"):
         match = _SIGNATURE_LINE.fullmatch(line)
         if match is None:
             raise Malformed(0, "checkpoint", "has a line that is no signature")
-        yield base64_of(match[2], "checkpoint.signature")[4:]
+        value = base64_of(match[2], "checkpoint.signature")
+        yield match[1], value[:4], value[4:]
 
 
 def _check_checkpoint(text: str, proof: Inclusion) -> None:

@@ -177,3 +177,14 @@ def test_a_rule_that_demands_a_stamp(tmp_path):
     assert satisfied(tmp_path / "3", required=True, unsigned=pki.stamped_with(SIGNED_AT))
     for number, name in enumerate(sorted(BAD)):
         assert not satisfied(tmp_path / f"b{number}", required=True, unsigned=BAD[name]), name
+
+
+def test_a_token_without_certificates_is_read_with_one_of_the_store():
+    bare = pki.stamped_with(SIGNED_AT, certificates=())
+    assert shown(detached, unsigned=bare).stamped_at is None
+    pinned = dataclasses.replace(material(), time_roots=(pki.stamper().cert,))
+    assert shown(detached, pinned, unsigned=bare).stamped_at == SIGNED_AT
+    other = dataclasses.replace(material(), time_roots=(pki.stamper("Another TSA").cert,))
+    assert shown(detached, other, unsigned=bare).stamped_at is None
+    late = dataclasses.replace(material(), time_roots=(LATE.cert,))
+    assert shown(detached, late, unsigned=BAD["authority expired"]).stamped_at is None

@@ -133,10 +133,12 @@ def merkle(leaves: list[bytes], index: int) -> tuple[bytes, list[bytes]]:
     return root(leaves), path(leaves, index)
 
 
-def checkpoint(root: bytes, size: int, private, origin: str = "rekor.example - 1") -> str:
+def checkpoint(
+    root: bytes, size: int, private, origin: str = "rekor.example - 1", hint: bytes | None = None
+) -> str:
     text = f"{origin}\n{size}\n{b64(root)}\n"
     value = pki.sign(private, "sha256", text.encode())
-    hint = log_id(private)[:4]
+    hint = log_id(private)[:4] if hint is None else hint
     return f"{text}\n\u2014 rekor.example {b64(hint + value)}\n"
 
 

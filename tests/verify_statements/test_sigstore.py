@@ -210,6 +210,9 @@ def test_a_checkpoint_that_is_no_note():
     for bad in ("", note[:-1], note + "x\n", note.replace("\n\n", "\n"), note.replace("5", "6", 1)):
         assert not accepted((one(changed(member, *path, value=bad)),)), bad
     assert accepted((one(changed(member, *path, value=note)),))
+    root = base64.b64decode(good["rootHash"])
+    hinted = bundles.checkpoint(root, 5, bundles.log_key("rekor"), hint=b"nope")
+    assert not accepted((one(changed(member, *path, value=hinted)),))
 
 
 def test_a_bare_key():
