@@ -401,7 +401,8 @@ rule evade_memory_program
         $fexec = /\x00(fexecve|execveat)(@|\x00)/
         $path = /\x00\/proc\/(self|%d|%u|%i)\/fd\/(%d|%u|%i)\x00/
         $exec = /\x00(execve|execv|execl|execle)(@|\x00)/
-        $net = /\x00(connect|recv|SSL_read|curl_easy_perform|gethostbyname)(@|\x00)/
+        $net = /\x00(connect|recv|recvfrom|SSL_read|curl_easy_perform|gethostbyname)(@|\x00)/
+        $library = /\b(Py_Initialize|PyObject_[A-Z][A-Za-z]{3,12}|perf_event_open|seccomp_[a-z_]{4,16}|ptrace\(|lua_newstate|g_main_loop_run|Perl_[a-z_]{4,12})/
         $python = /\b(os\.memfd_create|ctypes\.CDLL\(None\)\.syscall\([ \t]*(319|385|279)|libc\.syscall\([ \t]*(319|385|279))/
         $python_run = /(os\.exec[lv]p?e?\(|os\.fexecve|subprocess\.(run|Popen|call)\(|\/proc\/(self|\{|%d|["'] ?\+)[^\r\n]{0,40}fd\/)/
         $perl = /\bsyscall\([ \t]*(319|279|385|356)[ \t]*,/
@@ -409,7 +410,7 @@ rule evade_memory_program
         $ddexec = /\bdd[ \t][^\r\n]{0,80}of=\/proc\/(self|\$\$|\$[A-Za-z_]{1,12})\/mem\b/
         $systemd = /\b(sd_bus_open_system|crun|runc|libcontainer|bubblewrap|systemd)\b/
     condition:
-        (uint32(0) == 0x464C457F and $memfd and ($fexec or ($path and $exec)) and $net and not $systemd) or ($python and $python_run and filesize < 1MB) or ($perl and $perl_run) or $ddexec
+        (uint32(0) == 0x464C457F and $memfd and ($fexec or ($path and $exec)) and $net and not $systemd and not $library and filesize < 4MB) or ($python and $python_run and filesize < 1MB) or ($perl and $perl_run) or $ddexec
 }
 
 rule evade_process_hiding
@@ -434,7 +435,7 @@ rule evade_process_hiding
         $preload = "ld.so.preload" ascii
         $net = /\x00\/proc\/(self\/)?net\/(tcp6?|udp6?|unix)\x00/
         $fopen = /\x00fopen(64)?\x00/
-        $hide = /\x00[^\x00]{0,12}(hide|hidden|magic|process_to_filter|is_invisible|rootkit)[^\x00]{0,12}\x00/ nocase
+        $hide = /\x00[^\x00]{0,12}(hide_?(me|pid|proc|file|port|dir|ports?|files?|conn)|hidden_(pid|port|file|proc)|magic_(string|gid|prefix)|process_to_filter|is_invisible|rootkit|unhide)[^\x00]{0,12}\x00/ nocase
         $accept = /\x00(accept|pam_authenticate|unlinkat|lxstat|__lxstat|__xstat|fxstat|opendir|fdopendir)\x00/
     condition:
         uint32(0) == 0x464C457F and uint8(16) == 3 and $dlsym and (($readdir and $readdir64 and (($fd and $stat) or $preload or $hide)) or ($net and $fopen and $hide and ($readdir or $accept)) or ($accept and $readdir and $preload))
@@ -547,11 +548,13 @@ rule logic_timebomb_script
         r155 = "27.1"
         false_positives = "scripts that check the end of a certificate do not stop the machine"
     strings:
-        $compare = /(-(ge|gt|le|lt|eq)|[<>]=?|==?)[ \t]*["']?(20[2-4][0-9](0[1-9]|1[0-2])([0-2][0-9]|3[01])([0-9]{4,6})?|1[7-9][0-9]{8}|20[2-4][0-9]-[01][0-9]-[0-3][0-9])["']?[ \t]*(\]|\)|;|then)/
+        $compare = /(-ge|-gt|-le|-lt|-eq|\\>)[ \t]+["']?(20[2-4][0-9](0[1-9]|1[0-2])([0-2][0-9]|3[01])([0-9]{4,6})?|1[7-9][0-9]{8}|20[2-4][0-9]-[01][0-9]-[0-3][0-9])["']?[ \t]*(\]|\)|;|then|-a|-o|&)/
+        $compare_two = /\(\([ \t]*\$?[A-Za-z_][A-Za-z0-9_]{0,20}[ \t]*[<>]=?[ \t]*(20[2-4][0-9](0[1-9]|1[0-2])([0-2][0-9]|3[01])([0-9]{4,6})?|1[7-9][0-9]{8}|20[2-4][0-9]-[01][0-9]-[0-3][0-9])/
+        $compare_three = /\[\[[ \t]+["']?\$[A-Za-z_\{\(][^\r\n\]]{0,40}[ \t][<>][ \t]+["']?(20[2-4][0-9](0[1-9]|1[0-2])([0-2][0-9]|3[01])([0-9]{4,6})?|1[7-9][0-9]{8}|20[2-4][0-9]-[01][0-9]-[0-3][0-9])/
         $date = /\$\([ \t]*date[ \t]+(-u[ \t]+)?["']?\+["']?%(s|Y|F|y)|`[ \t]*date[ \t]+(-u[ \t]+)?["']?\+["']?%(s|Y|F|y)/
         $harm = /(^|[\n;&|]|&&|\bthen|\bdo)[ \t]*(sudo[ \t]+)?(\/s?bin\/|\/usr\/s?bin\/)?(reboot|poweroff|halt|shutdown[ \t]|init[ \t]+[06]|rm[ \t]+-[rf]|dd[ \t]|mkfs|flash_erase|mtd[ \t]+erase|kill(all)?[ \t]|systemctl[ \t]+(stop|disable|mask|poweroff|reboot)|cansend[ \t]|ifconfig[ \t][^\r\n]{1,20}down|ip[ \t]+link[ \t]+set[^\r\n]{1,30}down|iptables[ \t]|mosquitto_pub[ \t]|curl[ \t]|wget[ \t]|chmod[ \t]+-x|fw_setenv[ \t]|echo[ \t]+[01bco][ \t]*>[ \t]*\/(sys|proc))/
     condition:
-        uint16(0) == 0x2123 and all of them
+        uint16(0) == 0x2123 and any of ($compare*) and $date and $harm
 }
 
 rule logic_timebomb_code
@@ -638,12 +641,12 @@ rule logic_chosen_machines
         r155 = "27.1"
         false_positives = "licences bound to a machine"
     strings:
-        $adapter = /(\bGetAdapters(Addresses|Info)\b|\/sys\/class\/net\/%s\/address|SIOCGIFHWADDR)/
         $script_adapter = /\bcat[ \t]+["']?\/sys\/class\/net\/[^\s"']{1,20}\/address["']?/
         $script_hash = /\b(md5sum|sha1sum|sha256sum)\b/
         $script_list = /\b(case[ \t]+["']?\$\{?[A-Za-z_]{1,16}\}?["']?[ \t]+in|grep[ \t]+-[a-zA-Z]{1,4}[ \t]+["']?\$\{?[A-Za-z_]{1,16}\}?["']?[ \t]+["']?\/)/
-        $list_c = /(["'][0-9a-f]{32}["'],[ \t\r\n]{0,8}){6}/ nocase
-        $fetch = /\b(URLDownloadToFile[AW]?|InternetOpenUrl[AW]?|WinHttpReadData|urlopen|requests\.get|execve?|system|popen|subprocess)\b/
+        $python = /\buuid\.getnode\(\)/
+        $python_hash = /\bhashlib\.(md5|sha1|sha256)\(/
+        $python_list = /\bif[ \t]+[A-Za-z_]{1,20}[ \t]+(not[ \t]+)?in[ \t]+(\(|\[|\{|TARGETS?|targets?|ALLOWED|LIST|MACS?)/
     condition:
-        ($list_c and $adapter and $fetch) or (uint16(0) == 0x2123 and $script_adapter and $script_hash and $script_list)
+        ($python and $python_hash and $python_list and filesize < 1MB) or (uint16(0) == 0x2123 and $script_adapter and $script_hash and $script_list)
 }

@@ -235,9 +235,8 @@ rule update_library_download
         $dlopen = /\x00dlopen(@|\x00)/
         $fetch = /\x00(curl_easy_perform|http_get|http_download|nghttp2_submit_request|SSL_write|wget_fetch|evhttp_make_request)(@|\x00)/
         $place = /\x00\/(tmp|var\/tmp|data|dev\/shm|mnt\/data|var\/run|run)\/[^\x00\s]{1,60}\.so(\.[0-9]{1,3})?\x00/
-        $url = /https?:\/\/[^\x00\s]{3,120}\.(so|bin|tar\.gz|tgz|zip|dat)\x00/
     condition:
-        uint32(0) == 0x464C457F and $dlopen and $place and ($fetch or $url)
+        uint32(0) == 0x464C457F and $dlopen and $place and $fetch
 }
 
 rule update_package_unchecked
@@ -339,10 +338,11 @@ rule update_flash_program
     strings:
         $device = /\x00[^\x00]{0,20}\/dev\/(mtd(block)?(%d|%u|[0-9]{1,2})|mtd\/by-name\/|mmcblk[0-9]p?(%d|[0-9]{1,2})|block\/by-name\/)[^\x00]{0,30}\x00/
         $command = /\x00[^\x00]{0,80}\b(mtd[ \t]+(-[a-z][ \t]+)?write|flashcp[ \t]|nandwrite[ \t]|flash_erase(all)?[ \t]|dd[ \t]+if=[^\x00]{1,60}of=\/dev\/(mtd|mmcblk|block))/
-        $fetch = /(https?:\/\/[^\x00\s]{2,100}(\.(bin|img|fw|zip|tar|chk|trx)|%s)|\x00[^\x00]{0,40}(wget|curl|tftp)[ \t][^\x00]{4,160}\x00)/
+        $fetch = /\b(wget|curl|tftp|ftpget)[ \t][^\x00\r\n]{4,100}/
+        $api = /\x00(curl_easy_perform|http_get|http_download|SSL_read)(@|\x00)/
         $bootcmd = /\bfw_setenv[ \t]+(bootcmd|bootargs|preboot)\b/
     condition:
-        uint32(0) == 0x464C457F and ($device or $bootcmd) and $command and $fetch
+        uint32(0) == 0x464C457F and ($device or $bootcmd) and $command and any of ($fetch, $api)
 }
 
 rule update_wide_management
@@ -464,10 +464,9 @@ rule update_android_dex_load
         $loader = /Ldalvik\/system\/(DexClassLoader|PathClassLoader|InMemoryDexClassLoader|DexFile);/ ascii
         $net = /(Ljava\/net\/(Http)?URLConnection;|Lokhttp3\/|Landroid\/app\/DownloadManager;)/ ascii
         $file = /[^\x00\s]{1,60}\.(dex|jar|apk|zip|dat)\x00/ ascii
-        $url = /https?:\/\/[^\x00\s]{4,120}\.(dex|jar|apk|zip|dat)\b/ ascii
         $run = /(Ljava\/lang\/Runtime;|setExecutable|Ljava\/lang\/ProcessBuilder;)/ ascii
     condition:
-        uint32(0) == 0x0A786564 and $loader and $net and ($url or ($file and $run))
+        uint32(0) == 0x0A786564 and $loader and $net and $file and $run
 }
 
 rule update_network_overwrite
@@ -525,13 +524,15 @@ rule update_repository_pull
         r155 = "12.1, 12.2"
         false_positives = "declared application updates"
     strings:
-        $git = /\bgit[ \t]+(-C[ \t]+[^\s]{1,60}[ \t]+)?(pull|clone|fetch)\b[^\r\n\x00#]{0,160}(;|&&|\r?\n)[^\x00]{0,160}\b(sh|bash|python[0-9.]*|make|npm|pip[0-9.]*[ \t]+install|systemctl[ \t]+restart|\.\/)[ \t]?/
+        $git = /\bgit (pull|clone|fetch)\b/
+        $git_folder = /\bgit -C [^\s]{1,60} (pull|clone|fetch)\b/
+        $git_run = /\n[ \t]*(sudo )?(bash [^\s-]|python [^\s-]|python3 [^\s-]|make install|npm (install|start|run)|pip3? install|systemctl restart)/
         $docker = /\bdocker[ \t]+(run|create)[ \t][^\r\n\x00#]{0,240}(--privileged|-v[ \t]+\/:\/|--pid[ =]host|\/var\/run\/docker\.sock|--net(work)?[ =]host)/
         $watch = /\bcontainrrr\/watchtower\b/
         $compose = /\bprivileged:[ \t]*true\b/
         $compose_image = /\n[ \t]+image:[ \t]*["']?[a-z0-9.-]{3,60}\/[a-z0-9._\/-]{2,80}:latest\b/
     condition:
-        (uint16(0) == 0x2123 and any of ($git, $docker)) or ($watch and filesize < 256KB) or ($compose and $compose_image and filesize < 256KB)
+        (uint16(0) == 0x2123 and ((any of ($git, $git_folder) and $git_run) or $docker)) or ($watch and filesize < 256KB) or ($compose and $compose_image and filesize < 256KB)
 }
 
 rule update_supply_chain_marks

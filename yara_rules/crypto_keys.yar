@@ -76,7 +76,7 @@ rule key_private_der
         capability = "key.private"
         threat = "both"
         severity = "high"
-        confidence = "high"
+        confidence = "medium"
         author = "fwverify"
         date = "2026-11-21"
         reference = "https://www.rfc-editor.org/rfc/rfc5958"
@@ -396,7 +396,7 @@ rule key_meter_example
         $authentication_text = /\bD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF\b/ ascii wide nocase
         $unicast = { 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F }
         $unicast_text = /\b000102030405060708090A0B0C0D0E0F\b/ ascii wide nocase
-        $context = /(\b(GUEK|GBEK|GAK|KEK|HLS|LLS)\b|\b(dlms|cosem|xdlms|glo_get|glo_set|security_setup|block_?cipher_?key|authentication_?key|unicast|system_?title))/ ascii wide nocase
+        $context = /\b(GUEK|GBEK|dlms|cosem|xdlms|glo_get|glo_set|security_setup|block_?cipher_?key|system_?title)/ ascii wide nocase
         $setup = { 00 00 2B 00 ( 00 | 01 | 02 ) FF }
         $setup_text = /\b0[-.]0[:.]43\.0\.[0-9]\.255\b/ ascii
     condition:

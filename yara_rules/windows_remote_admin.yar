@@ -745,7 +745,7 @@ rule win_download_run
         $regsvr = /\bregsvr32(\.exe)?["']?[ \t][^\r\n]{0,60}\/i:["']?https?:/ ascii wide nocase
         $rundll = /\brundll32(\.exe)?["']?[ \t]+javascript:/ ascii wide nocase
         $msiexec = /\bmsiexec(\.exe)?["']?[ \t][^\r\n]{0,60}\/(i|package)[ \t]+["']?https?:\/\// ascii wide nocase
-        $fetch = /(Invoke-WebRequest|iwr|curl(\.exe)?|wget|Start-BitsTransfer|DownloadFile\()[^\r\n]{0,160}https?:\/\/[^\r\n]{3,160}\.(exe|msi|dll|ps1|bat|vbs|scr)\b/ ascii wide nocase
+        $fetch = /(Invoke-WebRequest|iwr -|iwr ["h]|curl\.exe|curl -|wget -|wget ["h]|Start-BitsTransfer|DownloadFile\()[^\r\n]{0,100}https?:\/\/[^\s"']{3,120}\.(exe|msi|dll|ps1|bat|vbs|scr)\b/ ascii wide nocase
         $start = /(Start-Process|Invoke-Item|start[ \t]+""|&[ \t]*["'$]|msiexec|cmd[ \t]+\/c|WinExec|ShellExecute)[^\r\n]{0,80}\.(exe|msi|dll|ps1|bat|vbs|scr)\b/ ascii wide nocase
     condition:
         $certutil or $bits or $bits_notify or $mshta or $regsvr or $rundll or $msiexec or ($fetch and $start)
