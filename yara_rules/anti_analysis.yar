@@ -402,7 +402,7 @@ rule evade_memory_program
         $path = /\x00\/proc\/(self|%d|%u|%i)\/fd\/(%d|%u|%i)\x00/
         $exec = /\x00(execve|execv|execl|execle)(@|\x00)/
         $net = /\x00(connect|recv|recvfrom|SSL_read|curl_easy_perform|gethostbyname)(@|\x00)/
-        $library = /\b(Py_Initialize|PyObject_[A-Z][A-Za-z]{3,12}|perf_event_open|seccomp_[a-z_]{4,16}|ptrace\(|lua_newstate|g_main_loop_run|Perl_[a-z_]{4,12})/
+        $library = /\b(GNU C Library|musl libc|uClibc|Py_Initialize|PyObject_[A-Z][A-Za-z]{3,12}|perf_event_open|seccomp_[a-z_]{4,16}|ptrace\(|lua_newstate|g_main_loop_run|Perl_[a-z_]{4,12})/
         $python = /\b(os\.memfd_create|ctypes\.CDLL\(None\)\.syscall\([ \t]*(319|385|279)|libc\.syscall\([ \t]*(319|385|279))/
         $python_run = /(os\.exec[lv]p?e?\(|os\.fexecve|subprocess\.(run|Popen|call)\(|\/proc\/(self|\{|%d|["'] ?\+)[^\r\n]{0,40}fd\/)/
         $perl = /\bsyscall\([ \t]*(319|279|385|356)[ \t]*,/

@@ -61,7 +61,7 @@ rule creds_uid0_added
         r155 = "1.2, 9.1"
         false_positives = "none known"
     strings:
-        $append = /["']?[a-z_][a-z0-9_-]{0,30}:[^:\r\n]{0,120}:0:0:[^\r\n]{0,100}>>[ \t]*["']?(\/[A-Za-z0-9_.\/$-]{0,40})?\/etc\/passwd/
+        $append = /["']?[a-z_][a-z0-9_-]{0,30}:[^:\r\n]{0,120}:0:0:[^\r\n]{0,100}>>[ \t]*["']?[A-Za-z0-9_.\/$\{\}-]{0,40}\/etc\/passwd/
         $useradd = /\b(user|add)(add|user)[ \t][^\r\n]{0,100}(-o[ \t]+-u[ \t]*0|-u[ \t]*0[ \t]+-o|-ou[ \t]*0)\b/
     condition:
         any of them
@@ -347,7 +347,7 @@ rule creds_master_password_name
         r155 = "1.2, 9.1, 28.2"
         false_positives = "programs that forbid or warn of such passwords"
     strings:
-        $name = /\b(backdoor|back_door|universal|superuser|super|hidden|engineer|factory)_(passw(or)?d|pwd|login|auth|account)\b/ ascii wide
+        $name = /(backdoor|back_door|universal|superuser|super|hidden|engineer|factory)_(passw(or)?d|pwd|login|auth|account)\b/ ascii wide
         $camel = /\b(backDoor|Backdoor|SuperPass|UniversalPass|HiddenLogin|superPass|EngineerPass)(word|wd|Login|Auth|Mode)?\b/ ascii wide
         $universal_utf8 = { E4 B8 87 E8 83 BD E5 AF 86 E7 A0 81 } // 万能密码
         $universal_utf16 = { 07 4E FD 80 C6 5B 01 78 } // 万能密码
@@ -514,7 +514,7 @@ rule creds_pam_open
     strings:
         $permit = /\n[ \t]*auth[ \t]+(sufficient|required|\[success=[^\]\n]{1,20}\])[ \t]+(\/[a-z0-9\/_-]{0,40})?pam_permit\.so/
         $real = /\n[ \t]*auth[ \t]+[^\n#]{1,60}pam_(unix|deny|ldap|sss|faillock|rootok|krb5)\.so/
-        $set = /\b(echo|printf|sed)\b[^\r\n\x00]{0,100}\bauth[ \t]+sufficient[ \t]+[^\r\n\x00]{0,30}pam_permit\.so[^\r\n\x00]{0,80}\/etc\/pam\.d\//
+        $set = /\b(echo|printf|sed)\b[^\r\n\x00]{0,100}auth[ \t]+sufficient[ \t]+[^\r\n\x00]{0,30}pam_permit\.so[^\r\n\x00]{0,80}\/etc\/pam\.d\//
     condition:
         $set or ($permit and not $real and filesize < 64KB)
 }

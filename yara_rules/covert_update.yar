@@ -166,7 +166,7 @@ rule update_download_exec_code
         $python = /\b(exec|eval)\([ \t]*(compile\([ \t]*)?(requests\.get|urllib[23]?(\.request)?\.urlopen|urlopen|httpx\.get)\(/
         $python_marshal = /\b(exec|eval)\([ \t]*(marshal\.loads|zlib\.decompress|pickle\.loads)\([^\r\n\x00]{0,80}(urlopen|requests\.get)/
         $python_system = /\bos\.(system|popen)\([^\r\n\x00]{0,40}(wget|curl)[ \t][^\r\n\x00]{4,200}(\|[ \t]*(ba|da|a)?sh\b|chmod[ \t]+(\+x|0?7[0-7]{2}))/
-        $php = /\b(eval|assert|include|require)(_once)?[ \t]*\(?[ \t]*["']?(\?>["']?[ \t]*\.[ \t]*)?(file_get_contents|curl_exec|fopen)?[ \t]*\(?[ \t]*["']https?:\/\//
+        $php = /<\?php[^\x00]{0,400}\b(eval|assert|include|require)(_once)?[ \t]*\(?[ \t]*["']?(\?>["']?[ \t]*\.[ \t]*)?(file_get_contents|curl_exec|fopen)?[ \t]*\(?[ \t]*["']https?:\/\//
         $perl = /\beval[ \t]*\(?[ \t]*(LWP::Simple::)?get[ \t]*\(?[ \t]*["']https?:\/\//
         $lua = /\b(load|loadstring|dofile)[ \t]*\([ \t]*(http\.request|socket\.http\.request|io\.popen\([ \t]*["'](wget|curl))/
         $node = /\b(eval|vm\.runInThisContext|vm\.runInNewContext|new Function)\([^\r\n\x00]{0,60}(await fetch\(|axios\.get\(|res\.data|body\)|https?\.get\()/

@@ -226,7 +226,7 @@ rule key_snakeoil_files
     strings:
         $snakeoil = /\n[ \t]*(ssl_certificate(_key)?|SSLCertificate(Key)?File|smtpd_tls_key_file|ssl_key_file|tls_key|key_file|private_key|cert)[ \t=:]+["']?[^\s"'#]{0,60}ssl-cert-snakeoil\.(key|pem)/
         $mcuboot = /\b(root-rsa-(2048|3072)|root-ec-p256(-pkcs8)?|root-ed25519|enc-(rsa2048|ec256|x25519)-priv)\.pem\b/
-        $sign = /\b(imgtool|SIGNING_KEY|SIGNATURE_KEY_FILE|CONFIG_BOOT_SIGNATURE|--key)\b/
+        $sign = /(\bimgtool\b|SIGNING_KEY|SIGNATURE_KEY_FILE|CONFIG_BOOT_SIGNATURE|--key[ =])/
         $mcuboot_p256 = { 2A CB 40 3C E8 FE ED 5B A4 49 95 A1 A9 1D AE E8 DB BE 19 37 CD 14 FB 2F 24 57 37 E5 95 39 88 D9 }
         $android = /\bbuild\/(make\/)?target\/product\/security\/(testkey|platform|shared|media|releasekey)\b/
         $test_keys = /\nro\.(build|system\.build|vendor\.build)\.tags=test-keys\b/
@@ -392,9 +392,9 @@ rule key_meter_example
         r155 = "19.3, 26.2"
         false_positives = "test tools for meters"
     strings:
-        $authentication = { D0 D1 D2 D3 D4 D5 D6 D7 D8 D9 DA DB DC DD DE DF }
+        $authentication = { D0 D1 D2 D3 D4 D5 D6 D7 D8 D9 DA DB DC DD DE DF ~E0 }
         $authentication_text = /\bD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF\b/ ascii wide nocase
-        $unicast = { 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F }
+        $unicast = { 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F ~10 }
         $unicast_text = /\b000102030405060708090A0B0C0D0E0F\b/ ascii wide nocase
         $context = /\b(GUEK|GBEK|dlms|cosem|xdlms|glo_get|glo_set|security_setup|block_?cipher_?key|system_?title)/ ascii wide nocase
         $setup = { 00 00 2B 00 ( 00 | 01 | 02 ) FF }

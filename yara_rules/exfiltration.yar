@@ -117,7 +117,7 @@ rule exfil_cloud_command
         $minio = /\b(mc|mcli)[ \t]+(cp|mirror|pipe)[ \t]+(--[a-z-]{2,20}[ \t]+){0,3}["']?\/[^\s"']{1,100}["']?[ \t]+["']?[a-z0-9_-]{1,30}\/[a-z0-9._-]{1,60}/
         $mega = /\bmega-(put|sync|backup|login)[ \t]+[^\r\n\x00#]{2,120}/
     condition:
-        (uint16(0) == 0x2123 or uint32(0) == 0x464C457F or uint16(0) == 0x5A4D or filesize < 64KB) and any of them
+        (uint16(0) == 0x2123 or uint32(0) == 0x464C457F or uint16(0) == 0x5A4D or filesize < 16KB) and any of them
 }
 
 rule exfil_cloud_writer
@@ -238,8 +238,8 @@ rule exfil_fixed_address
         r155 = "6.2, 29.1"
         false_positives = "servers of the operator that have no name"
     strings:
-        $url = /\b(curl|wget|tftp|ftpget|ftpput|nc|ncat|socat|telnet|ssh|scp|rsync|mosquitto_pub|mosquitto_sub|uclient-fetch)[ \t][^\r\n\x00#]{0,160}[ \t@\/"':]([1-9][0-9]{0,2})\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}([\/: \t\r\n"'&;|]|$)/
-        $private = /\b(curl|wget|tftp|ftpget|ftpput|nc|ncat|socat|telnet|ssh|scp|rsync|mosquitto_pub|mosquitto_sub|uclient-fetch)[ \t][^\r\n\x00#]{0,160}[ \t@\/"':](10\.[0-9]{1,3}\.[0-9]{1,3}|127\.[0-9]{1,3}\.[0-9]{1,3}|192\.168\.[0-9]{1,3}|172\.(1[6-9]|2[0-9]|3[01])\.[0-9]{1,3}|169\.254\.[0-9]{1,3}|192\.0\.2|198\.51\.100|203\.0\.113|22[4-9]\.[0-9]{1,3}\.[0-9]{1,3}|1\.1\.1|8\.8\.[48]|255\.255\.255)\.[0-9]{1,3}([\/: \t\r\n"'&;|]|$)/
+        $url = /\b(curl|wget|tftp|ftpget|ftpput|nc|ncat|socat|telnet|ssh|scp|rsync|mosquitto_pub|mosquitto_sub|uclient-fetch)[ \t]+([^\r\n\x00#]{0,160}[ \t@\/"':])?([1-9][0-9]{0,2})\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}([\/: \t\r\n"'&;|]|$)/
+        $private = /\b(curl|wget|tftp|ftpget|ftpput|nc|ncat|socat|telnet|ssh|scp|rsync|mosquitto_pub|mosquitto_sub|uclient-fetch)[ \t]+([^\r\n\x00#]{0,160}[ \t@\/"':])?(10\.[0-9]{1,3}\.[0-9]{1,3}|127\.[0-9]{1,3}\.[0-9]{1,3}|192\.168\.[0-9]{1,3}|172\.(1[6-9]|2[0-9]|3[01])\.[0-9]{1,3}|169\.254\.[0-9]{1,3}|192\.0\.2|198\.51\.100|203\.0\.113|22[4-9]\.[0-9]{1,3}\.[0-9]{1,3}|1\.1\.1|8\.8\.[48]|255\.255\.255)\.[0-9]{1,3}([\/: \t\r\n"'&;|]|$)/
     condition:
         uint16(0) == 0x2123 and #url > #private
 }
@@ -329,7 +329,7 @@ rule exfil_ssh_push
         r155 = "7.1, 19.2"
         false_positives = "declared backups"
     strings:
-        $scp = /\bscp[ \t]+(-[A-Za-z0-9]{1,6}([ \t]+[^\s\/@]{1,80})?[ \t]+){0,8}["']?\/(var|etc|root|home|opt|data|mnt|media|tmp)[^\s"']{0,100}["']?[ \t]+["']?[a-z0-9_.-]{1,30}@[A-Za-z0-9.-]{3,80}:/
+        $scp = /\bscp[ \t]+(-[A-Za-z0-9]{1,6}([ \t]+[^\s@]{1,80})?[ \t]+){0,8}["']?\/(var|etc|root|home|opt|data|mnt|media|tmp)[^\s"']{0,100}["']?[ \t]+["']?[a-z0-9_.-]{1,30}@[A-Za-z0-9.-]{3,80}:/
         $rsync = /\brsync[ \t]+[^\r\n\x00#]{0,120}["' \t]\/(var|etc|root|home|opt|data|mnt|media|tmp)[^\s"'@:]{0,100}["']?[ \t]+["']?([a-z0-9_.-]{1,30}@[A-Za-z0-9.-]{3,80}:|rsync:\/\/)/
         $pipe = /\b(tar|cat|dd|cpio|tcpdump)[ \t][^\r\n\x00#|]{1,120}\|[ \t]*(sshpass[ \t][^\r\n\x00#|]{2,60})?ssh[ \t][^\r\n\x00#]{0,120}@[A-Za-z0-9.-]{3,80}[^\r\n\x00#]{0,40}(cat|dd|tar)\b/
     condition:

@@ -16,7 +16,7 @@ rule persist_ld_preload
         r155 = "22.2, 27.1"
         false_positives = "none known"
     strings:
-        $write = />[ \t]*["']?(\/[A-Za-z0-9_.\/$-]{0,40})?\/etc\/ld\.so\.preload\b/
+        $write = />[ \t]*["']?[A-Za-z0-9_.\/$\{\}-]{0,40}\/etc\/ld\.so\.preload\b/
         $copy = /\b(cp|mv|install|tee)[ \t][^\r\n#]{0,100}\/etc\/ld\.so\.preload\b/
         $profile = /(^|\n)[ \t]*(export[ \t]+)?LD_PRELOAD=["']?\/(tmp|var|dev\/shm|run|data|mnt)\/[^\s"']{1,80}/
     condition:

@@ -17,7 +17,7 @@ rule win_encoded_powershell
         false_positives = "software deployment tools"
     strings:
         $encoded = /powershell(\.exe)?["']?[ \t]+[^\r\n]{0,120}-e(n?c?|nc[a-z]{0,12})[ \t]+["']?[A-Za-z0-9+\/]{40,}/ ascii wide nocase
-        $memory = /\b(IEX|Invoke-Expression)[ \t(]{1,4}[^\r\n]{0,60}(DownloadString|Invoke-WebRequest|iwr)\b/ ascii wide nocase
+        $memory = /\b(IEX|Invoke-Expression)[ \t(]{1,4}[^\r\n]{0,60}(DownloadString|Invoke-WebRequest|iwr[ \t]+["'(h-])/ ascii wide nocase
     condition:
         any of them
 }

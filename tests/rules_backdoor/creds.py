@@ -85,7 +85,7 @@ CREDS: tuple[Case, ...] = (
     case(
         "creds_tracker_master",
         (
-            elf("begin123456", "adminip123456 %s %d", "AT+CMGS=\"%s\"", "stockade123456"),
+            elf("begin123456", "adminip123456 %s %d", 'AT+CMGS="%s"', "stockade123456"),
             elf("begin%s", "adminip%s", "noadmin%s", "supplyelec%s"),
             elf("master_password", "AT+CMGR=%d", "fuel cut ok"),
         ),
@@ -201,7 +201,7 @@ CREDS: tuple[Case, ...] = (
         ),
         (
             reg(r"HKEY_LOCAL_MACHINE\x\Winlogon", '"AutoAdminLogon"="0"', '"DefaultPassword"="x"'),
-            'reg query x /v AutoAdminLogon',
+            "reg query x /v AutoAdminLogon",
         ),
     ),
     case(
@@ -237,7 +237,9 @@ CREDS: tuple[Case, ...] = (
         "creds_azure_key",
         (
             "DefaultEndpointsProtocol=https;AccountName=fakestore;AccountKey="
-            + FAKE + FAKE[:38] + "==;EndpointSuffix=x",
+            + FAKE
+            + FAKE[:38]
+            + "==;EndpointSuffix=x",
             "HostName=fake.azure-devices.net;DeviceId=x;SharedAccessKey=" + FAKE[:43] + "=",
             "https://x.invalid/c?sv=2022-11-02&ss=b&srt=o&sp=rw&sig=" + FAKE[:44],
         ),
@@ -262,8 +264,11 @@ CREDS: tuple[Case, ...] = (
         "creds_http_header",
         (
             elf("Authorization: Basic ZmFrZTpub3RyZWFs", "POST /up HTTP/1.1"),
-            sh("curl -H 'Authorization: Bearer eyJhbGciOiJmYWtl.eyJmYWtlIjoxMjM0."
-               + FAKE[:20] + "' https://in.invalid"),
+            sh(
+                "curl -H 'Authorization: Bearer eyJhbGciOiJmYWtl.eyJmYWtlIjoxMjM0."
+                + FAKE[:20]
+                + "' https://in.invalid"
+            ),
         ),
         (
             elf("Authorization: Basic %s", "Authorization: Bearer %s"),
@@ -292,7 +297,7 @@ CREDS: tuple[Case, ...] = (
         ),
         (
             elf("/root/.ssh/authorized_keys", "ssh-rsa"),
-            "command=\"x\" " + KEY,
+            'command="x" ' + KEY,
             sh("chmod 600 ~/.ssh/authorized_keys"),
         ),
     ),
