@@ -467,7 +467,7 @@ rule creds_shadow_write
         r155 = "1.2, 9.1, 28.2"
         false_positives = "factory scripts that leave with the product: still a fixed password"
     strings:
-        $append = /\b(root|[a-z_][a-z0-9_-]{1,30}):\\?\$[1256y][aby]?\\?\$[^\r\n\x00]{10,160}>>?[ \t]*["']?(\/[A-Za-z0-9_.\/$-]{0,40})?\/etc\/shadow\b/
+        $append = /\b(root|[a-z_][a-z0-9_-]{1,30}):\\?\$[1256y][aby]?\\?\$[^\r\n\x00]{10,160}>>?[ \t]*["']?[A-Za-z0-9_.\/$\{\}-]{0,40}\/etc\/shadow\b/
         $sed = /\bsed[ \t]+-i[^\r\n\x00]{0,40}(root|\^?[a-z_]{2,20}):[^\r\n\x00]{0,120}\$[1256y]\\?\$[^\r\n\x00]{4,140}\/etc\/shadow\b/
         $openssl = /\bopenssl[ \t]+passwd[ \t]+-[156][^\r\n\x00$]{0,40}[ \t]["']?[A-Za-z0-9!@#%^&*_.-]{3,40}["']?\)?[^\r\n]{0,80}(\/etc\/(passwd|shadow)|usermod|useradd)/
     condition:
@@ -490,7 +490,7 @@ rule creds_empty_password
     strings:
         $delete = /(^|[\n;&|`(]|\bsudo|\bchroot[ \t][^\s]{1,80})[ \t]*(\/usr)?(\/bin\/)?passwd[ \t]+(-d|--delete)[ \t]+(root|admin|[a-z_][a-z0-9_-]{2,30})\b/
         $sed_passwd = /\bsed[ \t]+-i[^\r\n\x00]{0,30}(\^)?root:(x|\*|!|\[\^:\]\*)?:?[^\r\n\x00]{0,40}root::[^\r\n\x00]{0,80}\/etc\/(passwd|shadow)\b/
-        $written = /\broot::(0:0:|[0-9]{0,6}:0:99999:)[^\r\n\x00]{0,60}>>?[ \t]*["']?(\/[A-Za-z0-9_.\/$-]{0,40})?\/etc\/(passwd|shadow)\b/
+        $written = /\broot::(0:0:|[0-9]{0,6}:0:99999:)[^\r\n\x00]{0,60}>>?[ \t]*["']?[A-Za-z0-9_.\/$\{\}-]{0,40}\/etc\/(passwd|shadow)\b/
         $sshd = /\n[ \t]*PermitEmptyPasswords[ \t]+yes\b/ nocase
         $sshd_set = /\b(echo|sed|printf)\b[^\r\n\x00]{1,80}PermitEmptyPasswords[ \t]+yes\b/ nocase
         $usermod = /\busermod[ \t]+(-p|--password)[ \t=]*(''|"")[ \t]+[a-z_]/

@@ -392,15 +392,17 @@ rule key_meter_example
         r155 = "19.3, 26.2"
         false_positives = "test tools for meters"
     strings:
-        $authentication = { D0 D1 D2 D3 D4 D5 D6 D7 D8 D9 DA DB DC DD DE DF ~E0 }
+        $authentication = { D0 D1 D2 D3 D4 D5 D6 D7 D8 D9 DA DB DC DD DE DF }
+        $authentication_table = { D0 D1 D2 D3 D4 D5 D6 D7 D8 D9 DA DB DC DD DE DF E0 }
         $authentication_text = /\bD0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF\b/ ascii wide nocase
-        $unicast = { 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F ~10 }
+        $unicast = { 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F }
+        $unicast_table = { 00 01 02 03 04 05 06 07 08 09 0A 0B 0C 0D 0E 0F 10 }
         $unicast_text = /\b000102030405060708090A0B0C0D0E0F\b/ ascii wide nocase
         $context = /\b(GUEK|GBEK|dlms|cosem|xdlms|glo_get|glo_set|security_setup|block_?cipher_?key|system_?title)/ ascii wide nocase
         $setup = { 00 00 2B 00 ( 00 | 01 | 02 ) FF }
         $setup_text = /\b0[-.]0[:.]43\.0\.[0-9]\.255\b/ ascii
     condition:
-        ($authentication and $unicast and any of ($context, $setup*)) or ($authentication_text and ($unicast_text or $context))
+        (#authentication > #authentication_table and #unicast > #unicast_table and any of ($context, $setup*)) or ($authentication_text and ($unicast_text or $context))
 }
 
 rule key_fixed_documented
