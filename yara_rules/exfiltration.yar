@@ -116,8 +116,9 @@ rule exfil_cloud_command
         $obs = /\bobsutil[ \t]+[^\r\n\x00#]{0,40}(cp|sync)[ \t][^\r\n\x00#]{1,120}obs:\/\//
         $minio = /\b(mc|mcli)[ \t]+(cp|mirror|pipe)[ \t]+(--[a-z-]{2,20}[ \t]+){0,3}["']?\/[^\s"']{1,100}["']?[ \t]+["']?[a-z0-9_-]{1,30}\/[a-z0-9._-]{1,60}/
         $mega = /\bmega-(put|sync|backup|login)[ \t]+[^\r\n\x00#]{2,120}/
+        $batch = /(^|\n)@echo off\b/ nocase
     condition:
-        (uint16(0) == 0x2123 or uint32(0) == 0x464C457F or uint16(0) == 0x5A4D or filesize < 16KB) and any of them
+        (uint16(0) == 0x2123 or uint32(0) == 0x464C457F or uint16(0) == 0x5A4D or $batch) and any of ($aws, $s3cmd, $gsutil, $azcopy, $rclone, $oss, $cos, $obs, $minio, $mega)
 }
 
 rule exfil_cloud_writer

