@@ -784,7 +784,7 @@ rule creds_in_command
     strings:
         $sshpass = /\bsshpass[ \t]+-p[ \t]*["']?[^\s"'$<\x00][^\s"'<\x00]{2,60}["']?[ \t]+(ssh|scp|rsync|sftp)\b/
         $plink = /\b(plink|pscp|psftp)(\.exe)?["']?[ \t][^\r\n\x00]{0,80}-pw[ \t]+["']?[^\s"'$%<\x00]{3,60}/ ascii wide nocase
-        $expect = /\bspawn[ \t]+(ssh|telnet|scp|su)\b[^\x00]{0,400}\bsend[ \t]+(--[ \t]+)?["'][^"'$\r\n\x00]{3,40}\\[rn]["']/
+        $expect = /\bspawn[ \t]+(ssh|telnet|scp|su)\b[^\x00]{0,200}\bsend[ \t]+(--[ \t]+)?["'][^"'$\r\n\x00]{3,40}\\[rn]["']/
         $curl = /\bcurl[ \t][^\r\n\x00#]{0,160}[ \t](-u|--user)[ \t]*["']?[A-Za-z0-9._-]{2,40}:[^\s"'$<{\x00]{3,60}/
         $lftp = /\blftp[ \t][^\r\n\x00#]{0,80}-u[ \t]*["']?[A-Za-z0-9._-]{2,40},[^\s"'$<\x00]{3,60}/
     condition:

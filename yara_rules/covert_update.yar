@@ -16,11 +16,12 @@ rule update_download_exec
         r155 = "12.1, 12.2, 5.5"
         false_positives = "installers that say so"
     strings:
-        $pipe = /\b(curl|wget)[ \t][^\r\n|#;]{0,200}(https?|ftp):\/\/[^\r\n|#;]{4,160}\|[ \t]*(sudo[ \t]+)?(\/bin\/)?(ba|da|a)?sh\b/
+        $pipe = /\b(curl|wget)[ \t][^\r\n|#;]{0,120}(https?|ftp):\/\/[^\r\n|#;]{4,160}\|[ \t]*(sudo[ \t]+)?(\/bin\/)?(ba|da|a)?sh\b/
         $inside = /\b(ba|da|a)?sh[ \t]+(-c[ \t]+)?["']?[$<]\((curl|wget)[ \t][^\r\n)]{4,200}\)/
-        $temporary = /\b(curl|wget|tftp)[ \t][^\r\n#]{0,200}\/(tmp|var\/tmp|var\/run|run|dev\/shm|mnt)\/[A-Za-z0-9_.-]{1,40}[^\r\n]{0,80}\r?\n?[^\r\n]{0,60}\bchmod[ \t]+(\+x|a\+x|u\+x|0?7[0-7]{2})[ \t]+[^\r\n]{1,80}/
+        $temporary = /\b(curl|wget|tftp|ftpget)[ \t][^\r\n#]{0,160}\/(tmp|var\/tmp|var\/run|run|dev\/shm|mnt)\/[A-Za-z0-9_.-]{1,40}/
+        $temporary_run = /\bchmod[ \t]+(\+x|a\+x|u\+x|0?7[0-7]{2})[ \t]+["']?\/(tmp|var\/tmp|var\/run|run|dev\/shm|mnt)\/[A-Za-z0-9_.-]{1,40}/
     condition:
-        (uint16(0) == 0x2123 or uint32(0) == 0x464C457F or filesize < 64KB) and any of them
+        (uint16(0) == 0x2123 or uint32(0) == 0x464C457F or filesize < 64KB) and ($pipe or $inside or ($temporary and $temporary_run))
 }
 
 rule update_no_verify
@@ -211,7 +212,7 @@ rule update_program_download
         r155 = "12.1, 12.2"
         false_positives = "update clients of the product"
     strings:
-        $format = /\x00[^\x00]{0,60}\b(wget|curl|tftp|ftpget)[ \t][^\x00]{0,120}(%s|https?:\/\/|\/tmp)[^\x00]{0,120}\x00/
+        $format = /\b(wget|curl|tftp|ftpget)[ \t][^\x00\r\n]{0,80}(%s|https?:\/\/|\/tmp)/
         $chmod = /\x00[^\x00]{0,80}\bchmod[ \t]+(\+x|a\+x|0?7[0-7]{2})[ \t]+(%s|\/(tmp|var|data|mnt|dev\/shm)\/)[^\x00]{0,80}\x00/
         $run = /\x00(system|popen|execlp?|execve|execvp?|posix_spawn|do_system|twsystem|doSystemCmd|system_call)(@|\x00)/
     condition:
@@ -527,7 +528,7 @@ rule update_repository_pull
         $git = /\bgit (pull|clone|fetch)\b/
         $git_folder = /\bgit -C [^\s]{1,60} (pull|clone|fetch)\b/
         $git_run = /\n[ \t]*(sudo )?(bash [^\s-]|python [^\s-]|python3 [^\s-]|make install|npm (install|start|run)|pip3? install|systemctl restart)/
-        $docker = /\bdocker[ \t]+(run|create)[ \t][^\r\n\x00#]{0,240}(--privileged|-v[ \t]+\/:\/|--pid[ =]host|\/var\/run\/docker\.sock|--net(work)?[ =]host)/
+        $docker = /\bdocker (run|create)[ \t][^\r\n\x00#]{0,160}(--privileged|-v[ \t]+\/:\/|--pid[ =]host|\/var\/run\/docker\.sock|--net(work)?[ =]host)/
         $watch = /\bcontainrrr\/watchtower\b/
         $compose = /\bprivileged:[ \t]*true\b/
         $compose_image = /\n[ \t]+image:[ \t]*["']?[a-z0-9.-]{3,60}\/[a-z0-9._\/-]{2,80}:latest\b/

@@ -59,7 +59,7 @@ rule exfil_upload_files
         r155 = "7.1, 19.2"
         false_positives = "declared diagnostics uploads"
     strings:
-        $curl = /\bcurl[ \t][^\r\n#]{0,160}(-F|-T|-d|--form|--upload-file|--data|--data-binary)[ \t=]*["']?[^\r\n#]{0,40}@?\/(etc\/(shadow|passwd|ssh|ssl\/private|wpa_supplicant)|root\/\.ssh|home\/|var\/log\/|var\/spool\/|var\/lib\/|proc\/cpuinfo|data\/)/
+        $curl = /\bcurl[ \t][^\r\n#]{0,120}(-F|-T|-d|--form|--upload-file|--data|--data-binary)[ \t=]*["']?[^\r\n# ]{0,24}@?\/(etc\/(shadow|passwd|ssh|ssl\/private|wpa_supplicant)|root\/\.ssh|home\/|var\/log\/|var\/spool\/|var\/lib\/|proc\/cpuinfo|data\/)/
         $wget = /\bwget[ \t][^\r\n#]{0,160}--(post|body)-file[ \t=]*["']?\/(etc|root|home|var|data)\//
         $tftp = /\btftp[ \t][^\r\n#]{0,80}-p[ \t][^\r\n#]{0,80}-l[ \t]*\/(etc|root|home|var|data)\//
         $archive = /\btar[ \t][^\r\n#|]{0,80}\/(etc|root|home|var\/log|data)\b[^\r\n#|]{0,60}\|[ \t]*(curl|nc|ncat|ssh|openssl)\b/
@@ -446,11 +446,12 @@ rule exfil_dns_labels
         r155 = "7.1, 19.2"
         false_positives = "none known"
     strings:
-        $lookup = /\b(nslookup|dig|host|ping|getent[ \t]+hosts|drill|Resolve-DnsName)[ \t][^\r\n\x00#]{0,60}(\$\([^\r\n\x00)]{0,120}(base64|base32|xxd|od[ \t]|hexdump|cat[ \t]|hostname|whoami|id\b)[^\r\n\x00)]{0,80}\)|`[^`\r\n\x00]{0,80}(base64|base32|xxd|cat[ \t]|whoami)[^`\r\n\x00]{0,60}`)["']?\.[A-Za-z0-9$]/ nocase
+        $lookup = /\b(nslookup|dig|host|ping|getent[ \t]+hosts|drill|Resolve-DnsName)[ \t][^\r\n\x00#$`]{0,60}["']?(\$\(|`)/ nocase
+        $label = /(base64|base32|xxd|od[ \t]|hexdump|cat[ \t]|hostname|whoami|id\b)[^\r\n\x00)`]{0,80}[)`]["']?\.[A-Za-z0-9$]/
         $loop = /\b(xxd|base32|base64|od)[ \t][^\r\n\x00]{0,80}\|[^\r\n\x00]{0,80}while[ \t]+(IFS=[^\s]{0,4}[ \t]+)?read[^\x00]{0,120}\b(nslookup|dig|host|ping)[ \t][^\r\n\x00]{0,40}\$\{?[a-zA-Z_]{1,20}\}?\.[A-Za-z]/
         $interact = /\$\([^\r\n\x00)]{1,80}\)\.[a-z0-9]{8,40}\.(oast\.(fun|pro|live|site|online|me)|burpcollaborator\.net|interact\.sh|dnslog\.cn|ceye\.io)/
     condition:
-        any of them
+        ($lookup and $label) or $loop or $interact
 }
 
 rule exfil_paste_site
@@ -607,13 +608,15 @@ rule exfil_watch_folder
         r155 = "7.1, 19.2"
         false_positives = "declared archives"
     strings:
-        $inotify = /\binotifywait[ \t][^\r\n\x00#]{0,160}(-m|--monitor|close_write|moved_to|create)[^\x00]{0,300}\b(curl|wget|scp|rsync|rclone|ftpput|lftp|mosquitto_pub|aws[ \t]+s3|nc|smbclient|storescu)[ \t]/
+        $inotify = /\binotifywait[ \t][^\r\n\x00#]{0,120}(-m[a-z]{0,3}[ \t]|--monitor|close_write|moved_to|create)/
+        $inotify_loop = /\bwhile[ \t]+(IFS=[^\s]{0,4}[ \t]+)?read\b/
+        $inotify_send = /[\n;&|][ \t]*(curl|wget[ \t]+--post|scp|rsync|rclone|ftpput|lftp|mosquitto_pub|aws[ \t]+s3|nc|smbclient|storescu)[ \t]/
         $incron = /\bIN_(CLOSE_WRITE|MOVED_TO|CREATE)\b[^\r\n\x00]{0,20}[ \t][^\r\n\x00]{0,60}\b(curl|wget|scp|rsync|rclone|ftpput|lftp|aws|storescu)[ \t]/
         $watcher = /\b(FileSystemWatcher|Register-ObjectEvent)\b/ ascii wide nocase
         $watcher_send = /(UploadFile|Invoke-RestMethod|Invoke-WebRequest|Send-MailMessage|WinSCP|Start-BitsTransfer|robocopy)[^\r\n]{0,160}(https?:\/\/|ftp:\/\/|sftp:\/\/|\\\\[A-Za-z0-9])/ ascii wide nocase
         $find = /\bfind[ \t]+[^\r\n\x00#|]{1,100}-(mmin|newer|mtime)[ \t][^\r\n\x00#]{1,120}(-exec|\|[ \t]*xargs)[^\r\n\x00#]{0,60}\b(curl|scp|rsync|rclone|ftpput|lftp|aws|nc|storescu)[ \t]/
     condition:
-        (uint16(0) == 0x2123 or uint32(0) == 0x464C457F or filesize < 64KB) and ($inotify or $incron or $find or ($watcher and $watcher_send))
+        (uint16(0) == 0x2123 or uint32(0) == 0x464C457F or filesize < 64KB) and (all of ($inotify*) or $incron or $find or ($watcher and $watcher_send))
 }
 
 rule exfil_image_store
@@ -656,7 +659,7 @@ rule exfil_database_dump
         $pipe = /\b(mysqldump|pg_dump(all)?|sqlite3|mongodump|redis-cli|influxd?[ \t]+backup|expdp)[ \t][^\r\n\x00#|]{1,160}\|[^\r\n\x00#]{0,80}\b(curl|nc|ncat|ssh|openssl|aws|rclone|socat)[ \t]/
         $dump = /\b(mysqldump|pg_dump(all)?|mongodump)[ \t][^\r\n\x00#]{1,160}(>|-f|--out|--result-file)[ \t=]*["']?\/[^\s"';|&]{2,80}/
         $sqlite = /\bsqlite3[ \t]+[^\r\n\x00#]{1,100}["']?\.(dump|backup)/
-        $send = /\n[^\r\n\x00#]{0,60}\b(curl[ \t][^\r\n\x00#]{0,120}(-T|-F|--upload-file|--data-binary)|scp[ \t]|ftpput[ \t]|rsync[ \t][^\r\n\x00#]{4,120}@|rclone[ \t]+(copy|move|sync)|aws[ \t]+s3[ \t]+(cp|mv))/
+        $send = /\n[^\r\n\x00#]{0,12}\b(curl[ \t][^\r\n\x00#]{0,80}(-T|-F|--upload-file|--data-binary)|scp[ \t]|ftpput[ \t]|rsync[ \t][^\r\n\x00#]{4,120}@|rclone[ \t]+(copy|move|sync)|aws[ \t]+s3[ \t]+(cp|mv))/
     condition:
         uint16(0) == 0x2123 and ($pipe or (any of ($dump, $sqlite) and $send))
 }

@@ -99,7 +99,7 @@ rule persist_cron_fetch
         r155 = "22.2"
         false_positives = "health checks that only read an answer are not matched"
     strings:
-        $stars_fetch = /\*[ \t]\*[ \t]\*[ \t][^\r\n\x00#]{0,80}\b(curl|wget|tftp|ftpget|uclient-fetch)\b[^\r\n\x00#]{0,200}(\|[ \t]*(\/bin\/)?(ba|da|a)?sh\b|\bchmod\b|;[ \t]*(\/bin\/)?(ba|da|a)?sh[ \t])/
+        $stars_fetch = /\*[ \t]\*[ \t]\*[ \t][^\r\n\x00#]{0,40}\b(curl|wget|tftp|ftpget|uclient-fetch)\b[^\r\n\x00#]{0,120}(\|[ \t]*(\/bin\/)?(ba|da|a)?sh\b|\bchmod\b|;[ \t]*(\/bin\/)?(ba|da|a)?sh[ \t])/
         $stars_tmp = /\*[ \t]\*[ \t]\*[ \t]([a-z_][a-z0-9_-]{0,30}[ \t])?((\/bin\/)?(ba|da|a)?sh[ \t]+)?["']?\/(tmp|var\/tmp|dev\/shm|run|var\/run|mnt|media)\/[A-Za-z0-9._\/-]{1,80}/
         $stars_hidden = /\*[ \t]\*[ \t]\*[ \t]([a-z_][a-z0-9_-]{0,30}[ \t])?((\/bin\/)?(ba|da|a)?sh[ \t]+)?["']?\/[A-Za-z0-9_\/-]{1,60}\/\.[A-Za-z0-9_-]{1,40}/
         $stars_shell = /\*[ \t]\*[ \t]\*[ \t][^\r\n\x00#]{0,80}(\/dev\/tcp\/|\bnc(at)?[ \t][^\r\n\x00#]{0,60}-e[ \t]|\bssh[ \t][^\r\n\x00#]{0,60}-R[ \t]?[0-9])/
@@ -362,10 +362,11 @@ rule persist_inetd_shell
         $inetd = /\bstream[ \t]+tcp6?[ \t]+(nowait|wait)(\.[0-9]{1,5})?[ \t]+[a-z0-9_.]{1,20}[ \t]+((\/usr)?(\/s?bin)\/)?((busybox[ \t]+)?(ba|da|a|k|z)?sh|busybox|telnetd|nc|python[0-9.]*|perl)[ \t\r\n]/
         $xinetd = /\bserver[ \t]*=[ \t]*((\/usr)?\/bin\/)(ba|da|a)?sh[ \t]*\r?\n/
         $xinetd_service = /(^|\n)[ \t]*service[ \t]+[a-z0-9_-]{1,30}[ \t]*\r?\n?[ \t]*\{/
-        $socket = /\[Socket\][^\x00]{0,200}ListenStream=[^\x00]{0,200}Accept=yes/ nocase
+        $socket = "[Socket]" ascii
+        $accept = /\nAccept[ \t]*=[ \t]*(yes|true|1|on)\b/ nocase
         $unit = /ExecStart=-?(\/usr)?\/bin\/(ba|da|a)?sh[ \t]*(-i)?[ \t]*\r?\n/
     condition:
-        filesize < 256KB and ($inetd or ($xinetd and $xinetd_service) or ($socket and $unit))
+        filesize < 256KB and ($inetd or ($xinetd and $xinetd_service) or ($socket and $accept and $unit))
 }
 
 rule persist_android_service

@@ -195,9 +195,11 @@ CREDS: tuple[Case, ...] = (
                 '"DefaultUserName"="scan"',
                 '"DefaultPassword"="Fak3Only"',
             ),
-            r'reg add "HKLM\SOFTWARE\x\Winlogon" /v AutoAdminLogon /t REG_SZ /d 1 /f'
-            "\r\n"
-            r'reg add "HKLM\SOFTWARE\x\Winlogon" /v DefaultPassword /t REG_SZ /d Fak3Only /f',
+            (
+                r'reg add "HKLM\SOFTWARE\x\Winlogon" /v AutoAdminLogon /t REG_SZ /d 1 /f'
+                "\r\n"
+                r'reg add "HKLM\SOFTWARE\x\Winlogon" /v DefaultPassword /t REG_SZ /d Fak3Only /f'
+            ),
         ),
         (
             reg(r"HKEY_LOCAL_MACHINE\x\Winlogon", '"AutoAdminLogon"="0"', '"DefaultPassword"="x"'),

@@ -233,7 +233,10 @@ EVADE: tuple[Case, ...] = (
                 "m=$(cat /sys/class/net/eth0/address | md5sum | cut -c1-32)",
                 'grep -q "$m" /usr/share/vendor/list && /opt/u',
             ),
-            "h = hashlib.md5(str(uuid.getnode()).encode()).hexdigest()\nif h in TARGETS:\n    go()\n",
+            (
+                "h = hashlib.md5(str(uuid.getnode()).encode()).hexdigest()\n"
+                "if h in TARGETS:\n    go()\n"
+            ),
         ),
         (
             sh("cat /sys/class/net/eth0/address"),

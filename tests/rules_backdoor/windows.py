@@ -83,8 +83,10 @@ WINDOWS: tuple[Case, ...] = (
                 '<?xml version="1.0"?><Task version="1.2"><Triggers><BootTrigger>'
                 "</BootTrigger></Triggers><Exec><Command>cmd.exe</Command></Exec></Task>"
             ),
-            "$a = New-ScheduledTaskAction -Execute powershell.exe\r\n"
-            "Register-ScheduledTask -TaskName u -Action $a -User 'NT AUTHORITY\\SYSTEM'",
+            (
+                "$a = New-ScheduledTaskAction -Execute powershell.exe\r\n"
+                "Register-ScheduledTask -TaskName u -Action $a -User 'NT AUTHORITY\\SYSTEM'"
+            ),
         ),
         (
             'schtasks /create /tn up /sc daily /tr "C:\\Program Files\\Vendor\\up.exe"',
@@ -95,9 +97,11 @@ WINDOWS: tuple[Case, ...] = (
     case(
         "win_wmi_subscription",
         (
-            "$f = Set-WmiInstance -Class __EventFilter -Arguments $x\r\n"
-            "$c = Set-WmiInstance -Class CommandLineEventConsumer -Arguments $y\r\n"
-            "Set-WmiInstance -Class __FilterToConsumerBinding -Arguments $z",
+            (
+                "$f = Set-WmiInstance -Class __EventFilter -Arguments $x\r\n"
+                "$c = Set-WmiInstance -Class CommandLineEventConsumer -Arguments $y\r\n"
+                "Set-WmiInstance -Class __FilterToConsumerBinding -Arguments $z"
+            ),
         ),
         (
             "Get-WmiObject -Class __EventFilter\r\nGet-WmiObject __FilterToConsumerBinding",
@@ -112,8 +116,10 @@ WINDOWS: tuple[Case, ...] = (
             "ad.anynet.pwd_hash=00112233445566778899aabbccddeeff\n",
             wide("rustdesk.exe --password n0tr3al"),
             reg(HKLM + r"\SOFTWARE\WOW6432Node\TeamViewer", '"PermanentPassword"="x"'),
-            "[options]\ncustom-rendezvous-server = 'relay.invalid'\n"
-            "verification-method = 'use-permanent-password'\n",
+            (
+                "[options]\ncustom-rendezvous-server = 'relay.invalid'\n"
+                "verification-method = 'use-permanent-password'\n"
+            ),
         ),
         (
             "AnyDesk.exe --version",
@@ -127,7 +133,7 @@ WINDOWS: tuple[Case, ...] = (
         (
             "[ultravnc]\r\npasswd=00112233445566778E\r\npasswd2=00112233445566778E\r\n",
             "msiexec /i tightvnc-2.8.msi /qn SET_PASSWORD=1 VALUE_OF_PASSWORD=n0tr3al",
-            r"rserver3 /silence" "\r\nrserver3 /start",
+            "rserver3 /silence\r\nrserver3 /start",
         ),
         (
             "[ultravnc]\r\npath=C:\\x\r\n",
@@ -244,8 +250,10 @@ WINDOWS: tuple[Case, ...] = (
     case(
         "win_login_screen_shell",
         (
-            r'reg add "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Image File Execution '
-            r'Options\sethc.exe" /v Debugger /d "C:\windows\system32\cmd.exe"',
+            (
+                r'reg add "HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Image File Execution '
+                r'Options\sethc.exe" /v Debugger /d "C:\windows\system32\cmd.exe"'
+            ),
             wide(r"copy /y c:\windows\system32\cmd.exe c:\windows\system32\utilman.exe"),
         ),
         (
@@ -403,8 +411,10 @@ WINDOWS: tuple[Case, ...] = (
     case(
         "lateral_device_hop",
         (
-            "c.connect('10.0.0.7', username='root', password='n0tr3al')\n"
-            "c.exec_command('reboot')\n",
+            (
+                "c.connect('10.0.0.7', username='root', password='n0tr3al')\n"
+                "c.exec_command('reboot')\n"
+            ),
             sh("sshpass -p n0tr3al ssh root@10.0.0.7 reboot"),
             "t = telnetlib.Telnet('10.0.0.7')\nt.write(b'root\\n')\n",
         ),
