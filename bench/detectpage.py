@@ -103,10 +103,12 @@ def _judged_line(title: str, judged: Judged) -> str:
 
 
 def _listed(hits: Sequence[Found]) -> tuple[str, ...]:
+    counts = Counter((hit.package, hit.rule) for hit in hits)
+    first = {(hit.package, hit.rule): hit for hit in reversed(hits)}
     return tuple(
-        f"- `{hit.package}` ({hit.arch}) `{hit.file}`: `{hit.rule}`, "
-        f"{', '.join(f'`{text}`' for text in hit.evidence[:4])}"
-        for hit in hits
+        f"- `{package}`: `{rule}` ({count} files), as `{first[package, rule].file}`: "
+        f"{', '.join(f'`{text}`' for text in first[package, rule].evidence[:4])}"
+        for (package, rule), count in sorted(counts.items())
     )
 
 

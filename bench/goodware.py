@@ -102,6 +102,12 @@ TRUE: Final[tuple[Explained, ...]] = (
         "key.private",
         "libdovecot carries the key of its own test certificate in the clear: it is there",
     ),
+    Explained("alsa-utils", "surv_audio_record", "aplay is arecord too, by the name it is called"),
+    Explained("libgdal32", "exfil_cloud_writer", "it writes files to the object stores it names"),
+    Explained("nmap", "lateral_subnet_sweep", "its help shows the sweep of private networks"),
+    Explained("wireshark-common", "code.packet_socket", "dumpcap captures packets"),
+    Explained("wireshark-common", "elf.packet_capture", "dumpcap captures packets"),
+    Explained("wireshark-common", "surv_capture_command", "wifidump starts tcpdump, far away too"),
     *(
         Explained(package, "key.private", "the package brings the key of its test certificates")
         for package in ("ovmf", "qemu-efi-aarch64")
