@@ -296,12 +296,13 @@ def _say(
 ) -> None:
     """Add a finding for each of ``named`` (path, version) that is one of ``REMOTES``."""
     for path, version in named:
-        remote = _remote(path)
-        if remote is None:
+        found = _remote(path)
+        if found is None:
             continue
+        known, remote = found
         text = f"{kind} {path} {version}".strip()
         hits.setdefault(
-            (remote.capability, path),
+            (remote.capability, known),
             Hit(
                 rule="module.remote",
                 text=f"is built with {remote.what}: {text}",
@@ -311,17 +312,17 @@ def _say(
                 confidence="high",
                 offset=at,
                 excerpt=text[:80],
-                evidence=(f"module {path}",),
+                evidence=(f"module {known}",),
                 r155=R155_BY_ID[remote.capability],
             ),
         )
 
 
-def _remote(path: str) -> Remote | None:
-    """Return what ``path`` or a module above it is; ``a/b/v2`` is ``a/b``."""
+def _remote(path: str) -> tuple[str, Remote] | None:
+    """Return what ``path`` or a module above it is, with its name; ``a/b/v2`` is ``a/b``."""
     parts = _MAJOR.sub("", path.lower()).split("/")
     for count in range(len(parts), 0, -1):
-        remote = _BY_PATH.get("/".join(parts[:count]))
-        if remote is not None:
-            return remote
+        known = "/".join(parts[:count])
+        if known in _BY_PATH:
+            return known, _BY_PATH[known]
     return None

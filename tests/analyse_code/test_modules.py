@@ -92,7 +92,6 @@ def test_a_known_module_is_a_finding_of_high_confidence(form: str) -> None:
     found = {(hit.capability, hit.evidence, hit.severity, hit.confidence) for hit in hits}
     assert found == {
         ("tunnel.reverse", ("module github.com/fatedier/frp",), "high", "high"),
-        ("tunnel.reverse", ("module github.com/fatedier/frp/cmd/frpc",), "high", "high"),
         ("tunnel.vpn", ("module golang.zx2c4.com/wireguard",), "medium", "high"),
     }
 

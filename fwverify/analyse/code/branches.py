@@ -4,8 +4,7 @@ Each finder returns (offset of the call, offset behind it and its delay slot, ta
 direct calls of an address in ``wanted``. Code is searched as bytes and words and not
 disassembled, so that data between functions shifts nothing; a pattern that is no
 instruction leads to a wanted address by chance only. Where instructions have one length,
-a relative call plus its place is a constant per target, so that membership in a set finds
-all calls in one pass.
+a relative call plus its place is a constant per target, so that one look-up finds it.
 
 Sources: Intel SDM (CALL rel32); Arm ARM (BL, BLX; A64, A32, T32 T1 and T2); Power ISA
 (I-form with LK); MIPS32 (JAL, BAL); RISC-V ISA (JAL, AUIPC with JALR).
@@ -17,9 +16,7 @@ import re
 import struct
 import sys
 from array import array
-from collections.abc import Callable, Container, Iterator
-from itertools import compress, count
-from operator import add
+from collections.abc import Callable
 from typing import Final
 
 from fwverify.analyse.code.image import Code
@@ -36,21 +33,16 @@ def _words(content: bytes, order: str) -> array[int]:
     return words
 
 
-def _places(sums: array[int], keys: Container[int]) -> Iterator[tuple[int, int]]:
-    """Yield (index, key) of each of ``sums`` that is a key."""
-    for index in compress(count(), map(keys.__contains__, sums)):
-        yield index, sums[index]
-
-
-def _summed(words: array[int], step: int) -> array[int]:
-    """Return each word plus ``step`` times its index."""
-    return array("q", map(add, words, count(0, step)))
+def _indices(content: bytes, first: bytes, order: str) -> list[int]:
+    """Return the indices of the words whose most significant byte matches ``first``."""
+    place = 3 if order == "<" else 0
+    return [at >> 2 for match in re.finditer(first, content) if (at := match.start()) & 3 == place]
 
 
 def _relative(
-    words: array[int], bits: int, calls: tuple[tuple[int, dict[int, int]], ...]
+    words: array[int], indices: list[int], bits: int, calls: tuple[tuple[int, dict[int, int]], ...]
 ) -> list[Branch]:
-    """Return the calls ``opcode | (distance in words)`` of ``bits`` bits.
+    """Return the calls ``opcode | (distance in words)`` of ``bits`` bits at ``indices``.
 
     ``calls`` are opcodes with their targets: the distance in words from the first
     instruction, and the address. The word of a call plus its index is the same for all
@@ -60,11 +52,13 @@ def _relative(
     for opcode, targets in calls:
         for distance, target in targets.items():
             keys[opcode + distance] = keys[opcode + distance + (1 << bits)] = (opcode, target)
+    whole = len(words)
     found = []
-    for index, key in _places(_summed(words, 1), keys) if keys else ():
-        opcode, target = keys[key]
-        if words[index] >> bits == opcode >> bits:
-            found.append((4 * index, 4 * index + 4, target))
+    for index in indices:
+        if index < whole and (known := keys.get(words[index] + index)) is not None:
+            opcode, target = known
+            if words[index] >> bits == opcode >> bits:
+                found.append((4 * index, 4 * index + 4, target))
     return found
 
 
@@ -80,7 +74,8 @@ def x86(code: Code, wanted: frozenset[int]) -> list[Branch]:
 def a64(code: Code, wanted: frozenset[int]) -> list[Branch]:
     """BL: 26 bits, in words."""
     targets = {(target - code.address) >> 2: target for target in wanted if target & 3 == 0}
-    return _relative(_words(code.content, "<"), 26, ((0x94000000, targets),))
+    indices = _indices(code.content, rb"[\x94-\x97]", "<")
+    return _relative(_words(code.content, "<"), indices, 26, ((0x94000000, targets),))
 
 
 def arm(code: Code, wanted: frozenset[int]) -> list[Branch]:
@@ -88,7 +83,9 @@ def arm(code: Code, wanted: frozenset[int]) -> list[Branch]:
     base, words = code.address + 8, _words(code.content, "<")
     whole = {(target - base) >> 2: target for target in wanted if target & 3 == 0}
     half = {(target - base) >> 2: target for target in wanted if target & 2}
-    return _relative(words, 24, ((0xEB000000, whole), (0xFA000000, whole), (0xFB000000, half)))
+    indices = _indices(code.content, rb"[\xeb\xfa\xfb]", "<")
+    calls = ((0xEB000000, whole), (0xFA000000, whole), (0xFB000000, half))
+    return _relative(words, indices, 24, calls)
 
 
 def thumb(code: Code, wanted: frozenset[int]) -> list[Branch]:
@@ -118,23 +115,23 @@ def _thumb_target(address: int, first: int, second: int) -> int:
 
 def ppc_big(code: Code, wanted: frozenset[int]) -> list[Branch]:
     """BL (I-form with LK) of big-endian code: 24 bits, in words."""
-    return _ppc(_words(code.content, ">"), code, wanted)
+    return _ppc(code, wanted, ">")
 
 
 def ppc_little(code: Code, wanted: frozenset[int]) -> list[Branch]:
     """BL (I-form with LK) of little-endian code."""
-    return _ppc(_words(code.content, "<"), code, wanted)
+    return _ppc(code, wanted, "<")
 
 
-def _ppc(words: array[int], code: Code, wanted: frozenset[int]) -> list[Branch]:
-    base, carry, opcode = code.address, 1 << 26, 0x48000001
-    keys = {}
-    for target in wanted:
-        keys[opcode + target - base] = keys[opcode + target - base + carry] = target
-    found = []
-    for index, key in _places(_summed(words, 4), keys):
-        if words[index] & 0xFC000003 == opcode:
-            found.append((4 * index, 4 * index + 4, keys[key]))
+def _ppc(code: Code, wanted: frozenset[int], order: str) -> list[Branch]:
+    words, found = _words(code.content, order), []
+    for index in _indices(code.content, rb"[\x48-\x4b]", order):
+        word = words[index] if index < len(words) else 0
+        if word & 3 != 1:
+            continue
+        target = code.address + 4 * index + (word & 0x3FFFFFC) - ((word & 0x2000000) << 1)
+        if target in wanted:
+            found.append((4 * index, 4 * index + 4, target))
     return found
 
 
@@ -165,20 +162,24 @@ def riscv(code: Code, wanted: frozenset[int]) -> list[Branch]:
 
 def mips_big(code: Code, wanted: frozenset[int]) -> list[Branch]:
     """JAL and BAL of big-endian code; the instruction behind them runs first."""
-    return _mips(_words(code.content, ">"), code, wanted)
+    return _mips(code, wanted, ">")
 
 
 def mips_little(code: Code, wanted: frozenset[int]) -> list[Branch]:
     """JAL and BAL of little-endian code."""
-    return _mips(_words(code.content, "<"), code, wanted)
+    return _mips(code, wanted, "<")
 
 
-def _mips(words: array[int], code: Code, wanted: frozenset[int]) -> list[Branch]:
-    base = code.address + 4
-    jumps = {0x0C000000 | target >> 2 & 0x3FFFFFF: target for target in wanted if target & 3 == 0}
-    found = [(4 * index, 4 * index + 8, jumps[word]) for index, word in _places(words, jumps)]
+def _mips(code: Code, wanted: frozenset[int], order: str) -> list[Branch]:
+    content, words, base = code.content, _words(code.content, order), code.address + 4
+    found = []
+    for index in _indices(content, rb"[\x0c-\x0f]", order):
+        if index < len(words):
+            target = base + 4 * index & ~0xFFFFFFF | (words[index] & 0x3FFFFFF) << 2
+            if target in wanted:
+                found.append((4 * index, 4 * index + 8, target))
     near = {(target - base) >> 2: target for target in wanted if target & 3 == 0}
-    relative = _relative(words, 16, ((0x04110000, near),))
+    relative = _relative(words, _indices(content, rb"\x04", order), 16, ((0x04110000, near),))
     return found + [(at, end + 4, target) for at, end, target in relative]
 
 
