@@ -313,7 +313,7 @@ def _findings(
     hits: dict[str, list[Hit]], facts: dict[str, FileFacts], started: Started
 ) -> tuple[Finding, ...]:
     """Return one finding per fact of each path (``combine``), in the report's order."""
-    found = set()
+    found: set[Finding] = set()
     for path, each in hits.items():
         own = facts[path].facts if path in facts else ()
         container, _, inner = path.rpartition(SEPARATOR)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +157,7 @@ def _keys(value: Any) -> tuple[str, ...]:
     return tuple(value.__dataclass_fields__)
 
 
-def _print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from fwverify.report.text import visible
 
     shown = [tuple(visible(cell) for cell in row) for row in (head, *rows)]

@@ -60,7 +60,7 @@ def test_a_bounded_pattern_is_not(tmp_path: Path, string: str) -> None:
     assert faults(tmp_path, string) == []
 
 
-@pytest.mark.parametrize("string", ['"MZ"', "/ab[0-9]/", "{ 61 62 63 64 [0-9000] 63 }"])
+@pytest.mark.parametrize("string", ['"MZ"', "/ab[0-9]/", "/marker.{0,3000}end/"])
 def test_a_pattern_at_a_fixed_place_may_be_anything(tmp_path: Path, string: str) -> None:
     assert faults(tmp_path, string, "$a at 0") == []
 
