@@ -4,7 +4,7 @@
 PYTHON_IN_VENV := .venv/bin/python
 PYTEST_JOBS ?= auto
 
-.PHONY: run test environment tools samples bundle bench lock clean
+.PHONY: run test environment tools samples bundle bench fuzz lock clean
 
 run: samples
 	@$(PYTHON_IN_VENV) -m samples.run
@@ -29,6 +29,11 @@ bundle: environment
 
 bench: samples
 	@$(PYTHON_IN_VENV) -m bench.startup
+
+# Mutants against every signature scheme; FUZZ_COUNT of each kind.
+FUZZ_COUNT ?= 2000
+fuzz: samples
+	@$(PYTHON_IN_VENV) -m bench.fuzz --count $(FUZZ_COUNT)
 
 # Resolves the dependencies anew; needs pip-tools on PATH. Review the difference.
 lock:

@@ -11,16 +11,20 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from msgspec import field
+import msgspec
+from msgspec import Meta, field
 
 from fwverify.analyse.values import Engine
 from fwverify.canonical import digest
 from fwverify.data import data_folder
 from fwverify.limits import Limits
 from fwverify.model import _Value as Value
-from fwverify.strict import InputFileError, load_toml
+from fwverify.strict import InputFileError, load_toml, read_bounded
+
+if TYPE_CHECKING:
+    from fwverify.verify.keys import PublicKey
 
 CONFIG_NAME = "fwverify.toml"
 _SQLITE = "sqlite:///"
@@ -41,6 +45,13 @@ class LedgerSettings(Value, frozen=True, kw_only=True):
     url: str | None = None
 
 
+class TrustSettings(Value, frozen=True, kw_only=True):
+    """Whose signatures the trust store must carry: files of public keys, and how many."""
+
+    signers: tuple[str, ...] = ()
+    signatures_required: Annotated[int, Meta(ge=1, le=64)] = 2
+
+
 class AnalyseSettings(Value, frozen=True, kw_only=True):
     """Which engine matches the rules; ``both`` also says where they disagree."""
 
@@ -55,6 +66,7 @@ class ConfigFile(Value, frozen=True, kw_only=True):
     ledger: LedgerSettings = LedgerSettings()
     analyse: AnalyseSettings = AnalyseSettings()
     limits: Limits = field(default_factory=Limits)
+    trust: TrustSettings = TrustSettings()
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,7 @@ class Config:
     """The configuration in force, with absolute paths.
 
     ``policies`` is None where only the built-in policies are used. ``sha256`` is over
-    the content of the configuration, not over where it lies.
+    the content of the configuration and the signers' keys, not over where it lies.
     """
 
     source: str
@@ -73,6 +85,8 @@ class Config:
     ledger_url: str
     store: Path
     limits: Limits
+    signers: tuple[PublicKey, ...] = ()
+    signatures_required: int = 0
     engine: Engine = "yara-python"
 
 
@@ -111,9 +125,10 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         return place
 
     paths = content.paths
+    signers = _signers(content.trust, folder, file)
     return Config(
         source=str(file) if file else "built in",
-        sha256=digest(content),
+        sha256=_digest(content, signers),
         trust=absolute(paths.trust, "paths.trust") if paths.trust else data_folder("signatures"),
         rules=tuple(absolute(name, "paths.rules") for name in paths.rules)
         or (data_folder("yara_rules"),),
@@ -123,8 +138,39 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         if paths.store
         else _user("XDG_CACHE_HOME", ".cache"),
         limits=content.limits,
+        signers=signers,
+        signatures_required=content.trust.signatures_required if signers else 0,
         engine=content.analyse.engine,
     )
+
+
+def _signers(settings: TrustSettings, folder: Path, file: Path | None) -> tuple[PublicKey, ...]:
+    """Return the distinct public keys of the trust store's signers."""
+    from fwverify.verify.keys import KeyFormatError, read_keys
+
+    found: dict[str, PublicKey] = {}
+    for name in settings.signers:
+        try:
+            keys = read_keys(read_bounded((folder / name).resolve()), name)
+        except KeyFormatError as error:
+            raise InputFileError(file or CONFIG_NAME, None, "trust.signers", str(error)) from error
+        found |= {key.identity: key for key in keys}
+    if settings.signers and len(found) < settings.signatures_required:
+        why = f"{len(found)} distinct keys cannot give {settings.signatures_required} signatures"
+        raise InputFileError(file or CONFIG_NAME, None, "trust.signatures_required", why)
+    if not settings.signers and settings != TrustSettings():
+        why = "stands with trust.signers, and only with them"
+        raise InputFileError(file or CONFIG_NAME, None, "trust.signatures_required", why)
+    return tuple(found[identity] for identity in sorted(found))
+
+
+def _digest(content: ConfigFile, signers: tuple[PublicKey, ...]) -> str:
+    """Return the digest of the configuration; of one without signers as ever."""
+    plain = msgspec.to_builtins(content)
+    if not signers:
+        del plain["trust"]
+        return digest(plain)
+    return digest([plain, [key.identity for key in signers]])
 
 
 def _ledger_url(url: str | None, folder: Path) -> str:

@@ -7,7 +7,8 @@ the order of arguments, on the folder's own name or on roles. Links and devices 
 submitted folder are not followed; they make intake incomplete.
 
 One file is a ``file``; its digest is the subject's, and detached signatures given with
-``--signature`` or found beside it are listed as members but are not submitted bytes.
+``--signature`` or found beside it (and the TUF metadata folder beside it) are listed as
+members but are not submitted bytes.
 Several arguments or a folder are a ``set``.
 """
 
@@ -17,7 +18,7 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import msgspec
@@ -29,7 +30,14 @@ from fwverify.model import Finding, Member, Problem, Role, Subject
 from fwverify.paths import encode_name, number_duplicates
 from fwverify.store import Store
 
-SIGNATURE_SUFFIXES: Final = (".sig", ".p7s", ".asc", ".minisig", ".jcat", ".cat")
+SIGNATURE_SUFFIXES: Final = (
+    *(".sig", ".p7s", ".asc", ".minisig", ".jcat", ".cat"),
+    *(".sigstore", ".sigstore.json", ".intoto.jsonl", ".dsse.json", ".att"),
+    *(".jws", ".cose", ".suit", ".lms", ".attested.toml"),
+)
+METADATA_FOLDER: Final = "metadata"
+MAX_METADATA_FILES: Final = 1024
+_METADATA_STARTS: Final = ("timestamp.json", "root.json", "1.root.json")
 _MANIFEST_NAMES: Final = (
     "sha256sums",
     "sha512sums",
@@ -85,14 +93,10 @@ def take_in(
     single = len(arguments) == 1 and not _is_folder(arguments[0])
     problems: list[Problem] = []
     found = [item for argument in arguments for item in _expand(argument, arguments, problems)]
-    attached = [*signatures, *(_beside(arguments[0]) if single else ())]
+    attached = [*map(_signature, signatures), *(_beside(arguments[0]) if single else ())]
     known = {os.path.realpath(item.file) for item in found}
     _refuse_submitted(secrets, known)
-    extra = [
-        _Found(os.fsencode(file.name), file, "signature")
-        for file in _distinct(attached)
-        if os.path.realpath(file) not in known
-    ]
+    extra = [item for item in _distinct(attached) if os.path.realpath(item.file) not in known]
     members = _members([*found, *extra], store)
     members += [_secret(file) for file in secrets]
     members, missing = _with_case(members, case, single=single)
@@ -202,17 +206,63 @@ def _role_by_name(name: str) -> Role:
     return "part"
 
 
-def _beside(update: Path) -> list[Path]:
-    """Return the detached signatures that lie beside ``update`` by convention."""
-    names = (update.name, update.stem)
+def _beside(update: Path) -> list[_Found]:
+    """Return what lies beside ``update`` by convention: detached signatures, TUF metadata.
+
+    An attestation's own signature lies beside the attestation.
+    """
+    names = dict.fromkeys((update.name, update.stem))
     candidates = [
         update.with_name(name + suffix) for name in names for suffix in SIGNATURE_SUFFIXES
     ]
-    return [file for file in candidates if file != update and file.is_file()]
+    found = [file for file in candidates if file != update and file.is_file()]
+    found += [
+        file.with_name(file.name + suffix)
+        for file in found
+        if file.name.endswith(".attested.toml")
+        for suffix in (".sig", ".p7s")
+        if file.with_name(file.name + suffix).is_file()
+    ]
+    return [*map(_signature, found), *_metadata_beside(update)]
 
 
-def _distinct(files: list[Path]) -> list[Path]:
-    return list({os.path.realpath(file): file for file in files}.values())
+def _signature(file: Path) -> _Found:
+    return _Found(os.fsencode(file.name), file, "signature")
+
+
+def _metadata_beside(update: Path) -> list[_Found]:
+    """Return the files of a TUF metadata folder beside ``update``, or beside its ``targets``.
+
+    Raises ``IntakeError`` for a folder with absurdly many.
+    """
+    folders = [update.parent / METADATA_FOLDER]
+    if update.resolve().parent.name == "targets":
+        folders.append(update.resolve().parent.parent / METADATA_FOLDER)
+    for folder in folders:
+        if not any((folder / name).is_file() for name in _METADATA_STARTS):
+            continue
+        files = sorted(file for file in folder.iterdir() if file.suffix == ".json")
+        if len(files) > MAX_METADATA_FILES:
+            raise IntakeError(f"{folder}: more than {MAX_METADATA_FILES} files of metadata")
+        prefix = METADATA_FOLDER.encode() + b"/"
+        return [
+            _Found(prefix + os.fsencode(file.name), file, "signature")
+            for file in files
+            if file.is_file()
+        ]
+    return []
+
+
+def signature_stem(name: str) -> str:
+    """Return the path of what the signature ``name`` lies beside: without its longest suffix."""
+    lower = name.lower()
+    fitting = [suffix for suffix in SIGNATURE_SUFFIXES if lower.endswith(suffix)]
+    longest = max(fitting, key=len, default=PurePosixPath(name).suffix)
+    return name[: len(name) - len(longest)]
+
+
+def _distinct(files: list[_Found]) -> list[_Found]:
+    return list({os.path.realpath(item.file): item for item in files}.values())
 
 
 def _members(found: list[_Found], store: Store) -> list[Member]:

@@ -373,14 +373,52 @@ class SignatureCoverage(_Value, frozen=True, kw_only=True):
     unsigned_executable: Count = 0
 
 
+class VouchedPart(_Value, frozen=True, kw_only=True):
+    """The bytes ``[start, end)`` of a member, and who vouches for them."""
+
+    start: Count
+    end: Count
+    kind: Literal[
+        "covered", "padding", "container", "steering", "unsigned_data", "unsigned_executable"
+    ]
+
+
+class SignatureMap(_Value, frozen=True, kw_only=True):
+    """Who vouches for which bytes of one submitted member, from the first to the last.
+
+    ``parts`` are in order; ``parts_left_out`` says how many are not listed: the mildest
+    and smallest.
+    """
+
+    path: str
+    size: Count
+    parts: tuple[VouchedPart, ...]
+    parts_left_out: Count = 0
+
+
+class Counter(_Value, frozen=True, kw_only=True):
+    """What an update says of its age, in bytes that a trusted signature vouches for.
+
+    ``component`` tells images of one update apart, ``part`` locations and roles; ``field``
+    is one of ``fwverify.verify.rollback.FIELDS``.
+    """
+
+    component: str
+    field: str
+    part: str
+    value: str
+
+
 class Verified(_Value, frozen=True, kw_only=True):
     """The output of the verify stage.
 
     ``containers`` are ranges, per path, that an authentic signature itself occupies:
     the pipeline gives them the byte class ``signature``. ``rule`` is the trust rule
     that applied, as ``vendor/rule``, or None; ``ad_hoc`` says that it came from the
-    command line. ``coverage_map`` draws the submitted bytes: (member path, start, end,
-    class), in order, a partition.
+    command line. ``counters`` are what trusted signatures say of the update's age.
+    ``coverage_map`` draws the submitted bytes: (member path, start, end, class), in order,
+    a partition. ``attested`` says that attestations stand for what signatures lack of the
+    rule; it never makes ``satisfied`` true.
     """
 
     signatures: tuple[SignatureResult, ...] = ()
@@ -390,8 +428,10 @@ class Verified(_Value, frozen=True, kw_only=True):
     rule: str | None = None
     ad_hoc: bool = False
     satisfied: bool = False
+    attested: bool = False
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
+    counters: tuple[Counter, ...] = ()
 
 
 # --- analyse -----------------------------------------------------------------------
@@ -676,6 +716,7 @@ class Report(_Value, frozen=True, kw_only=True):
     nodes: tuple[Node, ...] = ()
     signatures: tuple[SignatureResult, ...] = ()
     signature_coverage: SignatureCoverage = SignatureCoverage()
+    signature_maps: tuple[SignatureMap, ...] = ()
     findings: tuple[Finding, ...] = ()
     capabilities: Capabilities = Capabilities()
     endpoints: tuple[Endpoint, ...] = ()

@@ -32,6 +32,7 @@ from fwverify.model import (
     Baseline,
     Capabilities,
     Compared,
+    Counter,
     Decision,
     Delta,
     Digests,
@@ -56,7 +57,7 @@ from fwverify.unpack import unpack
 from fwverify.unpack.bytemap import maps
 from fwverify.unpack.classes import unexplained_findings, with_signatures
 from fwverify.unpack.given import Base, Given
-from fwverify.verify import verify
+from fwverify.verify import mapped, verify
 from fwverify.verify.rules import Rule
 from fwverify.verify.trust import TrustStore
 from fwverify.workers import Executor
@@ -103,6 +104,7 @@ class Known:
 class Means:
     """With what the question is answered. ``ad_hoc`` names the ad hoc options used.
 
+    ``accepted`` are the ledger's highest values for the rule's rollback field.
     ``given`` are the operator's secrets: they reach the workers and nothing else.
     ``announce`` is told the name of each stage as it begins; ``trace`` is given the
     traceback of a stage that failed, which has no place in a report.
@@ -118,6 +120,7 @@ class Means:
     config_sha256: str | None
     ad_hoc: tuple[str, ...] = ()
     known: Known | None = None
+    accepted: tuple[Counter, ...] = ()
     given: Given = field(default_factory=Given, repr=False)
     announce: Callable[[str], None] = lambda _: None
     trace: Callable[[str], None] = lambda _: None
@@ -166,6 +169,12 @@ def profile(question: Question, means: Means) -> Profile:
     return _run_stages(question, means, frozenset({"unpack", "analyse"})).profile
 
 
+def baseline(question: Question, means: Means) -> tuple[Profile, tuple[Counter, ...]]:
+    """Return the profile, and what trusted signatures say of the update's age."""
+    outputs = _run_stages(question, means, frozenset({"unpack", "verify", "analyse"}))
+    return outputs.profile, outputs.verified.counters
+
+
 def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) -> _Outputs:
     means.announce("intake")
     intake = take_in(
@@ -187,7 +196,9 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
     )
     verified, verify_stage = _stage(
         "verify",
-        lambda: verify(subject, unpacked, means.store, means.rule, means.trust, question.at),
+        lambda: verify(
+            subject, unpacked, means.store, means.rule, means.trust, question.at, means.accepted
+        ),
         Verified(),
         means,
         wanted,
@@ -359,6 +370,7 @@ def _report(
         nodes=tuple(placed.node for placed in unpacked.nodes),
         signatures=outputs.verified.signatures,
         signature_coverage=outputs.verified.coverage,
+        signature_maps=mapped.maps(outputs.verified.coverage_map),
         findings=findings,
         capabilities=_capabilities(findings, compared),
         endpoints=analysed.endpoints,

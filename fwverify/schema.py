@@ -27,7 +27,7 @@ from fwverify.config import ConfigFile
 from fwverify.model import Report
 from fwverify.policy.model import Policy
 from fwverify.secrets import SecretFile
-from fwverify.verify.vendor import VendorFile
+from fwverify.verify.vendor_file import VendorFile
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -43,6 +43,7 @@ _REPORT_KEYS: Final[Mapping[str, str]] = {
     "nodes": "Every file, directory, link and device, sorted by path.",
     "signatures": "Every signature with its five axes and the byte ranges it covers.",
     "signature_coverage": "The submitted bytes by who vouches for them; sums to the size.",
+    "signature_maps": "Where in each submitted member those bytes are; the worst 64 members.",
     "findings": "Facts that matter, sorted by path, offset and rule.",
     "capabilities": "Capability ids: present, and added or removed against the baseline.",
     "endpoints": "Places outside the device that a file names.",
@@ -98,6 +99,7 @@ _CONFIG_KEYS: Final[Mapping[str, str]] = {
     "ledger": "Where approved baselines are kept.",
     "analyse": "What matches the rules.",
     "limits": "Bounds on the work that an update may ask for.",
+    "trust": "Whose signatures the trust store must carry.",
 }
 
 _POLICY_KEYS: Final[Mapping[str, str]] = {
@@ -124,8 +126,9 @@ _VENDOR_KEYS: Final[Mapping[str, str]] = {
     "vendor": "The vendor's name: that of its folder.",
     "title": "The vendor's name for people.",
     "key": "Bare public keys, pinned by SPKI SHA-256.",
-    "root": "Certificates: authorities or exact pins, for code or for time.",
+    "root": "Certificates: authorities or exact pins, for code, time or identities.",
     "crl": "Revocation lists.",
+    "log": "Keys of transparency logs (rekor) and certificate logs (ct), with the time of use.",
     "rule": "What must hold for some products.",
 }
 

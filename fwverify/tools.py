@@ -13,6 +13,7 @@ from fwverify import __version__
 _PACKAGES: Final = (
     "asn1crypto",
     "brotli",
+    "capstone",
     "cryptography",
     "lief",
     "lz4",

@@ -42,6 +42,15 @@ def test_links_lead_somewhere() -> None:
             assert (file.parent / target).exists(), f"{file.name}: {target}"
 
 
+def test_every_test_that_the_documentation_names_exists() -> None:
+    named = 0
+    for file in (ROOT / "docs").rglob("*.md"):
+        for path, test in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", file.read_text()):
+            assert f"def {test}" in (ROOT / path).read_text(), f"{file.name}: {path}::{test}"
+            named += 1
+    assert named > 20
+
+
 def test_nothing_names_a_machine() -> None:
     pattern = re.compile(r"(?<![\w.])/(?:home|root|work|mnt|Users)/[a-z]")
     for file in ROOT.rglob("*"):

@@ -80,11 +80,37 @@ def _shell(buffer: Buffer, _: Extracted) -> BlobResult:
     return BlobResult(hits=hits, troubles=troubles)
 
 
+def _modules(buffer: Buffer, extracted: Extracted) -> BlobResult:
+    from fwverify.analyse.modules import modules
+
+    facts, hits, troubles = modules(buffer, extracted)
+    return BlobResult(facts=facts, hits=hits, troubles=troubles)
+
+
+def _mcu(buffer: Buffer, _: Extracted) -> BlobResult:
+    from fwverify.analyse.mcu import mcu
+
+    return BlobResult(facts=mcu(buffer))
+
+
+def _configuration(buffer: Buffer, _: Extracted) -> BlobResult:
+    from fwverify.analyse.config.reader import configuration
+
+    facts, hits, endpoints, troubles = configuration(buffer)
+    return BlobResult(facts=facts, hits=hits, endpoints=endpoints, troubles=troubles)
+
+
+def _versions(buffer: Buffer, extracted: Extracted) -> BlobResult:
+    from fwverify.analyse.config.packages import versions
+
+    return BlobResult(facts=versions(buffer, extracted))
+
+
 CONTENT: Final[tuple[ContentAnalyser, ...]] = (
     ContentAnalyser(
         "elf",
-        "ELF imports, libraries, hardening and import combinations",
-        "a stripped static program has no imports; calls by name at run time are not seen",
+        "ELF imports, libraries, hardening, system calls, constants of calls, combinations",
+        "calls by name or pointer at run time, and arguments that are no constants, are not seen",
         _elf,
     ),
     ContentAnalyser(
@@ -92,6 +118,30 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
         "PE imports, version resource, overlay and import combinations",
         "imports resolved at run time and managed code's calls are not seen",
         _pe,
+    ),
+    ContentAnalyser(
+        "mcu",
+        "raw microcontroller images: load address, texts that are used, CAN and flash controllers",
+        "addresses that code puts together from halves are not seen",
+        _mcu,
+    ),
+    ContentAnalyser(
+        "modules",
+        "Go modules and Rust crates that are linked into a program",
+        "libraries of a program whose builder removed their names are not seen",
+        _modules,
+    ),
+    ContentAnalyser(
+        "configuration",
+        "firewalls, VPN and mobile network profiles, the Windows registry, package lists",
+        "settings that are made at run time, domain policies and RPM databases are not seen",
+        _configuration,
+    ),
+    ContentAnalyser(
+        "versions",
+        "version texts of well-known programs and libraries",
+        "a program that states its version in another way is not seen",
+        _versions,
     ),
     ContentAnalyser(
         "endpoints",
@@ -124,7 +174,7 @@ PATHS: Final[tuple[PathAnalyser, ...]] = (
     ),
     PathAnalyser(
         "services",
-        "init scripts, inittab, rc.local, systemd, cron, inetd and udev",
+        "init scripts, inittab, systemd, cron, inetd, udev, Android, D-Bus, event scripts",
         "what a started program starts in turn is not followed",
         services.families,
         services.applies,

@@ -47,12 +47,13 @@ _MACHINES: Final = {
 
 @dataclass(frozen=True)
 class Segment:
-    """One program header: its type, its range in the file, its flags."""
+    """One program header: its type, its range in the file, its flags, its virtual address."""
 
     kind: int
     offset: int
     size: int
     flags: int
+    address: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,10 +115,10 @@ def _segments(reader: Reader, width: int, mark: str) -> tuple[Segment, ...]:
 def _segment(reader: Reader, width: int, mark: str) -> Segment:
     at = reader.offset
     if width == 1:
-        kind, offset, _, _, size, _, flags, _ = reader.unpack(f"{mark}8I", "Phdr")
+        kind, offset, address, _, size, _, flags, _ = reader.unpack(f"{mark}8I", "Phdr")
     else:
-        kind, flags, offset, _, _, size, _, _ = reader.unpack(f"{mark}2I6Q", "Phdr")
+        kind, flags, offset, address, _, size, _, _ = reader.unpack(f"{mark}2I6Q", "Phdr")
     if kind in _MAPPED and offset + size > reader.end:
         why = f"segment of type {kind} ends at {offset + size}, the file at {reader.end}"
         raise Malformed(at, "p_filesz", why)
-    return Segment(kind, offset, size, flags)
+    return Segment(kind, offset, size, flags, address)

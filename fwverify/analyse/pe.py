@@ -10,6 +10,7 @@ What it does not see: imports resolved at run time, managed code's calls.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from typing import Any, Final
@@ -31,7 +32,11 @@ _NOTHING_EXTRACTED: Final = Extracted(())
 _DOS_HEADER_BYTES: Final = 64
 _NEW_HEADER_AT: Final = 0x3C
 _SECTION_BYTES: Final = 40
-_IMPORT, _EXPORT, _RESOURCE, _SECURITY = 1, 0, 2, 4
+_IMPORT, _EXPORT, _RESOURCE, _SECURITY, _MANAGED = 1, 0, 2, 4, 14
+_LEVEL: Final = re.compile(
+    rb"<requestedExecutionLevel\b[^>]{0,200}?\blevel\s{0,4}=\s{0,4}[\"'](\w{1,40})[\"']"
+)
+_SUBSYSTEMS: Final = {1: "driver", 2: "windows", 3: "console", 10: "efi", 11: "efi", 12: "efi"}
 
 COMBINATIONS: Final = (
     Combination(
@@ -60,6 +65,70 @@ COMBINATIONS: Final = (
         (
             frozenset(("CreateServiceA", "CreateServiceW")),
             frozenset(("StartServiceA", "StartServiceW")),
+        ),
+    ),
+    Combination(
+        "pe.bind_shell",
+        "remote.shell.bind",
+        "listens with a socket made for redirection and starts a program",
+        (
+            frozenset(("WSASocketA", "WSASocketW")),
+            frozenset(("listen",)),
+            frozenset(("accept", "WSAAccept")),
+            frozenset(("CreateProcessA", "CreateProcessW")),
+        ),
+    ),
+    Combination(
+        "pe.remote_thread",
+        "evade.masquerade",
+        "runs code inside another program",
+        (
+            frozenset(("OpenProcess",)),
+            frozenset(("VirtualAllocEx", "NtMapViewOfSection")),
+            frozenset(("WriteProcessMemory", "NtWriteVirtualMemory")),
+            frozenset(("CreateRemoteThread", "NtCreateThreadEx", "QueueUserAPC")),
+        ),
+    ),
+    Combination(
+        "pe.download_run",
+        "update.download_exec",
+        "downloads a file and starts a program",
+        (
+            frozenset(("URLDownloadToFileA", "URLDownloadToFileW")),
+            frozenset(
+                ("WinExec", "ShellExecuteA", "ShellExecuteW", "CreateProcessA", "CreateProcessW")
+            ),
+        ),
+    ),
+    Combination(
+        "pe.user_add",
+        "win.user_add",
+        "adds an account and puts it into a group",
+        (frozenset(("NetUserAdd",)), frozenset(("NetLocalGroupAddMembers",))),
+    ),
+    Combination(
+        "pe.log_wipe",
+        "evade.log_wipe",
+        "clears the event log",
+        (frozenset(("ClearEventLogA", "ClearEventLogW", "EvtClearLog")),),
+    ),
+    Combination(
+        "pe.screen_capture",
+        "surv.video",
+        "copies the screen and sends over a socket",
+        (
+            frozenset(("GetDC", "GetWindowDC", "CreateDCA", "CreateDCW")),
+            frozenset(("BitBlt",)),
+            frozenset(("send", "WSASend", "HttpSendRequestA", "HttpSendRequestW")),
+        ),
+    ),
+    Combination(
+        "pe.microphone",
+        "surv.audio",
+        "records sound and sends over a socket",
+        (
+            frozenset(("waveInOpen",)),
+            frozenset(("send", "WSASend", "HttpSendRequestA", "HttpSendRequestW")),
         ),
     ),
 )
@@ -176,6 +245,14 @@ def _facts(image: Any, imports: tuple[tuple[str, str], ...]) -> tuple[Fact, ...]
     signature_at, signature_bytes = _directory(image, _SECURITY)
     if signature_bytes:
         facts.add(Fact(kind="authenticode", text="has a certificate table"))
+    if _directory(image, _MANAGED)[1]:
+        facts.add(Fact(kind="runtime", text=".NET"))
+    subsystem = int(image.OPTIONAL_HEADER.Subsystem)
+    facts.add(Fact(kind="subsystem", text=_SUBSYSTEMS.get(subsystem, str(subsystem))))
+    facts |= {
+        Fact(kind="privilege", text=level.decode("ascii"))
+        for level in _LEVEL.findall(image.__data__)
+    }
     overlay = image.get_overlay_data_start_offset()
     if overlay is not None:
         end = signature_at if signature_bytes else len(image.__data__)

@@ -5,7 +5,7 @@ system lies in the update. A service that starts a program of ``scripts.REMOTES`
 finding that says how it comes alive; one that is not enabled gives it too, because
 enabling is one link, with that said and one step milder.
 
-What it does not see: services of other init systems (runit, s6, OpenRC's own syntax),
+What it does not see: services of other init systems (OpenRC's own syntax, SysV's /etc/rc),
 programs that a started program starts.
 """
 
@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from fwverify.analyse import systemd, units
+from fwverify.analyse import hooks, systemd, units
 from fwverify.analyse.scripts import Launch, launches
 from fwverify.analyse.shell import disguised
 from fwverify.analyse.taxonomy import R155_BY_ID
@@ -47,6 +47,20 @@ FAMILIES: Final[tuple[tuple[re.Pattern[str], Parser], ...]] = (
             r"[^/]+\.(?:service|socket|timer|path|conf)$"
         ),
         systemd.unit,
+    ),
+    (re.compile(r"(?:^|/)(?:init(?:\.[\w.-]+)?\.rc|etc/init/[^/]+\.rc)$"), hooks.android),
+    (re.compile(r"(?:^|/)dbus-1/(?:system-)?services/[^/]+\.service$"), hooks.bus_service),
+    (re.compile(r"(?:^|/)etc/(?:service|sv|runit|s6[\w-]*)/(?:[^/]+/)*run$"), hooks.supervised),
+    (re.compile(r"(?:^|/)etc/network/interfaces(?:$|\.d/[^/]+$)"), hooks.interfaces),
+    (re.compile(r"(?:^|/)etc/ld\.so\.preload$"), hooks.preload),
+    (
+        re.compile(
+            r"(?:^|/)(?:etc/network/if-[\w-]+\.d/[^/]+|etc/ppp/(?:ip(?:v6)?-(?:up|down)(?:\.d/[^/]+)?)"
+            r"|NetworkManager/dispatcher\.d/(?:[^/]+/)?[^/]+|etc/hotplug(?:\.d/[^/]+)?/[^/]+"
+            r"|etc/profile(?:\.d/[^/]+)?|usr/share/udhcpc/[^/]+|etc/udhcpc/[^/]+"
+            r"|etc/dhcp/dhclient-[\w-]+-hooks\.d/[^/]+|etc/acpi/[^/]+\.sh)$"
+        ),
+        hooks.event_script,
     ),
 )
 _DORMANT: Final = re.compile(r"not linked|not enabled|disabled")
@@ -81,7 +95,13 @@ def examine(content: bytes, request: PathRequest) -> PathResult:
     kept = found[:MAX_UNITS]
     return PathResult(
         services=tuple(_service(unit, request.path) for unit in kept),
-        hits=tuple({hit: None for unit in kept for hit in (*_hits(unit), *_disguised(unit))}),
+        hits=tuple(
+            {
+                hit: None
+                for unit in kept
+                for hit in (*_hits(unit), *_disguised(unit), *_preloaded(unit))
+            }
+        ),
         troubles=troubles,
     )
 
@@ -106,6 +126,27 @@ def _disguised(unit: Unit) -> tuple[Hit, ...]:
     return tuple(
         msgspec.structs.replace(hit, offset=unit.offset + (hit.offset or 0))
         for hit in disguised(unit.commands)
+    )
+
+
+def _preloaded(unit: Unit) -> tuple[Hit, ...]:
+    """Return that a library is loaded into every program, which hides or changes anything."""
+    if unit.kind != "ld.so.preload":
+        return ()
+    name = printable(unit.commands.encode("latin-1"))
+    return (
+        Hit(
+            rule="service.preload",
+            text=f"the library {name} is loaded into every program",
+            capability="persist.ld_preload",
+            threat="both",
+            severity="high",
+            confidence="high",
+            offset=unit.offset,
+            excerpt=name,
+            evidence=(f"library {name}",),
+            r155=R155_BY_ID["persist.ld_preload"],
+        ),
     )
 
 

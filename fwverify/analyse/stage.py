@@ -19,6 +19,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from fwverify.analyse.alive import with_starts
 from fwverify.analyse.analysers import PATHS
 from fwverify.analyse.combine import Started, combined, program_name, started_programs
 from fwverify.analyse.dataflow import Content, dataflows
@@ -86,7 +87,9 @@ def analyse(
     ask = _Asker(store, pool, limits.scan_seconds)
     by_content = ask.answers(blobs, "fwverify.analyse.scan:scan_blob", BlobResult)
     by_path = ask.answers(files, "fwverify.analyse.scan:scan_path", PathResult)
-    return _collected(tuple(by_content), tuple(by_path), lost)
+    found = _collected(tuple(by_content), tuple(by_path), lost)
+    said = with_starts(found.findings, found.services, unpacked.nodes)
+    return msgspec.structs.replace(found, findings=said)
 
 
 class _Asker:

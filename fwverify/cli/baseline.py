@@ -11,6 +11,7 @@ from fwverify.cli import common
 
 if TYPE_CHECKING:
     from fwverify.case import Case
+    from fwverify.model import Counter
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _LEDGER = click.option("--ledger", metavar="URL", help="Ledger (default: the configured one).")
@@ -55,17 +56,19 @@ def approve(
     command without UPDATE.
     """
     from fwverify.ledger import LedgerError
-    from fwverify.pipeline import Question, profile
+    from fwverify.pipeline import Question
+    from fwverify.pipeline import baseline as examined
 
     options = common.Options(ledger=ledger, **rest)
     when = common.moment(at)
     case = common.read_case(options)
     kept = None
+    counters: tuple[Counter, ...] = ()
     if updates:
         _refuse_nameless(case, options, people)
         with common.means(options, case) as means:
             question = Question(updates=updates, at=when, case=case, signatures=signatures)
-            kept = profile(question, means)
+            kept, counters = examined(question, means)
         if not kept.complete:
             raise LedgerError(f"{ref}: not everything in the update could be examined")
     with common.open_ledger(ledger, create=bool(updates)) as opened:
@@ -79,6 +82,7 @@ def approve(
                 at=when,
                 version=case.version if case else None,
                 context_sha256=case.context_sha256 if case else None,
+                counters=counters,
             )
         for person in people:
             opened.approve(ref, by=person, reason=reason, at=when)

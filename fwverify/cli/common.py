@@ -272,6 +272,7 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
         )
         from fwverify.analyse.rules import load_rules
         from fwverify.analyse.taxonomy import CAPABILITIES
+        from fwverify.keyring.signing import require
         from fwverify.pipeline import Means
         from fwverify.policy.load import select_policy
         from fwverify.unpack.given import Given
@@ -284,8 +285,12 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
             tuple(capability.id for capability in CAPABILITIES),
         )
         floors = policy.policy.strength
+        store_in_force = load_trust(options.trust or config.trust)
+        if options.trust is None:
+            wanted = config.signatures_required
+            require(config.trust, store_in_force, config.signers, wanted, moment(None))
         trust = with_floors(
-            load_trust(options.trust or config.trust),
+            store_in_force,
             min_rsa_bits=floors.min_rsa_bits,
             min_ec_bits=floors.min_ec_bits,
             digests=floors.digests,
@@ -296,7 +301,8 @@ def means(options: Options, case: Case | None) -> Iterator[Means]:
             limits=config.limits,
             rules=load_rules((*config.rules, *options.rules), options.engine or config.engine),
             trust=trust,
-            rule=_rule(options, case, trust),
+            rule=(rule := _rule(options, case, trust)),
+            accepted=_accepted(options, case, rule),
             policy=policy,
             config_sha256=config.sha256,
             ad_hoc=options.ad_hoc(config.engine),
@@ -336,6 +342,19 @@ def _rule(options: Options, case: Case | None, trust: Any) -> Any:
     if case is None:
         return None
     return select_rule(trust, case.vendor, case.product)
+
+
+def _accepted(options: Options, case: Case | None, rule: Any) -> Any:
+    """Return the ledger's highest accepted values where the rule asks; none without a ledger."""
+    from fwverify.ledger.schema import is_absent
+
+    if rule is None or rule.rollback_field is None or case is None:
+        return ()
+    url = options.ledger or configuration().ledger_url
+    if is_absent(url):
+        return ()
+    with open_ledger(url) as ledger:
+        return ledger.highest(case.vendor, case.product)
 
 
 def with_baseline(
@@ -490,8 +509,10 @@ def report_error(error: Exception) -> int:
 def _is_misuse(error: Exception) -> bool:
     from fwverify.analyse.rules import RuleError
     from fwverify.intake import IntakeError
+    from fwverify.keyring.signing import SigningError
     from fwverify.ledger import LedgerError
     from fwverify.strict import InputFileError
     from fwverify.verify.keys import KeyFormatError
 
-    return isinstance(error, (IntakeError, InputFileError, KeyFormatError, LedgerError, RuleError))
+    misuse = (IntakeError, InputFileError, KeyFormatError, LedgerError, RuleError, SigningError)
+    return isinstance(error, misuse)

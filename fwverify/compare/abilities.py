@@ -34,6 +34,7 @@ _CONFIDENCES: Final[tuple[str, ...]] = get_args(Confidence)
 _OPENS: Final = ("empty", "hash", "key-only", "unknown")
 _GRAVE_KEYS: Final = ("private", "authorized")
 _EXCERPT_VALUES: Final = 3
+_SURE_WHEN_NEW: Final = ("elf.reverse_shell", "elf.bind_shell")
 
 
 def known_fingerprints(findings: Iterable[Finding], translate: Translate) -> frozenset[str]:
@@ -53,7 +54,9 @@ def capability_findings(new: Profile, old: Profile, translate: Translate) -> Ite
     """Yield one finding for each capability at a path where the baseline lacked it.
 
     It is as severe and as sure as the strongest finding behind it: a weak hint does not
-    become strong by being new (DETECTION, "low alone never blocks").
+    become strong by being new (DETECTION, "low alone never blocks"). The exception are
+    calls that make a shell together: many programs have them rightly, but hardly one
+    gains them from one version to the next (DETECTION, "Capability delta is quiet").
     """
     had = {(each.capability, translate(each.path)) for each in old.findings}
     before = capabilities(old)
@@ -71,13 +74,18 @@ def capability_findings(new: Profile, old: Profile, translate: Translate) -> Ite
             text=f"{capability} is new {where}: {strongest.text}",
             threat=strongest.threat,
             severity=strongest.severity,
-            confidence=strongest.confidence,
+            confidence=_confidence(strongest),
             offset=strongest.offset,
             length=strongest.length,
             excerpt=strongest.excerpt,
             evidence=tuple(f"{each.rule}:{item}" for each in group for item in each.evidence),
             r155=tuple(item for each in group for item in each.r155),
         )
+
+
+def _confidence(finding: Finding) -> Confidence:
+    sure = finding.rule in _SURE_WHEN_NEW and finding.severity == "high"
+    return "high" if sure else finding.confidence
 
 
 def _strength(finding: Finding) -> tuple[int, int, str]:

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from fwverify.canonical import digest
-from fwverify.ledger import log, profiles
+from fwverify.ledger import log, profiles, rollback
 from fwverify.ledger.model import (
     REF_PREFIX,
     Approval,
@@ -48,7 +48,7 @@ from fwverify.ledger.schema import (
     reading,
     writing,
 )
-from fwverify.model import Baseline, Profile
+from fwverify.model import Baseline, Counter, Profile
 
 APPROVERS_NEEDED: Final = 2
 
@@ -80,9 +80,11 @@ class Ledger:
         at: str | datetime,
         version: str | None = None,
         context_sha256: str | None = None,
+        counters: tuple[Counter, ...] = (),
     ) -> Entry:
         """Store ``profile`` as the provisional baseline ``ref``.
 
+        ``counters`` become accepted values (``highest``) once the baseline is approved.
         Proposing the same once more changes nothing. Raises ``LedgerError`` when ``ref``
         stands for something else or was revoked.
         """
@@ -106,6 +108,7 @@ class Ledger:
                 return _same_or_refuse(_entry(connection, row), entry)
             _insert(connection, entry, body)
             log.append(connection, "baseline.proposed", _recorded(entry))
+            rollback.propose(connection, entry, counters)
         return entry
 
     def approve(self, ref: str, by: str, reason: str, at: str | datetime) -> Entry:
@@ -124,7 +127,10 @@ class Ledger:
             if person_key(name) in {person_key(each.person) for each in entry.approvals}:
                 return entry
             act = Approval(ref=entry.ref, person=name, role="approver", at=when, reason=why)
-            return _record(connection, row, entry, act)
+            after = _record(connection, row, entry, act)
+            if (entry.state, after.state) == ("provisional", "approved"):
+                rollback.accept(connection, after, when)
+            return after
 
     def revoke(self, ref: str, by: str, reason: str, at: str | datetime) -> Entry:
         """Take ``ref`` out of use for good; one person is enough to stop something."""
@@ -163,6 +169,16 @@ class Ledger:
             approvals=entry.approvals,
             entry=entry,
         )
+
+    def highest(self, vendor: str, product: str) -> tuple[Counter, ...]:
+        """Return the values below which no update of the product may fall.
+
+        They are those of every baseline that was ever approved, revoked since or not:
+        what a device may run only goes up. Raises ``LedgerError`` for a broken log.
+        """
+        with self._read() as connection:
+            log.verify(connection)
+            return rollback.highest(connection, vendor, product)
 
     def show(self, ref: str) -> Entry:
         """Return the record of ``ref``, revoked ones too."""

@@ -10,17 +10,15 @@ What it does not do: know whether a name belongs to whoever typed it.
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
-from fwverify.model import Baseline, Digests, Profile, Sha256, Verdict, _Value
+from fwverify import people
+from fwverify.model import Baseline, Counter, Digests, Profile, Sha256, Verdict, _Value
 
 REF_PREFIX: Final = "ledger:"
 REF_MAX_CHARACTERS: Final = 200
-TEXT_MAX_CHARACTERS: Final = 4_000
 _REF: Final = re.compile(r"[A-Za-z0-9._/@+-]+")
-_INVISIBLE: Final = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
 
 State: TypeAlias = Literal["provisional", "approved", "revoked"]
 ApprovalRole: TypeAlias = Literal["approver", "revoker"]
@@ -77,6 +75,16 @@ class VerdictEntry(_Value, frozen=True, kw_only=True):
     digests: Digests
 
 
+class Accepted(_Value, frozen=True, kw_only=True):
+    """What a baseline says of its age; accepted when the baseline is approved."""
+
+    ref: str
+    vendor: str
+    product: str
+    at: str
+    counters: tuple[Counter, ...]
+
+
 class LogEntry(_Value, frozen=True, kw_only=True):
     """One entry of the run log; ``body`` is canonical JSON with ``kind`` and ``content``."""
 
@@ -116,7 +124,7 @@ def checked_name(name: str) -> str:
 
 def person_key(name: str) -> str:
     """Return what two spellings of one person's name have in common."""
-    return unicodedata.normalize("NFKC", checked_name(name).casefold())
+    return people.person_key(checked_name(name))
 
 
 def checked_reason(reason: str) -> str:
@@ -130,14 +138,10 @@ def checked_label(what: str, text: str) -> str:
 
 
 def _checked_line(what: str, text: str) -> str:
-    line = " ".join(unicodedata.normalize("NFKC", text).split())
-    if not line:
-        raise LedgerError(f"the {what} is empty")
-    if len(line) > TEXT_MAX_CHARACTERS:
-        raise LedgerError(f"the {what} is longer than {TEXT_MAX_CHARACTERS} characters")
-    if any(unicodedata.category(each) in _INVISIBLE for each in line):
-        raise LedgerError(f"the {what} holds invisible characters: {line[:80]!a}")
-    return line
+    try:
+        return people.one_line(what, text)
+    except people.UnusableText as error:
+        raise LedgerError(str(error)) from error
 
 
 def checked_at(at: str | datetime) -> str:

@@ -134,6 +134,13 @@ def open_engine(url: str, *, create: bool = True) -> Engine:
     return engine
 
 
+def is_absent(url: str) -> bool:
+    """Return whether ``url`` names an SQLite file that is not there."""
+    parsed = _parsed(url)
+    file = parsed.database if parsed.get_backend_name() == "sqlite" else None
+    return bool(file) and file != ":memory:" and not Path(str(file)).is_file()
+
+
 def _prepare(engine: Engine, shown: str) -> None:
     """Make the tables of a new ledger; look at an old one before touching it."""
     with reading(engine) as connection:

@@ -90,11 +90,13 @@ def _judged(
     rule: str, verdict: Verdict, text: str, step: Next, rows: list[tuple[Overlay, Finding]]
 ) -> Judged:
     paths = listed(finding.path for _, finding in rows)
+    names = listed(name for name in (finding.rule for _, finding in rows) if name != rule)
+    what = f"{text} ({names})" if names else text
     overlays = {overlay for overlay, _ in rows}
     reason = Reason(
         rule=rule,
         verdict=verdict,
-        text=f"{text}: {paths}",
+        text=f"{what}: {paths}",
         findings=tuple(sorted({finding.fingerprint for _, finding in rows})),
         waived_by=None,
         next=step,

@@ -9,6 +9,8 @@ ALLOW, whether the signature's axes or a finding of the verify stage says so.
 and for uncovered executable bytes into REVIEW. It does not help a signature that is
 there and bad, and it never gives ALLOW: that needs a satisfied rule. Of an update that
 is empty or cut short nobody can say who signed it; these reasons are INCOMPLETE then.
+Where an attestation stands for what signatures lack, a person decides: REVIEW, and never
+better (``nothing_attested``).
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def _cut_short(facts: Facts) -> bool:
 
 def _refusal(facts: Facts, verified: Verified, policy: Policy) -> Verdict:
     """Return the verdict for an update that lacks a signature or a rule for one."""
-    if _relaxed(verified, policy):
+    if _relaxed(verified, policy) or verified.attested:
         return Verdict.REVIEW
     return Verdict.INCOMPLETE if _cut_short(facts) else Verdict.DENY
 
@@ -100,9 +102,10 @@ def rule_satisfied(facts: Facts, _policy: Policy) -> Iterable[Judged]:
     missed = verified.rule is not None and bool(verified.signatures) and not verified.satisfied
     if missed or findings:
         only_unverifiable = not findings and _only_unverifiable(verified)
+        refusal = Verdict.REVIEW if verified.attested else Verdict.DENY
         yield judged(
             "trust.unsatisfied",
-            Verdict.INCOMPLETE if only_unverifiable or _cut_short(facts) else Verdict.DENY,
+            Verdict.INCOMPLETE if only_unverifiable or _cut_short(facts) else refusal,
             f"the trust rule {verified.rule} is not satisfied: "
             + (listed(each.reason for each in verified.signatures) or "no signature"),
             "vendor",

@@ -92,6 +92,7 @@ def _values(report: Report) -> dict[str, Any]:
         "severities": summary.severity_counts(report),
         "tree": view.tree(report),
         "maps": view.maps(report),
+        "vouched_maps": view.vouched_maps(report),
         "tools": sorted(report.tools.items()),
         "digests": [(name, getattr(report.digests, name)) for name in _digest_names(report)],
     }

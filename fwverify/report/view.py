@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NamedTuple
 
-from fwverify.model import ByteMap, Node, Part, Report
+from fwverify.model import ByteMap, Node, Part, Report, SignatureMap
 from fwverify.paths import SEPARATOR
 from fwverify.report import summary
 
@@ -179,6 +179,40 @@ def _drawn(each: ByteMap) -> DrawnMap:
     return DrawnMap(
         each.path, each.size, tuple(columns), tuple(strip_), legend, each.parts, each.parts_left_out
     )
+
+
+class VouchedMap(NamedTuple):
+    """A member's strip: who vouches for which bytes."""
+
+    path: str
+    size: int
+    strip: tuple[Column, ...]
+    parts: tuple[tuple[int, int, str], ...]
+    parts_left_out: int
+
+
+def vouched_maps(report: Report) -> tuple[VouchedMap, ...]:
+    """Return the strips of the submitted members; the mildest class is drawn first.
+
+    A worse part is never narrower than one column and lies above what it touches.
+    """
+    return tuple(_vouched(each) for each in report.signature_maps)
+
+
+def _vouched(each: SignatureMap) -> VouchedMap:
+    names = dict(summary.SIGNATURE_CLASSES)
+    mildest_first = [key for key, _ in reversed(summary.SIGNATURE_CLASSES)]
+    columns = (
+        Column(
+            part.kind,
+            f"0x{part.start:x} to 0x{part.end:x}: {names[part.kind]}",
+            *_place(part.start, part.end, each.size),
+            MAP_HEIGHT,
+        )
+        for part in sorted(each.parts, key=lambda one: mildest_first.index(one.kind))
+    )
+    parts = tuple((part.start, part.end, names[part.kind]) for part in each.parts)
+    return VouchedMap(each.path, each.size, tuple(columns), parts, each.parts_left_out)
 
 
 def _place(start: int, end: int, size: int) -> tuple[int, int]:

@@ -102,7 +102,7 @@ FORMATS: Final[tuple[Format, ...]] = (
     TEXT,
 )
 
-_BINARY_LEAVES: Final = ("png", "der", "appx-signature", "uboot-env")
+_BINARY_LEAVES: Final = ("png", "der", "appx-signature", "security-catalogue", "uboot-env")
 LEAVES: Final = frozenset(
     each.name for each in FORMATS if each.leaf and each.name not in _BINARY_LEAVES
 )

@@ -37,6 +37,7 @@ from fwverify.unpack.sevenzip_layout import (
     SEVENZIP_MAGIC,
     Layout,
     cab_layout,
+    cab_signature,
     sevenzip_layout,
 )
 from fwverify.unpack.sevenzip_tool import (
@@ -51,6 +52,7 @@ from fwverify.unpack.source import Format, LimitHit, Source, partition
 
 MAX_LISTING_BYTES: Final = 256 * 1024 * 1024
 MAX_LINK_BYTES: Final = 65_536
+_SIGNED_TAIL: Final = [b"WARNINGS:", b"There are data after the end of archive"]
 _PROMPT: Final = re.compile(rb"\n?\nEnter password \(will not be echoed\):\n")
 
 
@@ -190,7 +192,8 @@ def _list(
             _complain(notes, said, result.failure)
             break
     head, items = outputs[0], outputs[1] if len(outputs) > 1 else b""
-    _warnings(head, notes)
+    signed = kind is CAB and cab_signature(source.buffer) is not None
+    _warnings(head, notes, signed=signed)
     try:
         return parse_items(items), _headers_bytes(head)
     except Malformed as error:
@@ -207,13 +210,23 @@ def _headers_bytes(head: bytes) -> int:
     return 0
 
 
-def _warnings(head: bytes, notes: _Notes) -> None:
-    """Turn the warning and error lines before the first item into problems."""
+def _warnings(head: bytes, notes: _Notes, *, signed: bool) -> None:
+    """Turn the warning and error lines before the first item into problems.
+
+    ``signed`` says that what follows the archive is its signature and nothing else.
+    """
     own = head.partition(b"\n----------\n")[0]
     lines = own.splitlines()
     for index, line in enumerate(lines):
         if line.strip() in (b"ERRORS:", b"WARNINGS:") and index + 1 < len(lines):
+            if signed and lines[index : index + 3] == [*_SIGNED_TAIL, *_physical(lines, index)]:
+                continue  # the signature of a signed cabinet: its place is known
             _complain(notes, lines[index + 1], "status")
+
+
+def _physical(lines: list[bytes], index: int) -> list[bytes]:
+    """Return the line behind the first warning where no second warning stands there."""
+    return [line for line in lines[index + 2 : index + 3] if line.startswith(b"Physical Size = ")]
 
 
 def _complain(notes: _Notes, text: bytes, failure: str) -> None:

@@ -3,7 +3,8 @@
 Guarantees: nothing here rests on 7-Zip's word alone: the structure is read from the file
 itself. What is not recognised so stays unexplained.
 
-Specification: 7-Zip ``7zFormat.txt`` ("SignatureHeader"); [MS-CAB] sections 2.1 to 2.4.
+Specification: 7-Zip ``7zFormat.txt`` ("SignatureHeader"); [MS-CAB] sections 2.1 to 2.4;
+the reserved area that signing a cabinet writes (see ``fwverify.verify.authenticode_cab``).
 All integers are little-endian.
 """
 
@@ -16,12 +17,17 @@ from typing import Final
 from fwverify.model import Region
 from fwverify.reader import MAX_READ_BYTES, Buffer, Malformed, Reader
 from fwverify.unpack.claims import Range, union
+from fwverify.unpack.leaves import MAX_SIGNATURE_BYTES, der_length, is_detached_signature
 
 SEVENZIP_MAGIC: Final = b"7z\xbc\xaf\x27\x1c"
 CAB_MAGIC: Final = b"MSCF"
 _START_BYTES: Final = 32
 _MAX_NAME_BYTES: Final = 1024
 _CAB_RESERVE, _CAB_PREVIOUS, _CAB_NEXT = 4, 1, 2
+_SIGN_RESERVE_BYTES: Final = 20
+_SIGN_MARK: Final = b"\0\0\x10\0"
+_SIGN_PADDING: Final = 8
+"""Signing fills the signature up to a multiple of eight bytes."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +95,36 @@ def cab_layout(buffer: Buffer) -> Layout:
         reader.skip(per_folder, "cab.folder.reserve")
         starts.append((place, blocks))
     used = _cab_files(buffer, files_at, files, folders, parsed)
-    return _cab_data(buffer, starts, per_data, used, parsed)
+    layout = _cab_data(buffer, starts, per_data, used, parsed)
+    signed = cab_signature(buffer)
+    if signed is None:
+        return layout
+    signature = Region(start=signed[0], end=signed[1], kind="signature")
+    reserve = Region(start=40, end=40 + _SIGN_RESERVE_BYTES, kind="parsed")
+    return Layout((*layout.regions, reserve, signature), layout.complaint)
+
+
+def cab_signature(buffer: Buffer) -> Range | None:
+    """Return where the signature of a signed cabinet stands, None where there is none.
+
+    It begins where the cabinet ends, fills the rest of the file, and is one CMS message
+    with a signer; whether it holds is the verify stage's question.
+    """
+    head = bytes(buffer[:60])
+    if len(head) < 60 or head[:4] != CAB_MAGIC or not head[30] & _CAB_RESERVE:
+        return None
+    if head[36:44] != bytes((_SIGN_RESERVE_BYTES, 0, 0, 0)) + _SIGN_MARK or any(head[52:60]):
+        return None
+    size, start, length = (int.from_bytes(head[at : at + 4], "little") for at in (8, 44, 48))
+    if start != size or start < 60 or start + length != len(buffer):
+        return None
+    if not 0 < length <= MAX_SIGNATURE_BYTES + _SIGN_PADDING:
+        return None
+    data = bytes(buffer[start : start + length])
+    end = der_length(data)
+    if not end or len(data) - end >= _SIGN_PADDING or any(data[end:]):
+        return None
+    return (start, start + length) if is_detached_signature(data[:end], detached=False) else None
 
 
 def _cab_reserve(reader: Reader, flags: int, parsed: list[Range]) -> tuple[int, int]:

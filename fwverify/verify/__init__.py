@@ -9,23 +9,25 @@ the update is an invalid or unverifiable signature.
 
 No clock, environment or network: the verification time is an argument.
 
-Not done here: the verdict (``fwverify.policy.decide``), freshness against the ledger.
+Not done here: the verdict (``fwverify.policy.decide``), reading the ledger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from fwverify.model import Problem, Subject, Unpacked, Verified
+from fwverify.intake import signature_stem
+from fwverify.model import Counter, Problem, Subject, Unpacked, Verified
 from fwverify.store import Store
 from fwverify.verify.coverage import Drawn, draw
 from fwverify.verify.examine import examine
 from fwverify.verify.findings import coverage_findings, rule_findings, signature_findings
 from fwverify.verify.judge import Judged, judge
+from fwverify.verify.rollback import judge_freshness
 from fwverify.verify.rules import Rule
-from fwverify.verify.satisfied import is_satisfied, marks_of
+from fwverify.verify.satisfied import is_attested, is_satisfied, marks_of
 from fwverify.verify.scheme import Material
 from fwverify.verify.tree import Tree, build, covered, wholly_covered
 from fwverify.verify.trust import TrustStore
@@ -40,10 +42,12 @@ def verify(
     rule: Rule | None,
     trust: TrustStore,
     at: datetime,
+    accepted: tuple[Counter, ...] = (),
 ) -> Verified:
     """Return what the signatures of the update show under ``rule`` at ``at``.
 
-    Without a rule the mathematics is still reported and nothing is trusted. Raises
+    Without a rule the mathematics is still reported and nothing is trusted. ``accepted``
+    are the highest values that the ledger knows of the product. Raises
     ``ValueError`` for a naive time and ``Corrupt`` for a damaged store.
     """
     if at.tzinfo is None:
@@ -53,11 +57,13 @@ def verify(
     judged = _sorted(
         judge(one, tree, rule, trust.floors, trust.known_bad, at) for one in examination.found
     )
+    fresh = judge_freshness(subject, tree, judged, rule, accepted)
+    judged = _sorted(fresh.judged)
     members = _signature_members(subject, tree, judged)
     counting = tuple(one for one in judged if one.counts)
     ranges = covered(tree, (one.claim() for one in counting))
     drawn = draw(subject, tree, marks_of(tree, counting, ranges, members))
-    problems = (*examination.problems, *_problems(judged, rule))
+    problems = (*examination.problems, *_problems(judged), *fresh.problems)
     findings = (
         *rule_findings(subject, rule, judged),
         *signature_findings(judged, tree, wholly_covered(tree, ranges), rule),
@@ -67,14 +73,16 @@ def verify(
         signatures=tuple(one.result for one in judged),
         coverage=drawn.totals,
         coverage_map=_as_map(drawn),
-        containers=_containers(judged, tree),
+        containers=_containers(subject, judged, tree),
         rule=rule.name if rule else None,
         ad_hoc=rule.ad_hoc if rule else False,
-        satisfied=_satisfied(rule, subject, tree, judged, members, problems),
+        satisfied=_stands(is_satisfied, rule, subject, tree, judged, members, problems),
+        attested=_stands(is_attested, rule, subject, tree, judged, members, problems),
         findings=tuple(
             sorted(set(findings), key=lambda one: (one.path, one.rule, one.fingerprint))
         ),
         problems=tuple(sorted(set(problems), key=lambda one: (one.path, one.code, one.text))),
+        counters=fresh.counters,
     )
 
 
@@ -112,7 +120,9 @@ def _signature_members(subject: Subject, tree: Tree, judged: tuple[Judged, ...])
     }
 
 
-def _containers(judged: tuple[Judged, ...], tree: Tree) -> tuple[tuple[str, int, int], ...]:
+def _containers(
+    subject: Subject, judged: tuple[Judged, ...], tree: Tree
+) -> tuple[tuple[str, int, int], ...]:
     """Return the bytes that signatures occupy whose mathematics holds."""
     found = {
         (one.signed.path, start, end)
@@ -120,13 +130,20 @@ def _containers(judged: tuple[Judged, ...], tree: Tree) -> tuple[tuple[str, int,
         if one.authentic
         for start, end in one.signed.container
     }
-    for one in judged:
-        if one.authentic and one.member is not None and one.member in tree.by_path:
-            found.add((one.member, 0, tree.size(tree.by_path[one.member])))
+    holding = {one.member for one in judged if one.member and (one.authentic or one.attests)}
+    attested = {one.member for one in judged if one.attests}
+    holding |= {
+        member.path
+        for member in subject.members
+        if member.role == "signature" and signature_stem(member.path) in attested
+    }
+    for path in holding:
+        if path in tree.by_path:
+            found.add((path, 0, tree.size(tree.by_path[path])))
     return tuple(sorted(found))
 
 
-def _problems(judged: tuple[Judged, ...], rule: Rule | None) -> tuple[Problem, ...]:
+def _problems(judged: tuple[Judged, ...]) -> tuple[Problem, ...]:
     """Return what could not be verified: an axis that is ``unverifiable``, in words."""
     problems = []
     for one in judged:
@@ -136,13 +153,11 @@ def _problems(judged: tuple[Judged, ...], rule: Rule | None) -> tuple[Problem, .
         if open_axes:
             text = f"{one.result.scheme}: {open_axes[0]} is open: {one.result.reason}"
             problems.append(Problem(code="signature.unverifiable", path=one.result.path, text=text))
-    if rule is not None and rule.rollback_field is not None:
-        text = f"rule {rule.name} forbids rollback by {rule.rollback_field}, which is not compared"
-        problems.append(Problem(code="signature.freshness", path="", text=text))
     return tuple(problems)
 
 
-def _satisfied(
+def _stands(
+    holds: Callable[[Rule, Subject, Tree, tuple[Judged, ...], dict[int, bool]], bool],
     rule: Rule | None,
     subject: Subject,
     tree: Tree,
@@ -154,7 +169,9 @@ def _satisfied(
         return False
     if any(one.result.known_bad for one in judged):
         return False
-    return is_satisfied(rule, subject, tree, judged, members)
+    if any(one.counts and one.result.axes.fresh == "fail" for one in judged):
+        return False
+    return holds(rule, subject, tree, judged, members)
 
 
 def _as_map(drawn: Drawn) -> tuple[tuple[str, int, int, str], ...]:

@@ -41,7 +41,7 @@ from fwverify.verify import cms, timestamp
 from fwverify.verify.authenticode_stamp import check_countersignature
 from fwverify.verify.chain import CODE_SIGNING, Anchors, Purpose, check_chain
 from fwverify.verify.cms_algorithms import Unknown, digest_name
-from fwverify.verify.cms_signer import Frame, judge, refused
+from fwverify.verify.cms_signer import Frame, judge, proves, refused
 from fwverify.verify.revocation import Times
 from fwverify.verify.scheme import Material, Signed
 
@@ -252,7 +252,8 @@ def _stamped(
         return result
     proven = [one for one in stamps if one.axis == "pass" and one.time is not None]
     if result.trusted == "pass":
-        return dataclasses.replace(result, stamped_at=proven[0].time) if proven else result
+        time = next((one.time for one in proven if proves(one, leaf)), None)
+        return dataclasses.replace(result, stamped_at=time or result.stamped_at)
     anchors = Anchors(
         material.code_roots, material.pins, material.crls, require_crl=material.require_crl
     )
@@ -268,6 +269,7 @@ def _stamped(
                 weak=tuple(dict.fromkeys((*result.weak, *stamp.weak))),
                 stamped_at=stamp.time,
             )
+    result = dataclasses.replace(result, stamped_at=None)
     said = [one.reason for one in stamps if one.reason not in result.reason]
     return dataclasses.replace(result, reason="; ".join((result.reason, *said)))
 

@@ -111,6 +111,7 @@ def _claim(path: str, buffer: Buffer, metadata: Metadata) -> tuple[Claim, Check 
         steering=(metadata.footer,) if metadata.footer else (),
         note=f"rollback index {header.rollback_index} at location {header.rollback_location}",
         spki=key_spki(metadata.key),
+        counters=(("rollback-index", str(header.rollback_location), str(header.rollback_index)),),
     )
     if not known:
         return claim, None
@@ -254,7 +255,10 @@ class _Followed:
         what = f"chained partition {chain.name!a}, {claim.note}"
         self._add(path, (*claim.covered, *ranges), what, weak)
         self.more[-1] = dataclasses.replace(
-            self.more[-1], container=claim.container, steering=claim.steering
+            self.more[-1],
+            container=claim.container,
+            steering=claim.steering,
+            counters=claim.counters,
         )
 
 

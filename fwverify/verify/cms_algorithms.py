@@ -63,6 +63,14 @@ _SIGNATURE_OIDS: Final[dict[str, tuple[str, str | None]]] = {
     "2.16.840.1.101.3.4.3.19": (primitives.ML_DSA[2], None),
 }
 
+_NAMED: Final = {
+    **{f"2.16.840.1.101.3.4.3.{number}": "SLH-DSA" for number in range(20, 32)},
+    "1.3.6.1.5.5.7.6.34": "XMSS",
+    "1.3.6.1.5.5.7.6.35": "XMSS^MT",
+    "1.2.840.113549.1.9.16.3.17": "HSS/LMS",
+}
+"""Signature algorithms that are known by name and are not verified here."""
+
 _ONE_SHOT: Final = (primitives.ED25519, primitives.ED448, *primitives.ML_DSA)
 _NO_PARAMETERS: Final = (b"", b"\x05\x00")
 
@@ -105,7 +113,8 @@ def signature_algorithm(identifier: Any, digest: str | None) -> Algorithm:
     if oid == _PSS_OID:
         return _pss(identifier["parameters"], digest)
     if oid not in _SIGNATURE_OIDS:
-        raise Unknown(f"signature algorithm {oid} is not known")
+        named = f" ({_NAMED[oid]})" if oid in _NAMED else ""
+        raise Unknown(f"signature algorithm {oid}{named} is not known")
     name, own = _SIGNATURE_OIDS[oid]
     if identifier["parameters"].dump() not in _NO_PARAMETERS:
         raise Malformed(0, "signatureAlgorithm.parameters", f"{name} takes none")

@@ -9,6 +9,9 @@ Guarantees:
 - Trust is first judged at the verification time. Where that fails, a time stamp over
   the signature value, from a time root, may prove an earlier signing time; a stamp that
   is broken is a weakness named even where it is not needed.
+- ``stamped_at`` is set where a stamp is trusted, itself strong, and within the signer's
+  validity: a rule that demands a time stamp is met by nothing less, in every scheme that
+  is built on this module.
 - Unsigned attributes other than time stamps are weaknesses by name and size: nothing
   vouches for them and anything may be carried in them (CVE-2013-3900 is the same trick).
 - ``covered`` is empty unless the signature is authentic.
@@ -18,6 +21,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from asn1crypto import x509 as asn1_x509
@@ -108,7 +112,7 @@ def _judge_one(
         return dataclasses.replace(
             base, authentic=outcome.axis, trusted=outcome.axis, reason=reason
         )
-    chain, weak = _trust(data, signer, certificate, material, frame.purpose)
+    chain, weak, stamped_at = _trust(data, signer, certificate, material, frame.purpose)
     notes = (outcome.reason, chain.reason, frame.note, *data.ignored)
     return dataclasses.replace(
         base,
@@ -119,6 +123,7 @@ def _judge_one(
         vouches=frame.vouches,
         chain=chain.certificates,
         weak=(*chain.weak, *weak, *_unsigned(signer)),
+        stamped_at=stamped_at,
     )
 
 
@@ -143,16 +148,17 @@ def _trust(
     certificate: asn1_x509.Certificate,
     material: Material,
     purpose: Purpose,
-) -> tuple[Chain, tuple[str, ...]]:
-    """Return whether the signer is trusted, and the weaknesses of its time stamps."""
+) -> tuple[Chain, tuple[str, ...], datetime | None]:
+    """Return whether the signer is trusted, the weaknesses of its stamps, the proven time."""
     anchors = Anchors(
         material.code_roots, material.pins, material.crls, require_crl=material.require_crl
     )
     stamps = _stamps(signer, material)
     broken = tuple(stamp.reason for stamp in stamps if stamp.authentic == "fail")
     now = check_chain(certificate, data.certificates, anchors, Times(material.at), purpose)
+    proven = next((s.time for s in stamps if proves(s, certificate)), None)
     if now.axis == "pass":
-        return now, broken
+        return now, broken, proven
     for stamp in stamps:
         if stamp.axis != "pass" or stamp.time is None:
             continue
@@ -160,9 +166,22 @@ def _trust(
         then = check_chain(certificate, data.certificates, anchors, times, purpose)
         if then.axis == "pass":
             reason = f"{then.reason}; {stamp.reason}"
-            return dataclasses.replace(then, reason=reason), (*broken, *stamp.weak)
+            chain = dataclasses.replace(then, reason=reason)
+            return chain, (*broken, *stamp.weak), stamp.time
     reasons = (now.reason, *(stamp.reason for stamp in stamps))
-    return dataclasses.replace(now, reason="; ".join(reasons)), broken
+    return dataclasses.replace(now, reason="; ".join(reasons)), broken, proven
+
+
+def proves(stamp: timestamp.Stamp, certificate: asn1_x509.Certificate) -> bool:
+    """Return whether a stamp proves when the holder of ``certificate`` signed.
+
+    A weak stamp proves nothing where nothing but the stamp is asked for, and a time at
+    which the certificate was not valid contradicts the signature.
+    """
+    if stamp.axis != "pass" or stamp.time is None or stamp.weak:
+        return False
+    start, end = certificate.not_valid_before, certificate.not_valid_after
+    return bool(start <= stamp.time <= end)
 
 
 def _stamps(signer: cms.Signer, material: Material) -> tuple[timestamp.Stamp, ...]:

@@ -3,7 +3,8 @@
 Guarantees: the classes partition the submitted bytes (their sum is the subject's size),
 and what cannot be explained is ``unsigned_executable``: fail closed.
 
-- ``covered``: a signature that is authentic and trusted vouches for it. Strength and
+- ``covered``: a signature that is authentic and trusted vouches for it, or for all of what
+  it decodes to (a compressed or hexadecimal form) but the signature and padding. Strength and
   publicly known keys do not enter here on purpose: the map says *who vouches for which
   bytes*, and those two are axes of their own that refuse by themselves. Leaving such a
   signature out would hide which bytes it does and does not reach, and letting an
@@ -44,6 +45,12 @@ _RANK: Final[tuple[Class, ...]] = (
     "unsigned_executable",
 )
 """Mildest first: where several things share bytes, the worst of them names the bytes."""
+
+_Worst: TypeAlias = Class | Literal["sealed"]
+_ORDER: Final[tuple[_Worst, ...]] = (_RANK[0], "sealed", *_RANK[1:])
+"""As ``_RANK``, with ``sealed``: a content that is not stored verbatim and of which nothing
+is left beyond covered bytes, the signature that covers them, and padding. What it was
+decoded from is covered as far as it can be: the mildest place after covered itself."""
 
 _WORST: Final[Class] = _RANK[-1]
 _MAX_BLAMED: Final = 8
@@ -132,7 +139,7 @@ def _merged(segments: Iterable[Segment]) -> tuple[Segment, ...]:
 class _Active:
     """The children whose extents hold a run of bytes: their worst class, whom to name."""
 
-    worst: Class
+    worst: _Worst
     blamed: tuple[int, ...]
     alone: int | None
 
@@ -143,7 +150,7 @@ class _Classifier:
     def __init__(self, tree: Tree, marks: Marks) -> None:
         self._tree = tree
         self._marks = marks
-        self._packed: dict[int, tuple[Class, tuple[int, ...]]] = {}
+        self._packed: dict[int, tuple[_Worst, tuple[int, ...]]] = {}
 
     def classify(self, index: int, ranges: Ranges) -> list[Segment]:
         """Return the classes of the uncovered ``ranges`` of the node, unordered."""
@@ -236,7 +243,8 @@ class _Classifier:
         if active.worst == "covered":
             # each child is covered and these bytes are not: not what it was decoded from
             return [Segment(low, high, _WORST, (index,)) for low, high in ranges]
-        return [Segment(low, high, active.worst, active.blamed) for low, high in ranges]
+        kind: Class = "covered" if active.worst == "sealed" else active.worst
+        return [Segment(low, high, kind, active.blamed) for low, high in ranges]
 
     def _verbatim(self, child: int, index: int, ranges: Ranges) -> list[Segment]:
         extents = self._tree.nodes[child].extents
@@ -250,13 +258,16 @@ class _Classifier:
         segments += [Segment(low, high, "unsigned_executable", (index,)) for low, high in left]
         return segments
 
-    def _of_packed(self, child: int) -> tuple[Class, tuple[int, ...]]:
+    def _of_packed(self, child: int) -> tuple[_Worst, tuple[int, ...]]:
         """Return the worst class of a child's uncovered bytes, and whom to name for it."""
         if child not in self._packed:
             uncovered = without(self._tree.whole(child), self._marks.covered[child])
             segments = self.classify(child, uncovered)
-            worst: Class = max((one.kind for one in segments), key=_RANK.index, default="covered")
+            worst: _Worst = max((one.kind for one in segments), key=_RANK.index, default="covered")
             names = {name for one in segments if one.kind == worst for name in one.blamed}
+            vouched = self._marks.covered[child] or any(one.kind == "covered" for one in segments)
+            if segments and vouched and worst in ("covered", "container", "padding"):
+                worst = "sealed"
             self._packed[child] = (worst, tuple(sorted(names))[:_MAX_BLAMED])
         return self._packed[child]
 
@@ -288,7 +299,7 @@ def _take(waiting: list[Range], start: int, end: int) -> list[Range]:
 
 def _between_edges(
     edges: list[tuple[int, int, int]],
-    class_of: Callable[[int], tuple[Class, tuple[int, ...]]],
+    class_of: Callable[[int], tuple[_Worst, tuple[int, ...]]],
 ) -> Iterator[tuple[int, int, _Active]]:
     """Yield the runs between edges that at least one child holds.
 
@@ -296,11 +307,11 @@ def _between_edges(
     same bytes cost no more than as many beside each other.
     """
     depth: dict[int, int] = {}
-    by_class: dict[Class, dict[int, None]] = {kind: {} for kind in _RANK}
+    by_class: dict[_Worst, dict[int, None]] = {kind: {} for kind in _ORDER}
     previous = 0
     for at, begins, child in edges:
         if depth and previous < at:
-            worst = next(kind for kind in reversed(_RANK) if by_class[kind])
+            worst = next(kind for kind in reversed(_ORDER) if by_class[kind])
             first = next(iter(by_class[worst]))
             alone = first if len(depth) == 1 else None
             yield previous, at, _Active(worst, class_of(first)[1], alone)

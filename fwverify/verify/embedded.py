@@ -49,6 +49,7 @@ class Claim:
     weak: tuple[str, ...] = ()
     note: str = ""
     spki: bytes | None = None
+    counters: tuple[tuple[str, str, str], ...] = ()
 
 
 def refused(path: str, scheme: str, reason: str, axis: Axis = "fail") -> Signed:
@@ -116,6 +117,7 @@ def _described(claim: Claim) -> Signed:
         digest=claim.digest,
         algorithm=claim.algorithm,
         covered=claim.covered,
+        counters=claim.counters,
         container=claim.container,
         steering=claim.steering,
         vouches=claim.vouches,

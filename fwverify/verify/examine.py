@@ -6,7 +6,9 @@ that no scheme reads, and content that is not in the store, become a ``Problem``
 silence. Bytes are read from the content-addressed store alone.
 
 Which file a signature member belongs to is decided by name (``fw.bin.sig`` or
-``fw.sig`` for ``fw.bin``), else it is shown to every file of the set. A signature cannot
+``fw.sig`` for ``fw.bin``), else it is shown to every file of the set; so are members that
+state digests of files of any name (catalogues, statements, bundles). Metadata of a TUF
+folder beside a file is looked into as if it were inside. A signature cannot
 hold over a file it does not belong to, so trying more is safe; where it holds for one
 file, its failing for the others says nothing and is left out.
 """
@@ -16,15 +18,23 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Final
 
 from fwverify import paths
-from fwverify.intake import submitted
+from fwverify.intake import METADATA_FOLDER, signature_stem, submitted
 from fwverify.model import Member, Placed, Problem, Subject, Unpacked
 from fwverify.reader import Buffer
 from fwverify.store import Store
+from fwverify.verify.attested import ATTESTED
 from fwverify.verify.scheme import Material, Neighbour, Scheme, Signed, View
-from fwverify.verify.schemes import DETACHED, EMBEDDED
+from fwverify.verify.schemes import DETACHED, EMBEDDED, METADATA
 from fwverify.verify.tree import Tree
+
+ATTESTATION: Final = ".attested.toml"
+SPEAKING: Final = (
+    *(".cat", ".intoto.jsonl", ".dsse.json", ".att"),
+    *(".sigstore", ".sigstore.json", ".suit", ATTESTATION),
+)
 
 
 @dataclass(frozen=True)
@@ -60,22 +70,73 @@ def examine(
         with store.view(placed.node.sha256) as content:
             view = _view(placed, content, (), tree, store)
             found.extend(Examined(signed) for signed in _run(EMBEDDED, view, material))
+    companions = _companions(subject)
     for member in subject.members:
-        if member.role == "signature" and member.sha256 is not None:
-            results = _examine_member(member, subject, tree, store, material)
-            found.extend(results)
-            if not results:
-                text = "the signature file belongs to no file here, or no scheme reads it"
-                problems.append(_problem("signature.unverifiable", member.path, text))
+        if member.role != "signature" or member.sha256 is None or member in companions.values():
+            continue
+        metadata = _examine_metadata(member, tree, store, material)
+        if metadata is not None:
+            found.extend(metadata)
+            continue
+        beside = companions.get(member.path)
+        results = _examine_member(member, beside, subject, tree, store, material)
+        found.extend(results)
+        if not results:
+            text = "the signature file belongs to no file here, or no scheme reads it"
+            problems.append(_problem("signature.unverifiable", member.path, text))
     return Examination(tuple(found), tuple(problems))
 
 
+def _companions(subject: Subject) -> dict[str, Member]:
+    """Return the signatures of signature members, by the path of what they sign.
+
+    Only an attestation is itself signed by a file beside it.
+    """
+    attestations = {
+        one.path
+        for one in subject.members
+        if one.role == "signature" and one.path.endswith(ATTESTATION)
+    }
+    return {
+        signature_stem(one.path): one
+        for one in subject.members
+        if one.role == "signature" and signature_stem(one.path) in attestations
+    }
+
+
+def _examine_metadata(
+    member: Member, tree: Tree, store: Store, material: Material
+) -> tuple[Examined, ...] | None:
+    """Return what a metadata file beside a single update shows, None for another member.
+
+    Of a folder the file that begins the chain speaks; the others are reached from it.
+    """
+    if not (member.path.startswith(f"{METADATA_FOLDER}/") and member.path.endswith(".json")):
+        return None
+    index = tree.by_path.get(member.path)
+    if index is None or member.sha256 is None or member.sha256 not in store:
+        return None
+    with store.view(member.sha256) as content:
+        view = _view(tree.nodes[index], content, (), tree, store)
+        return tuple(Examined(signed) for signed in _run(METADATA, view, material))
+
+
 def _examine_member(
-    member: Member, subject: Subject, tree: Tree, store: Store, material: Material
+    member: Member,
+    companion: Member | None,
+    subject: Subject,
+    tree: Tree,
+    store: Store,
+    material: Material,
 ) -> tuple[Examined, ...]:
-    if member.sha256 is None or member.sha256 not in store:
+    detached = tuple(
+        (one.path, store.read(one.sha256))
+        for one in (member, companion)
+        if one is not None and one.sha256 is not None and one.sha256 in store
+    )
+    if not detached or detached[0][0] != member.path:
         return ()
-    detached = ((member.path, store.read(member.sha256)),)
+    schemes = DETACHED if companion is None else (ATTESTED,)
     results: list[Examined] = []
     for target in targets(member, subject):
         index = tree.by_path.get(target.path)
@@ -84,7 +145,7 @@ def _examine_member(
         with store.view(target.sha256) as content:
             view = _view(tree.nodes[index], content, detached, tree, store)
             results.extend(
-                Examined(signed, member.path) for signed in _run(DETACHED, view, material)
+                Examined(signed, member.path) for signed in _run(schemes, view, material)
             )
     return _telling(tuple(results))
 
@@ -92,9 +153,9 @@ def _examine_member(
 def targets(member: Member, subject: Subject) -> tuple[Member, ...]:
     """Return the files that the signature ``member`` may belong to."""
     candidates = tuple(one for one in submitted(subject) if one.role != "signature")
-    if subject.kind == "file" or member.path.lower().endswith(".cat"):
-        return candidates  # a catalogue speaks of files of any name
-    stem = str(PurePosixPath(member.path).with_suffix(""))
+    if subject.kind == "file" or member.path.lower().endswith(SPEAKING):
+        return candidates  # it speaks of files of any name, by their digests
+    stem = signature_stem(member.path)
     named = tuple(
         one
         for one in candidates
@@ -106,7 +167,8 @@ def targets(member: Member, subject: Subject) -> tuple[Member, ...]:
 
 def _telling(results: tuple[Examined, ...]) -> tuple[Examined, ...]:
     """Return what a member shows: where it holds, else its first failure."""
-    paths_held = {one.signed.path for one in results if one.signed.authentic == "pass"}
+    held = ("pass", "attested")
+    paths_held = {one.signed.path for one in results if one.signed.authentic in held}
     if paths_held:
         return tuple(one for one in results if one.signed.path in paths_held)
     first = {one.signed.path for one in results[:1]}

@@ -10,6 +10,7 @@
 | ``signature.expired``, ``.retired``, ``.revoked`` | the same, and that is why |
 | ``signature.weak`` | an algorithm, digest or key is below the floors |
 | ``signature.known_bad`` | a key everybody has, or a certificate that says so |
+| ``signature.rolled_back`` | its version is below one that was accepted before |
 | ``coverage.unsigned_executable`` | bytes that may run and nobody vouches for |
 | ``coverage.steering`` | unsigned bytes that decide how the rest is used |
 | ``coverage.unsigned_data`` | other unsigned bytes |
@@ -23,6 +24,7 @@ from fwverify.canonical import make_finding
 from fwverify.model import Finding, Subject
 from fwverify.verify.coverage import Class, Drawn, Segment
 from fwverify.verify.judge import Judged
+from fwverify.verify.recognised import RECOGNISED
 from fwverify.verify.rules import Rule
 from fwverify.verify.satisfied import missing_keys
 from fwverify.verify.tree import Tree
@@ -33,6 +35,9 @@ _BY_STATE: Final = {
     "retired": "signature.retired",
     "revoked": "signature.revoked",
 }
+_ONLY_RECOGNISED: Final = frozenset(scheme.name for scheme in RECOGNISED)
+"""What is named and never verified makes no update a signed one."""
+
 _SPOKEN: Final[tuple[tuple[Class, str, str], ...]] = (
     ("unsigned_executable", "high", "bytes that may run are vouched for by nobody"),
     ("steering", "medium", "unsigned bytes decide how the rest is used"),
@@ -48,7 +53,7 @@ def rule_findings(
     """Return findings about the update as a whole; their path is the subject's name."""
     path = subject.members[0].path if len(subject.members) == 1 else subject.name
     found = []
-    if not judged:
+    if all(one.result.scheme in _ONLY_RECOGNISED for one in judged):
         text = "no signature was found in or beside the update"
         found.append(_finding("trust.unsigned", path, text, "high"))
     if rule is None:
@@ -79,6 +84,8 @@ def signature_findings(
             found.append(_finding("signature.known_bad", result.path, text, "critical", evidence))
         if one.authentic and result.axes.strong == "fail":
             found.append(_finding("signature.weak", result.path, text, "high", evidence))
+        if rule is not None and rule.rollback_field and one.counts and result.axes.fresh == "fail":
+            found.append(_finding("signature.rolled_back", result.path, text, "critical", evidence))
         if rule is not None and one.authentic and result.axes.trusted == "fail":
             # a third party's signature inside bytes that the rule's signer vouches for
             inner = tree.by_path.get(result.path) in held

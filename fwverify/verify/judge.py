@@ -8,8 +8,7 @@ a publicly known key.
 ``covered`` asks whether the signature reaches every byte of *its own node* that may run;
 the whole update's coverage is ``fwverify.verify.coverage``. ``fresh`` is
 what the scheme found (metadata that states its end), else ``not-applicable``; where the
-rule names a rollback field the highest accepted version lives in the ledger, so then it
-is ``unverifiable`` here and said so.
+rule names a rollback field ``fwverify.verify.rollback`` judges it against the ledger.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from datetime import UTC, datetime
 
 from asn1crypto import x509 as asn1_x509
 
+from fwverify.canonical import sha256_hex
 from fwverify.model import Axes, Axis, SignatureResult
 from fwverify.verify import strength
 from fwverify.verify.coverage import Marks, of_node
@@ -63,7 +63,15 @@ class Judged:
     def carries(self) -> bool:
         """Whether it may satisfy the rule."""
         strong = self.result.axes.strong == "pass"
-        return self.counts and strong and self.result.known_bad is None
+        fresh = self.result.axes.fresh != "fail"
+        return self.counts and strong and fresh and self.result.known_bad is None
+
+    @property
+    def attests(self) -> bool:
+        """Whether it is an attestation that holds: it may turn a refusal into REVIEW."""
+        axes = self.result.axes
+        holds = (axes.authentic, axes.trusted, axes.strong) == ("attested", "attested", "pass")
+        return holds and self.result.known_bad is None
 
     def claim(self) -> Claim:
         """Return the bytes it vouches for."""
@@ -95,7 +103,7 @@ def judge(
         trusted=trusted,
         covered=_covered(signed, tree),
         strong=strong.axis,
-        fresh=_fresh(signed, rule),
+        fresh=signed.fresh,
     )
     identity = identity_of(signed.spki) if signed.spki is not None else None
     result = SignatureResult(
@@ -109,25 +117,25 @@ def judge(
         known_bad=bad,
         reason="; ".join(dict.fromkeys(reason for reason in reasons if reason)),
     )
+    if signed.holder:  # its key was made for this signature: the holder is who signs
+        identity = sha256_hex(signed.holder.encode())
     return Judged(signed, result, examined.member, identity, roles, state)
-
-
-def _fresh(signed: Signed, rule: Rule | None) -> Axis:
-    """Return what the signed content says of its own age, or that the ledger must say."""
-    if rule and rule.rollback_field and signed.fresh != "fail":
-        return "unverifiable"
-    return signed.fresh
 
 
 def _trusted(
     signed: Signed, tree: Tree, rule: Rule | None, roles: tuple[str, ...]
 ) -> tuple[Axis, str]:
+    if signed.authentic == "attested":
+        return _attested(signed, rule)
     if signed.authentic != "pass":
         return ("unverifiable" if signed.authentic == "unverifiable" else "fail"), ""
     if rule is None:
         return "fail", "no trust rule applies"
     if signed.trusted != "pass":
         return signed.trusted, "; ".join(rule.notes)
+    barred = _barred(signed, rule)
+    if barred:
+        return "fail", barred
     index = tree.by_path.get(signed.path)
     format_name = tree.nodes[index].node.format if index is not None else None
     if not rule.allows(signed.scheme, format_name):
@@ -139,8 +147,46 @@ def _trusted(
     return "pass", ""
 
 
+def _barred(signed: Signed, rule: Rule) -> str:
+    """Return which revoked key the signature leans on, empty where none.
+
+    A trusted time stamp before the revocation clears a chain, never a bare key's
+    signature, which proves no time (SIGNATURES, "Rules of trust").
+    """
+    if not rule.barred:
+        return ""
+    own = (signed.spki,) if signed.spki is not None else ()
+    used = {identity_of(spki) for spki in (*own, *signed.leans_on, *_spkis(signed.chain))}
+    for one in rule.barred:
+        early = signed.stamped_at is not None and signed.stamped_at < one.revoked_at
+        if one.identity in used and not (signed.chain and early):
+            return f"the key {one.id} was revoked on {one.revoked_at:%Y-%m-%d}"
+    return ""
+
+
+def _spkis(chain: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    found: list[bytes] = []
+    for encoded in chain:
+        try:
+            certificate = asn1_x509.Certificate.load(encoded)
+            found.append(certificate["tbs_certificate"]["subject_public_key_info"].dump())
+        except _LIBRARY_ERRORS:
+            continue  # such a chain is not trusted: the path could not be built
+    return tuple(found)
+
+
+def _attested(signed: Signed, rule: Rule | None) -> tuple[Axis, str]:
+    """Return whether the rule takes attestations. None is better than ``attested``."""
+    if rule is None or signed.trusted != "attested":
+        return "fail", "no trust rule applies" if rule is None else ""
+    if rule.ad_hoc or signed.scheme not in rule.schemes:
+        return "fail", f"the rule does not allow {signed.scheme}"
+    barred = _barred(signed, rule)
+    return ("fail", barred) if barred else ("attested", "")
+
+
 def _strong(signed: Signed, floors: Floors, at: datetime) -> strength.Strength:
-    if signed.authentic == "pass":
+    if signed.authentic in ("pass", "attested"):
         return strength.judge(signed, floors, at)
     axis: Axis = "unverifiable" if signed.authentic == "unverifiable" else "not-applicable"
     return strength.Strength(axis, ())

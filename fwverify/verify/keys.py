@@ -10,7 +10,8 @@ Forms: PEM SubjectPublicKeyInfo (RFC 7468, 13), several and with text around; PK
 ``RSA PUBLIC KEY`` (RFC 8017, A.1.1); DER SubjectPublicKeyInfo; OpenSSH lines (RFC 4253,
 6.6; RFC 5656; RFC 8709); minisign, signify and usign (42 bytes: ``Ed``, key number,
 key); OpenPGP (``fwverify.verify.openpgp``); raw Ed25519 (RFC 8032, 5.1.5) and P-256
-points (SEC 1, 2.3.3), binary, hexadecimal or base64; for anchors X.509 certificates and
+points (SEC 1, 2.3.3), binary, hexadecimal or base64; HSS/LMS keys (RFC 8554, 6.1; RFC
+9708, 4), binary, in text or as SubjectPublicKeyInfo; for anchors X.509 certificates and
 CRLs, PEM or DER (RFC 5280).
 
 Not checked: whose key it is, how strong it is (``fwverify.verify.strength``), and
@@ -34,7 +35,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from fwverify.canonical import sha256_hex
 from fwverify.reader import Malformed
-from fwverify.verify import openpgp
+from fwverify.verify import lms, openpgp
 
 MAX_KEY_FILE_BYTES: Final = 4 * 1024 * 1024
 MAX_KEYS: Final = 4096
@@ -53,7 +54,9 @@ _SSH_KINDS: Final = (
 )
 _MINISIGN_KEY_BYTES: Final = 42
 _SECRET_BYTES: Final = {158: "minisign", 104: "signify"}
-_TRIED: Final = "PEM, DER, PKCS#1, OpenSSH, minisign, signify, OpenPGP, raw Ed25519, raw P-256"
+_TRIED: Final = (
+    "PEM, DER, PKCS#1, OpenSSH, minisign, signify, OpenPGP, raw Ed25519, raw P-256, HSS/LMS"
+)
 _TRIED_ANCHOR: Final = "PEM and DER certificates and CRLs"
 _LIBRARY_ERRORS: Final = (ValueError, TypeError, KeyError, UnsupportedAlgorithm)
 
@@ -86,7 +89,7 @@ class PublicKey:
     """One public key. ``spki`` is DER as given; ``spki_sha256`` its digest.
 
     ``identity`` is the digest of the canonical encoding; ``kind`` is ``rsa``,
-    ``ec-<curve>``, ``ed25519``, ``ed448`` or ``ml-dsa``; ``bits`` the modulus' or
+    ``ec-<curve>``, ``ed25519``, ``ed448``, ``ml-dsa`` or ``hss-lms``; ``bits`` the modulus' or
     curve's size (0 where the kind has one size only). ``openpgp`` are the packets of the
     OpenPGP certificate whose primary key it is, empty for a key that came in another form.
     """
@@ -173,6 +176,9 @@ def canonical_spki(spki: bytes) -> bytes:
 
     An id-RSASSA-PSS key becomes the plain RSA key that it is.
     """
+    hashed = lms.key_of(spki)
+    if hashed is not None:
+        return lms.spki_of(hashed) or spki
     try:
         key = serialization.load_der_public_key(spki)
     except _LIBRARY_ERRORS:
@@ -187,6 +193,8 @@ def identity_of(spki: bytes) -> str:
 
 def describe(spki: bytes) -> tuple[str, int]:
     """Return kind and size in bits of the key in ``spki``; ``("unknown", 0)`` if unreadable."""
+    if lms.key_of(spki) is not None:
+        return "hss-lms", 0
     try:
         key = serialization.load_der_public_key(spki)
     except _LIBRARY_ERRORS:
@@ -287,6 +295,8 @@ def _from_der_file(data: bytes, _name: str) -> list[bytes]:
 
 
 def _from_der(body: bytes) -> list[bytes]:
+    if lms.key_of(body) is not None:
+        return [body]
     try:
         serialization.load_der_public_key(body)
     except _LIBRARY_ERRORS:
@@ -348,6 +358,9 @@ def _from_text(data: bytes, name: str) -> list[bytes]:
 def _from_raw(data: bytes, _name: str) -> list[bytes]:
     if len(data) == 32:
         return [_ed25519(data)]
+    hashed = lms.spki_of(data)
+    if hashed is not None:
+        return [hashed]
     point = b"\x04" + data if len(data) == 64 else data
     if len(point) != 65 or point[:1] != b"\x04":
         return []

@@ -23,11 +23,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from fwverify import der
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.verify import primitives
 from fwverify.verify.primitives import Outcome
 
 MAX_LEVELS: Final = 8
+_OID: Final = bytes.fromhex("060b2a864886f70d0109100311")
+"""id-alg-hss-lms-hashsig, 1.2.840.113549.1.9.16.3.17 (RFC 9708, 3)."""
 _D_PBLC, _D_MESG, _D_LEAF, _D_INTR = 0x8080, 0x8181, 0x8282, 0x8383
 _TREES: Final = {
     **{5 + n: (32, height) for n, height in enumerate((5, 10, 15, 20, 25))},
@@ -53,6 +56,53 @@ class PublicKey:
     one_time: int
     identifier: bytes
     root: bytes
+
+
+def spki_of(public_key: bytes) -> bytes | None:
+    """Return the SubjectPublicKeyInfo of an ``hss_public_key`` (RFC 9708, 4); None for no such.
+
+    Only keys of known parameter sets are taken: nothing else shows that bytes are a key.
+    """
+    try:
+        reader = Reader(public_key)
+        levels = reader.u32be("hss.levels")
+        _key(reader)
+    except (Malformed, _Unknown):
+        return None
+    if reader.remaining or not 1 <= levels <= MAX_LEVELS:
+        return None
+    return der.wrap(der.SEQUENCE, der.wrap(der.SEQUENCE, _OID) + der.wrap(3, b"\0" + public_key))
+
+
+def key_of(spki: bytes) -> bytes | None:
+    """Return the ``hss_public_key`` in a SubjectPublicKeyInfo, None for another kind of key.
+
+    RFC 8708 wrapped the key in an OCTET STRING, RFC 9708 does not: both are read.
+    """
+    try:
+        der.walk(spki)
+        outer = der.children(spki, der.element(spki, 0, len(spki)))
+    except Malformed:
+        return None
+    if [one.tag for one in outer] != [der.SEQUENCE, 3]:
+        return None
+    key = spki[outer[1].start + 1 : outer[1].end]
+    if (
+        spki[outer[0].start : outer[0].end] != _OID
+        or spki[outer[1].start : outer[1].start + 1] != b"\0"
+    ):
+        return None
+    if len(key) > 2 and key[0] == der.OCTET_STRING and key[1] == len(key) - 2:
+        key = key[2:]
+    return key if spki_of(key) is not None else None
+
+
+def check_spki(spki: bytes, signature: bytes, content: Iterable[bytes] | Buffer) -> Outcome:
+    """Return whether an HSS signature holds under the key of a SubjectPublicKeyInfo."""
+    key = key_of(spki)
+    if key is None:
+        return Outcome("fail", "the signature says HSS/LMS, the key is none")
+    return check(key, signature, content)
 
 
 def check(public_key: bytes, signature: bytes, content: Iterable[bytes] | Buffer) -> Outcome:

@@ -166,6 +166,7 @@ def _judge(
         container=container,
         steering=steering,
         note=_facts(view.content, image),
+        counters=_counters(view.content, image),
         spki=_carried(view.content, image),
     )
     pure = bool(image.of_kind(_PURE))
@@ -231,6 +232,15 @@ def _facts(buffer: Buffer, image: Image) -> str:
     hints = [bytes(buffer[one.start : one.end])[:32].hex() for one in image.of_kind(_KEY_HASH)]
     facts += [f"it names the key {hint}" for hint in hints[:1]]
     return ", ".join(facts)
+
+
+def _counters(buffer: Buffer, image: Image) -> tuple[tuple[str, str, str], ...]:
+    """Return the security counter where the protected area states exactly one."""
+    found = [one for one in image.protected if one.kind == _COUNTER]
+    if len(found) != 1 or found[0].end - found[0].start != 4:
+        return ()
+    value = int.from_bytes(bytes(buffer[found[0].start : found[0].end]), "little")
+    return (("security-counter", "", str(value)),)
 
 
 def _carried(buffer: Buffer, image: Image) -> bytes | None:

@@ -15,6 +15,7 @@ input and never chooses an algorithm by what would verify.
 - ECDSA (FIPS 186-5, 6.4): DER ``Ecdsa-Sig-Value`` (RFC 3279, 2.2.3), strict: minimal
   integers, nothing behind them; r and s are refused outside [1, n-1] (CVE-2022-24884).
 - Ed25519, Ed448 (RFC 8032; pure, no context), ML-DSA (FIPS 204; pure, empty context).
+- HSS with LMS (RFC 8554; ``fwverify.verify.lms``): hashes content in pieces.
 
 Content is hashed in pieces; a file of any size needs no memory, except for the one-shot
 algorithms, which take a mapped file as it is and pieces up to ``ONE_SHOT_BYTES``.
@@ -67,7 +68,8 @@ ECDSA: Final = "ecdsa"
 ED25519: Final = "ed25519"
 ED448: Final = "ed448"
 ML_DSA: Final = ("ml-dsa-44", "ml-dsa-65", "ml-dsa-87")
-ALGORITHMS: Final = (RSA_PKCS1, RSA_PSS, ECDSA, ED25519, ED448, *ML_DSA)
+HSS_LMS: Final = "hss-lms"
+ALGORITHMS: Final = (RSA_PKCS1, RSA_PSS, ECDSA, ED25519, ED448, *ML_DSA, HSS_LMS)
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,10 @@ def _check(
 ) -> Outcome:
     if algorithm not in ALGORITHMS:
         raise _Refused("unverifiable", f"signature algorithm {algorithm} is not known")
+    if algorithm == HSS_LMS:
+        from fwverify.verify.lms import check_spki
+
+        return check_spki(spki, signature, data)
     key = _load(spki)
     if algorithm in (RSA_PKCS1, RSA_PSS, ECDSA):
         hash_algorithm = _digest(digest)

@@ -8,8 +8,8 @@ result that says so, never silence.
 Forms of the member: the bare bytes, or hexadecimal or base64 text of them. Algorithms:
 RSASSA-PKCS1-v1_5 and RSASSA-PSS (RFC 8017; salt as long as the digest, or as long as
 fits, which are the two that tools write), ECDSA (FIPS 186-5) as DER or as ``r || s``,
-Ed25519 and Ed448 (RFC 8032), ML-DSA (FIPS 204). MD5 and SHA-1 are tried last, so that a
-signature under them is called weak rather than wrong.
+Ed25519 and Ed448 (RFC 8032), ML-DSA (FIPS 204), HSS/LMS (RFC 8554). MD5 and SHA-1 are
+tried last, so that a signature under them is called weak rather than wrong.
 
 Not checked here: strength, and that the right file was signed (a raw signature carries
 no name, no version and no time).
@@ -26,12 +26,20 @@ from typing import Final
 
 from fwverify.reader import Buffer
 from fwverify.verify import minisign, openpgp, primitives
+from fwverify.verify.detached_kind import kind_of
 from fwverify.verify.ecdsa_raw import to_der
 from fwverify.verify.keys import describe
 from fwverify.verify.scheme import Material, Scheme, Signed, TrustedKey, View, whole
 
 NAME: Final = "raw"
-MAX_SIGNATURE_BYTES: Final = 8192
+MAX_SIGNATURE_BYTES: Final = 96 * 1024
+"""An HSS signature of eight levels with the largest one-time signatures has 77 KiB."""
+
+_SLH_DSA_BYTES: Final = (7856, 17088, 16224, 35664, 29792, 49856)
+"""FIPS 205, table 2."""
+
+_XMSS_BYTES: Final = (2500, 2692, 2820, 9092, 9476, 9732)
+"""RFC 8391, 5.3: 4 + n + (len + h) * n for h = 10, 16, 20; n = 32 and 64."""
 
 RSA_DIGESTS: Final = ("sha256", "sha384", "sha512", "sha1", "md5")
 _ECDSA_DIGESTS: Final = {256: "sha256", 384: "sha384", 521: "sha512"}
@@ -93,7 +101,7 @@ def algorithm_names() -> tuple[str, ...]:
     """Return every name that a rule's ``algorithms`` may hold."""
     hashing = (primitives.RSA_PKCS1, primitives.RSA_PSS, primitives.ECDSA)
     pairs = (f"{algorithm}:{digest}" for algorithm in hashing for digest in RSA_DIGESTS)
-    return (*pairs, primitives.ED25519, primitives.ED448, *primitives.ML_DSA)
+    return (*pairs, primitives.ED25519, primitives.ED448, *primitives.ML_DSA, primitives.HSS_LMS)
 
 
 def attempts(spki: bytes, signature: bytes, algorithms: tuple[str, ...]) -> Iterator[Attempt]:
@@ -125,6 +133,8 @@ def _natural(spki: bytes, signature: bytes) -> Iterator[Attempt]:
                 yield Attempt(primitives.ECDSA, digest, bare)
     elif kind in (primitives.ED25519, primitives.ED448):
         yield Attempt(kind, "", signature)
+    elif kind == primitives.HSS_LMS:
+        yield Attempt(primitives.HSS_LMS, "", signature)
     elif kind == "ml-dsa":
         for algorithm in primitives.ML_DSA:
             yield Attempt(algorithm, "", signature)
@@ -146,6 +156,7 @@ def _is_other(path: str, member: bytes) -> bool:
         is_cms(path, member)
         or minisign.is_signature(member)
         or openpgp.is_signature(member)
+        or bool(kind_of(path, member))
         or (member.startswith(_GZIP) and path.lower().endswith(".jcat"))
     )
 
@@ -180,8 +191,17 @@ def _verify_member(
 
 
 def _other_kind(member: bytes) -> str:
-    """Return the kind of signature a member is by its framing, where that is another kind."""
-    return "JCAT" if member.startswith(_GZIP) else ""
+    """Return the kind of signature a member is by framing or size, where it is another kind.
+
+    A signature that is merely wrong has one of these sizes only by intent, and is then
+    unverifiable instead of invalid: both keep an update from being allowed.
+    """
+    if member.startswith(_GZIP):
+        return "JCAT"
+    sizes = {len(one) for one in decoded(member)}
+    if sizes & set(_SLH_DSA_BYTES):
+        return "SLH-DSA (by its size)"
+    return "XMSS (by its size)" if sizes & set(_XMSS_BYTES) else ""
 
 
 def _unread(view: View, reason: str) -> Signed:
@@ -231,7 +251,7 @@ def _passed(view: View, path: str, key: TrustedKey, attempt: Attempt) -> Signed:
 DETACHED_RAW: Final = Scheme(
     name=NAME,
     title="Detached raw signature over a whole file (.sig)",
-    specification="RFC 8017, FIPS 186-5, RFC 8032, FIPS 204",
+    specification="RFC 8017, FIPS 186-5, RFC 8032, FIPS 204, RFC 8554",
     limitations="no ranges, no name, no time; Ed25519ph and context strings are not tried",
     applies=_applies,
     verify=_verify,

@@ -23,12 +23,14 @@ from asn1crypto import x509 as asn1_x509
 
 from fwverify.verify.keys import PublicKey
 from fwverify.verify.profiles import Profile
-from fwverify.verify.scheme import Material, TrustedKey
+from fwverify.verify.scheme import Holder, LogKey, Material, TrustedKey
 
-Status: TypeAlias = Literal["active", "retired", "revoked"]
+Status: TypeAlias = Literal["pending", "active", "retired", "revoked"]
 CoverageRule: TypeAlias = Literal["all-executable", "all", "listed"]
-Use: TypeAlias = Literal["code", "time"]
+Use: TypeAlias = Literal["code", "time", "identity"]
 AD_HOC_ROLE = "signer"
+LAB_ROLE = "lab"
+"""Who countersigns attestations. It is never a role that signs updates."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class KeyEntry:
     revoked_at: datetime | None = None
 
     def state(self, at: datetime) -> str:
-        """Return ``usable``, ``retired``, ``revoked``, ``expired`` or ``not yet valid``.
+        """Return ``usable``, the status, ``expired`` or ``not yet valid``.
 
         A bare key's signature proves no time, so a revoked key is revoked for all of it.
         """
@@ -65,6 +67,19 @@ class RootEntry:
     certificate: asn1_x509.Certificate
     roles: tuple[str, ...]
     use: Use = "code"
+
+
+@dataclass(frozen=True)
+class Barred:
+    """A key that was revoked: whatever signs with it, or chains through it, is refused.
+
+    ``identity`` is the canonical key's digest; a trusted time stamp before
+    ``revoked_at`` clears a chain through it.
+    """
+
+    id: str
+    identity: str
+    revoked_at: datetime
 
 
 @dataclass(frozen=True)
@@ -97,7 +112,12 @@ class Rule:
     timestamp_required: bool = False
     crl_required: bool = False
     rollback_field: str | None = None
+    barred: tuple[Barred, ...] = ()
     ad_hoc: bool = False
+    lab_keys: tuple[KeyEntry, ...] = ()
+    lab_roots: tuple[RootEntry, ...] = ()
+    logs: tuple[LogKey, ...] = ()
+    holders: tuple[Holder, ...] = ()
     notes: tuple[str, ...] = ()
 
     def material(self, at: datetime) -> Material:
@@ -123,6 +143,16 @@ class Rule:
             schemes=self.schemes,
             profiles=self.profiles,
             algorithms=self.algorithms,
+            identity_roots=tuple(root.certificate for root in self.roots if root.use == "identity"),
+            logs=self.logs,
+            holders=self.holders,
+            lab_keys=tuple(_trusted(entry, at) for entry in self.lab_keys),
+            lab_roots=tuple(
+                root.certificate for root in self.lab_roots if is_authority(root.certificate)
+            ),
+            lab_pins=tuple(
+                root.certificate for root in self.lab_roots if not is_authority(root.certificate)
+            ),
         )
 
     def allows(self, scheme: str, format_name: str | None) -> bool:
@@ -135,7 +165,7 @@ class Rule:
         """Return the roles of the key, or of the anchor a chain (leaf first) ends in."""
         if key_id is not None:
             return next((entry.roles for entry in self.keys if entry.id == key_id), ())
-        known = {root.certificate.dump(): root.roles for root in self.roots if root.use == "code"}
+        known = {root.certificate.dump(): root.roles for root in self.roots if root.use != "time"}
         return next((known[link] for link in reversed(chain) if link in known), ())
 
     def key(self, key_id: str | None) -> KeyEntry | None:

@@ -12,11 +12,11 @@ import fnmatch
 from collections.abc import Iterable
 
 from fwverify.model import Subject
-from fwverify.verify.coverage import Marks, draw
+from fwverify.verify.coverage import Marks, draw, of_node
 from fwverify.verify.judge import Judged
 from fwverify.verify.ranges import Ranges, at_least, common, normal
 from fwverify.verify.rules import Rule, Threshold
-from fwverify.verify.tree import Tree, covered, wholly_covered
+from fwverify.verify.tree import Claim, Tree, covered, wholly_covered
 
 
 def missing_keys(rule: Rule, judged: tuple[Judged, ...]) -> tuple[tuple[Threshold, int], ...]:
@@ -33,13 +33,36 @@ def is_satisfied(
         return False
     carrying = tuple(one for one in judged if one.carries)
     ranges = _by_threshold(rule, tree, carrying)
-    drawn = draw(subject, tree, marks_of(tree, carrying, ranges, members))
-    totals = drawn.totals
+    return _coverage_holds(rule, subject, tree, marks_of(tree, carrying, ranges, members))
+
+
+def is_attested(
+    rule: Rule, subject: Subject, tree: Tree, judged: tuple[Judged, ...], members: dict[int, bool]
+) -> bool:
+    """Return whether attestations stand for what signatures lack of the rule's coverage.
+
+    This never satisfies a rule: a person decides whether it may stand for it.
+    """
+    attesting = tuple(one for one in judged if one.attests)
+    standing = (*attesting, *(one for one in judged if one.carries))
+    contents = tuple(_whole_claim(one, tree) for one in attesting)
+    ranges = covered(tree, (*contents, *(one.claim() for one in standing)))
+    marks = marks_of(tree, standing, ranges, members)
+    return bool(attesting) and _coverage_holds(rule, subject, tree, marks)
+
+
+def _whole_claim(one: Judged, tree: Tree) -> Claim:
+    index = tree.by_path.get(one.signed.path)
+    return Claim(one.signed.path, () if index is None else tree.whole(index))
+
+
+def _coverage_holds(rule: Rule, subject: Subject, tree: Tree, marks: Marks) -> bool:
+    totals = draw(subject, tree, marks).totals
     if rule.coverage == "all":
         return not (totals.steering or totals.unsigned_data or totals.unsigned_executable)
     if rule.coverage == "all-executable":
         return totals.covered > 0 and not totals.unsigned_executable
-    return _listed_hold(rule, tree, ranges)
+    return _listed_hold(rule, tree, marks)
 
 
 def marks_of(
@@ -94,15 +117,24 @@ def _signers(threshold: Threshold, judged: tuple[Judged, ...]) -> tuple[str, ...
     return tuple(sorted(found))
 
 
-def _listed_hold(rule: Rule, tree: Tree, ranges: tuple[Ranges, ...]) -> bool:
-    """Return whether each listed pattern names nodes and all of them are wholly covered."""
-    held = wholly_covered(tree, ranges)
+def _listed_hold(rule: Rule, tree: Tree, marks: Marks) -> bool:
+    """Return whether each listed pattern names nodes and each of them is held.
+
+    Held is a node all of whose bytes are covered, or covered up to the signature that
+    stands in it and padding.
+    """
+    held = wholly_covered(tree, marks.covered)
     for pattern in rule.listed:
         named = [
             index
             for path, index in tree.by_path.items()
             if fnmatch.fnmatchcase(path, pattern) and tree.size(index)
         ]
-        if not named or not held.issuperset(named):
+        if not named or not all(one in held or _is_sealed(tree, marks, one) for one in named):
             return False
     return bool(rule.listed)
+
+
+def _is_sealed(tree: Tree, marks: Marks, index: int) -> bool:
+    kinds = {one.kind for one in of_node(tree, marks, index)}
+    return "covered" in kinds and kinds <= {"covered", "container", "padding"}

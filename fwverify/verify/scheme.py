@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from asn1crypto import crl as asn1_crl
 from asn1crypto import x509 as asn1_x509
@@ -45,13 +45,51 @@ class TrustedKey:
 
 
 @dataclass(frozen=True)
+class LogKey:
+    """The key of a transparency log (``rekor``) or of a certificate log (``ct``).
+
+    ``start`` and ``end`` bound when the log was in use, where the store says so.
+    """
+
+    id: str
+    spki: bytes
+    use: Literal["rekor", "ct"]
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def serves(self, time: datetime) -> bool:
+        """Return whether the log was in use at ``time``."""
+        return (self.start is None or self.start <= time) and (self.end is None or time <= self.end)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who may hold a short-lived certificate: its subject alternative name and its issuer.
+
+    ``subject`` is exact, or ends in ``*``: then what stands before it must begin the name.
+    """
+
+    subject: str
+    issuer: str
+
+    def is_named(self, subject: str, issuer: str) -> bool:
+        """Return whether a certificate's names are this holder's."""
+        prefix, star, _ = self.subject.partition("*")
+        fits = subject.startswith(prefix) if star else subject == self.subject
+        return fits and issuer == self.issuer
+
+
+@dataclass(frozen=True)
 class Material:
     """All that may anchor trust, taken from one rule at one time.
 
     ``code_roots`` and ``time_roots`` are kept apart; ``pins`` are exact end-entity
     certificates; ``profiles`` are the data-driven trailer profiles the rule allows.
     ``algorithms`` limits raw signatures to these (``ecdsa:sha256``); empty leaves those
-    natural for each key. ``at`` is the verification time, aware, in UTC.
+    natural for each key. ``at`` is the verification time, aware, in UTC. ``lab_*`` anchor
+    attestations (``fwverify.verify.attested``) and nothing else; ``identity_roots``, ``logs``
+    and ``holders`` anchor short-lived certificates (``fwverify.verify.sigstore``), apart from
+    ``code_roots``: an authority that certifies everybody must anchor no other scheme.
     """
 
     at: datetime
@@ -64,6 +102,12 @@ class Material:
     schemes: tuple[str, ...] = ()
     profiles: tuple[Profile, ...] = ()
     algorithms: tuple[str, ...] = ()
+    lab_keys: tuple[TrustedKey, ...] = ()
+    lab_roots: tuple[asn1_x509.Certificate, ...] = ()
+    lab_pins: tuple[asn1_x509.Certificate, ...] = ()
+    identity_roots: tuple[asn1_x509.Certificate, ...] = ()
+    logs: tuple[LogKey, ...] = ()
+    holders: tuple[Holder, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +122,9 @@ class Signed:
     further keys (SPKI) whose strength and fame count, such as the OpenPGP subkey that
     signed where ``spki`` is the primary key that is pinned. ``fresh`` is ``pass`` or
     ``fail`` where the signed content itself says until when it holds; a scheme does not
-    trust what is stale.
+    trust what is stale. ``counters`` are (field, part, value) of what the signed bytes say
+    of their age (``fwverify.verify.rollback``). ``holder`` names who signed where keys are
+    made for one signature only: two signatures by one holder count as one key.
     """
 
     path: str
@@ -101,6 +147,8 @@ class Signed:
     stamped_at: datetime | None = None
     leans_on: tuple[bytes, ...] = ()
     fresh: Axis = "not-applicable"
+    counters: tuple[tuple[str, str, str], ...] = ()
+    holder: str = ""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from fwverify.model import _Value as Value
 from fwverify.verify.keys import describe
 from fwverify.verify.scheme import Signed
 
-SELF_HASHING: Final = ("ed25519", "ed448", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87")
+SELF_HASHING: Final = ("ed25519", "ed448", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87", "hss-lms")
 """Algorithms that hash by themselves; a digest beside them is a prehash."""
 
 _LIBRARY_ERRORS: Final = (ValueError, TypeError, KeyError)
@@ -112,6 +112,14 @@ def judge(signed: Signed, floors: Floors, at: datetime) -> Strength:
     if unknown:
         return Strength("unverifiable", tuple(dict.fromkeys(unknown)))
     return Strength("pass", ())
+
+
+def key_faults(spki: bytes, floors: Floors, at: datetime) -> tuple[str, ...]:
+    """Return why signatures by the key in ``spki`` are not strong at ``at``; empty if they are."""
+    weak: list[str] = []
+    unknown: list[str] = []
+    _judge_key("key", spki, floors, at, weak, unknown)
+    return (*weak, *unknown)
 
 
 def _algorithm_faults(signed: Signed, floors: Floors, at: datetime) -> list[str]:

@@ -19,6 +19,7 @@ DATA_FORMATS: Final = frozenset(
         *("text", "json", "xml", "toml", "ini", "yaml", "csv", "empty"),
         *("pem", "der", "certificate", "crl", "public-key", "openpgp"),
         *("png", "jpeg", "pdf"),
+        *("uptane-metadata", "security-catalogue"),
     )
 )
 """Leaf formats that do not run. Any other leaf counts as executable: fail closed."""

@@ -2,7 +2,8 @@
 
 Guarantees (SIGNATURES, "The trust store"):
 
-- Every file of the folder enters the store's digest; links are refused, sizes bounded.
+- Every file of the folder but ``SIGNED.toml`` enters the store's digest; links are
+  refused, sizes bounded; a folder that changes while it is read is refused.
 - Unknown, duplicate and mistyped keys are errors that name file, line and key.
 - A key file must have the pinned digest; one key stands once; added and approved by two
   different names; a revoked key says since when.
@@ -10,7 +11,7 @@ Guarantees (SIGNATURES, "The trust store"):
   asks for nothing is an error, and so is one that asks for a role nobody has.
 - Nothing else is trusted: not an embedded key, not the system's store, not the network.
 
-Layout: ``policy.toml`` (floors), ``known_bad/*.toml``, ``profiles/*.toml``,
+Layout: ``policy.toml`` (floors), ``known_bad/*.toml``, ``profiles/*.toml``, ``anchors/<name>/``,
 ``vendors/<vendor>/vendor.toml`` with its ``keys/``, ``roots/`` and ``crl/``. The schema
 of each file is described in ``signatures/README.md``.
 
@@ -28,6 +29,7 @@ from typing import Final
 
 from fwverify.canonical import digest, sha256_hex
 from fwverify.strict import InputFileError, load_toml, read_bounded
+from fwverify.verify.anchors import Anchor, load_anchors
 from fwverify.verify.keys import KeyFormatError, PublicKey, read_anchors, read_keys
 from fwverify.verify.known_bad import BadFile, KnownBad, is_consistent
 from fwverify.verify.profiles import Profile, load_profile
@@ -40,6 +42,8 @@ TrustError = InputFileError
 
 MAX_FILES: Final = 10_000
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
+SIGNATURES: Final = "SIGNED.toml"
+"""The approvers' signatures over the digest of all other files (``fwverify.keyring.signing``)."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class TrustStore:
     known_bad: KnownBad
     profiles: tuple[Profile, ...]
     rules: tuple[Rule, ...]
+    anchors: tuple[Anchor, ...] = ()
 
 
 def load_trust(folder: Path) -> TrustStore:
@@ -61,19 +66,33 @@ def load_trust(folder: Path) -> TrustStore:
 
     Raises ``TrustError`` for anything that is not exactly a trust store.
     """
-    listing = _listing(folder)
+    sha256 = store_digest(folder)
+    anchors = load_anchors(folder / "anchors")
     profiles = tuple(load_profile(path) for path in _tomls(folder / "profiles"))
-    return TrustStore(
-        sha256=digest([list(entry) for entry in listing]),
+    loaded = TrustStore(
+        sha256=sha256,
         floors=_load_floors(folder / "policy.toml"),
         known_bad=_load_known_bad(_tomls(folder / "known_bad")),
         profiles=profiles,
         rules=tuple(
             rule
             for vendor in _folders(folder / "vendors")
-            for rule in load_vendor(vendor, profiles)
+            for rule in load_vendor(vendor, profiles, anchors)
         ),
+        anchors=anchors,
     )
+    if store_digest(folder) != sha256:
+        raise TrustError(folder, None, "", "was changed while it was read")
+    return loaded
+
+
+def store_digest(folder: Path) -> str:
+    """Return the digest over names and contents of the store's files.
+
+    The detached signatures over it (``SIGNATURES``) are left out, and nothing else.
+    Raises ``TrustError``.
+    """
+    return digest([list(entry) for entry in _listing(folder) if entry[0] != SIGNATURES])
 
 
 def select_rule(store: TrustStore, vendor: str, product: str) -> Rule | None:

@@ -47,6 +47,7 @@ MAX_HASHED_BYTES: Final = 64 * 1024 * 1024
 DIRECTOR: Final = "director"
 IMAGE_FOLDERS: Final = ("repo", "image", "images", "imagerepo", "image_repo", "image-repo")
 METADATA: Final = re.compile(r"(?:\d{1,9}\.)?(root|timestamp|snapshot|targets)\.json")
+_VERSIONED: Final = re.compile(r"^[0-9]+\.(?=.*\.json$)")
 _PLACES: Final = ("../targets/", "targets/", "", "../", "../../", "../../targets/")
 
 
@@ -223,12 +224,22 @@ def rows(
             algorithm=key.algorithm,
             weak=weak,
             fresh="fail" if stale else "pass",
+            counters=_counters(checked),
         )
         results.append(_over(base, own, (*bound, *vouches)))
         results += [
             _over(base, one, ()) for path, one in sorted(alone.items()) if path != view.path
         ]
     return tuple(results)
+
+
+def _counters(checked: tuple[Checked, ...]) -> tuple[tuple[str, str, str], ...]:
+    """Return the version of each metadata file, named without the version before it."""
+    found = {
+        (_VERSIONED.sub("", one.document.file.path.rpartition("/")[2]), str(one.document.version))
+        for one in checked
+    }
+    return tuple(("metadata-version", name, version) for name, version in sorted(found))
 
 
 def _signing(

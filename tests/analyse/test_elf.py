@@ -27,7 +27,7 @@ def test_connect_dup2_exec_and_a_shell_make_a_reverse_shell() -> None:
     assert (hit.capability, hit.severity, hit.confidence) == (
         "remote.shell.reverse",
         "high",
-        "high",
+        "medium",
     )
     assert hit.evidence == ("import connect", "import dup2", "import execve", "string /bin/sh")
     assert hit.offset is not None
@@ -38,7 +38,7 @@ def test_connect_dup2_exec_and_a_shell_make_a_reverse_shell() -> None:
 
 
 def test_without_a_shell_it_is_milder() -> None:
-    assert capabilities(elf_program(SHELL)) == [("remote.shell.reverse", "medium", "medium")]
+    assert capabilities(elf_program(SHELL)) == [("remote.shell.reverse", "medium", "low")]
 
 
 @pytest.mark.parametrize("text", [b"/usr/bin/sh", b"x/bin/sh", b"/bin/shutdown", b"/bin/sharp"])
@@ -55,7 +55,7 @@ def test_each_part_of_the_combination_is_needed(missing: str) -> None:
 def test_a_listener_with_a_shell_is_a_bind_shell() -> None:
     imports = ("socket", "bind", "listen", "accept", "dup2", "execl")
     found = capabilities(elf_program(imports, strings=(b"/bin/sh",)))
-    assert found == [("remote.shell.bind", "high", "high")]
+    assert found == [("remote.shell.bind", "high", "medium")]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,3 +74,45 @@ def test_signed_libraries_of_a_vendor_read_whole() -> None:
         facts, _, troubles = pe(file.read_bytes())
         assert troubles == (), file
         assert {"import", "version", "authenticode"} <= {fact.kind for fact in facts}, file
+
+
+INJECTION = {
+    "kernel32.dll": ("OpenProcess", "VirtualAllocEx", "WriteProcessMemory", "CreateRemoteThread")
+}
+WAYS = [
+    (INJECTION, "pe.remote_thread"),
+    (
+        {"ws2_32.dll": ("WSASocketA", "listen", "accept"), "kernel32.dll": ("CreateProcessA",)},
+        "pe.bind_shell",
+    ),
+    (
+        {"urlmon.dll": ("URLDownloadToFileW",), "kernel32.dll": ("WinExec",)},
+        "pe.download_run",
+    ),
+    ({"netapi32.dll": ("NetUserAdd", "NetLocalGroupAddMembers")}, "pe.user_add"),
+    ({"advapi32.dll": ("ClearEventLogW",)}, "pe.log_wipe"),
+    (
+        {"user32.dll": ("GetDC",), "gdi32.dll": ("BitBlt",), "ws2_32.dll": ("send",)},
+        "pe.screen_capture",
+    ),
+    ({"winmm.dll": ("waveInOpen",), "ws2_32.dll": ("send",)}, "pe.microphone"),
+]
+
+
+@pytest.mark.parametrize(("imports", "rule"), WAYS)
+def test_each_combination_and_each_of_its_parts(
+    imports: dict[str, tuple[str, ...]], rule: str
+) -> None:
+    assert [hit.rule for hit in pe(pe_program(imports))[1]] == [rule]
+    for library, functions in imports.items():
+        for function in functions:
+            rest = tuple(name for name in functions if name != function) or ("Other",)
+            assert pe(pe_program({**imports, library: rest}))[1] == (), function
+
+
+def test_privilege_and_subsystem_are_facts() -> None:
+    manifest = b'<requestedExecutionLevel level="requireAdministrator" uiAccess="false"/>'
+    facts, _, _ = pe(pe_program(SOCKETS) + manifest)
+    assert Fact(kind="privilege", text="requireAdministrator") in facts
+    assert [fact.text for fact in facts if fact.kind == "runtime"] == []
+    assert [fact.kind for fact in facts].count("subsystem") == 1

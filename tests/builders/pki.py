@@ -103,6 +103,8 @@ def generalized(moment: datetime) -> bytes:
 
 
 def name(common: str) -> bytes:
+    if not common:
+        return seq()
     return seq(tlv(0x31, seq(oid("2.5.4.3"), tlv(0x0C, common.encode()))))
 
 

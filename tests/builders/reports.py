@@ -37,6 +37,7 @@ from fwverify.model import (
     Run,
     Service,
     SignatureCoverage,
+    SignatureMap,
     SignatureResult,
     Stage,
     Stages,
@@ -44,6 +45,7 @@ from fwverify.model import (
     Verdict,
     Verdicts,
     Vouch,
+    VouchedPart,
     Waiver,
 )
 
@@ -179,6 +181,16 @@ ALLOW = Report(
     nodes=TREE,
     signatures=(SIGNATURE,),
     signature_coverage=SignatureCoverage(covered=1_492_000, container=8_000),
+    signature_maps=(
+        SignatureMap(
+            path="meter-x-2.1.raucb",
+            size=1_500_000,
+            parts=(
+                VouchedPart(start=0, end=1_492_000, kind="covered"),
+                VouchedPart(start=1_492_000, end=1_500_000, kind="container"),
+            ),
+        ),
+    ),
     capabilities=Capabilities(present=("meter.push",)),
     endpoints=(Endpoint(kind="host", value="hes.example", path=f"{ROOTFS}!/bin/metrologyd"),),
     baseline=Baseline(ref="ledger:acme/meter-x@2.0", sha256=sha("base"), approved=True),
@@ -413,6 +425,19 @@ INCOMPLETE = replace(
     signature_coverage=SignatureCoverage(
         covered=1_392_000, container=8_000, unsigned_data=60_000, unsigned_executable=40_000
     ),
+    signature_maps=(
+        SignatureMap(
+            path="meter-x-2.1.raucb",
+            size=1_500_000,
+            parts=(
+                VouchedPart(start=0, end=1_392_000, kind="covered"),
+                VouchedPart(start=1_392_000, end=1_432_000, kind="unsigned_executable"),
+                VouchedPart(start=1_432_000, end=1_492_000, kind="unsigned_data"),
+                VouchedPart(start=1_492_000, end=1_500_000, kind="container"),
+            ),
+            parts_left_out=3,
+        ),
+    ),
 )
 
 REVIEW = replace(
@@ -474,6 +499,7 @@ def hostile(text: str = NASTY, length: int = 10_000) -> Report:
         stages=replace(COMPLETE, unpack=Stage(status="incomplete", problems=(problem,) * 30)),
         nodes=(odd,) * 3,
         signatures=(signature,) * 3,
+        signature_maps=(SignatureMap(path=bad, size=0, parts=()),),
         findings=(finding,) * 3,
         capabilities=Capabilities(present=(bad,), added=(bad,), removed=(bad,)),
         endpoints=(endpoint,),

@@ -14,6 +14,7 @@ COMMANDS = (
     "diff",
     "baseline",
     "history",
+    "keys",
     "rules",
     "policy",
     "formats",

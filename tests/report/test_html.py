@@ -200,6 +200,20 @@ def test_an_undecided_page_names_no_verdict():
     assert not re.search("ALLOW|REVIEW|DENY|INCOMPLETE", page(empty).text)
 
 
+def test_the_worst_bytes_are_drawn_last_and_listed():
+    made = html.render(INCOMPLETE).decode()
+    start = made.index("Where those bytes are")
+    drawn = re.findall(r'<rect class="(\w+)" x="(\d+)" y="0" width="(\d+)"', made[start:])
+    assert drawn[:4] == [
+        ("covered", "0", "928"),
+        ("container", "994", "6"),
+        ("unsigned_data", "954", "40"),
+        ("unsigned_executable", "928", "26"),
+    ]
+    assert "0x153d80 to 0x15d9c0 unsigned executable" in made
+    assert "4 parts, 3 milder or smaller ones left out" in made
+
+
 @pytest.mark.parametrize("length", [0, 200, 10_000])
 def test_hostile_text_is_only_text(length):
     made = html.render(hostile(length=length))

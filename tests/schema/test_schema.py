@@ -89,7 +89,11 @@ NULLABLE = (
     "reasons[].waived_by",
     "signatures[].known_bad",
 )
-ADDED = {"": {"notice"}, "digests": {"case"}, "delta": {"dataflows_added"}}
+ADDED = {
+    "": {"notice", "signature_maps"},
+    "digests": {"case"},
+    "delta": {"dataflows_added"},
+}
 """Keys beyond the contract's: it may grow, never shrink."""
 
 

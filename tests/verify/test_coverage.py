@@ -88,6 +88,9 @@ def _is_partition(result, subject):
     assert all(sizes[path] == end for path, end in at.items())
 
 
+WORST = "unsigned_executable"
+
+
 def kinds(result) -> list[tuple[int, int, str]]:
     return [(one.start, one.end, one.kind) for _, one in result.segments]
 
@@ -156,6 +159,39 @@ def test_a_compressed_child_counts_whole_or_not_at_all(store):
     for end, kind in ((30, "covered"), (29, "unsigned_executable"), (0, "unsigned_executable")):
         result = drawn(store, container(child), claims=(Claim("u!/fw", normal(((0, end),))),))
         assert (10, 20, kind) in kinds(result)
+
+
+@pytest.mark.parametrize(
+    ("held", "signature", "kind"),
+    [
+        (((0, 20),), ((20, 25),), "covered"),  # payload, signature, erased flash
+        (((0, 20),), ((20, 24),), "unsigned_executable"),
+        (((0, 19),), ((20, 25),), "unsigned_executable"),
+        ((), ((0, 25),), "padding"),
+    ],
+)
+def test_a_packed_image_is_covered_up_to_its_signature_and_padding(store, held, signature, kind):
+    regions = (region(0, 25), region(25, 30, "padding"))
+    child = Leaf("fw", bytes(range(10, 40)), extents=((10, 20),), regions=regions)
+    marks = {"claims": (Claim("u!/fw", normal(held)),), "containers": {"u!/fw": signature}}
+    assert (10, 20, kind) in kinds(drawn(store, container(child), **marks))
+    beside = Leaf("other", b"other", extents=((15, 25),))
+    result = drawn(store, container(child, beside), **marks)
+    refused = points((low, high) for low, high, which in kinds(result) if which == WORST)
+    assert refused >= set(range(15, 25))
+
+
+def test_a_packed_image_in_a_packed_container_is_covered_too(store):
+    child = Leaf("fw", bytes(range(10, 40)), extents=((10, 20),), regions=(region(0, 30),))
+    middle = container(child, size=30, name="middle")
+    middle.extents = ((40, 60),)
+    inner, outer = Claim("u!/middle!/fw", ((0, 20),)), Claim("u!/middle", ((0, 10), (20, 30)))
+    signature = {"u!/middle!/fw": ((20, 30),)}
+    result = drawn(store, container(middle), claims=(inner, outer), containers=signature)
+    assert (40, 60, "covered") in kinds(result)
+    for claims in ((inner,), (outer,)):
+        result = drawn(store, container(middle), claims=claims, containers=signature)
+        assert (40, 60, "covered") not in kinds(result)
 
 
 def test_extents_that_do_not_add_up_are_not_verbatim(store):

@@ -349,6 +349,7 @@ def test_the_readme_example_is_a_vendor_file(tmp_path):
     files = {
         "keys/release-2026.pub": keys.ssh(EC),
         "roots/code-ca.pem": pki.root().pem,
+        "logs/rekor.pem": keys.pem(EC),
         "crl/code-ca.crl": pki.crl(pki.root()).dump(),
     }
     folder = vendor(tmp_path, "", files, rule="", head=text)

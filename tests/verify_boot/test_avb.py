@@ -66,7 +66,9 @@ def test_flags_that_switch_verification_off_refuse(flags):
 
 
 def test_the_rollback_index_is_a_fact():
-    assert "rollback index 7" in one(vbmeta()).reason
+    result = one(vbmeta())
+    assert "rollback index 7" in result.reason
+    assert result.counters == (("rollback-index", "0", "7"),)
 
 
 @pytest.mark.parametrize("name", ["boot.img", "boot", "boot_a.img", "boot.bin"])

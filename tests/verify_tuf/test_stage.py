@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from fwverify.store import Store
@@ -20,7 +21,7 @@ def store(tmp_path):
     return Store(tmp_path / "store")
 
 
-def run(store, tmp_path, files, scheme, *privates, at=AT, extra=""):
+def run(store, tmp_path, files, scheme, *privates, at=AT, extra="", accepted=()):
     leaves = [
         Leaf(name, data, "uptane-metadata" if name.endswith(".json") else "unknown", role="part")
         for name, data in files.items()
@@ -28,7 +29,8 @@ def run(store, tmp_path, files, scheme, *privates, at=AT, extra=""):
     subject, unpacked = place(store, *leaves, kind="set")
     rule = RULE.replace('"raw", "minisign", "profile:comma-panda", "rauc"', f'"{scheme}"') + extra
     trust = load_trust(with_keys(tmp_path, *privates, rule=rule))
-    return verify(subject, unpacked, store, select_rule(trust, "acme", "M-1"), trust, at)
+    rule = select_rule(trust, "acme", "M-1")
+    return verify(subject, unpacked, store, rule, trust, at, accepted)
 
 
 def test_a_tuf_folder_satisfies_its_rule(store, tmp_path):
@@ -103,3 +105,27 @@ def test_a_package_with_every_scheme_leaves_nothing_open(store, tmp_path):
     made = packages.apk(packages.Signer(attributes=promise), base=base, more=(stranger,))
     verified = run(store, tmp_path / "b", {"app.apk": made}, "apk", packages.owner().private)
     assert not verified.satisfied
+
+
+def test_metadata_below_what_was_accepted_is_rolled_back(store, tmp_path):
+    rollback = 'rollback = "metadata-version"\n'
+    key = private("ed25519", 0)
+    first = run(store, tmp_path / "a", update(), "tuf", key, extra=rollback)
+    assert {one.axes.fresh for one in first.signatures} == {"unverifiable"}
+    assert {one.part for one in first.counters} == {
+        "root.json", "snapshot.json", "targets.json", "timestamp.json",
+    }  # fmt: skip
+    again = run(
+        store, tmp_path / "b", update(), "tuf", key, extra=rollback, accepted=first.counters
+    )
+    assert {one.axes.fresh for one in again.signatures} == {"pass"}
+    assert again.satisfied
+    raised = tuple(
+        msgspec.structs.replace(one, value=str(int(one.value) + 1))
+        if one.part == "timestamp.json"
+        else one
+        for one in first.counters
+    )
+    lower = run(store, tmp_path / "c", update(), "tuf", key, extra=rollback, accepted=raised)
+    assert "fail" in {one.axes.fresh for one in lower.signatures}
+    assert not lower.satisfied

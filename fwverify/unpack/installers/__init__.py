@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from fwverify.unpack.installers.burn_manifest import BURN_MANIFEST
+from fwverify.unpack.installers.catalogue import CATALOGUE
 from fwverify.unpack.installers.inf import INF
 from fwverify.unpack.installers.msix import APPX_SIGNATURE, MSIX
 from fwverify.unpack.installers.named import NAMED
@@ -20,5 +21,5 @@ from fwverify.unpack.installers.wim import WIM
 from fwverify.unpack.source import Format
 
 STRONG: Final[tuple[Format, ...]] = (MSIX, OLE, NSIS, WIM, RAR)
-SHAPED: Final[tuple[Format, ...]] = (INF, BURN_MANIFEST, APPX_SIGNATURE, *NAMED)
+SHAPED: Final[tuple[Format, ...]] = (CATALOGUE, INF, BURN_MANIFEST, APPX_SIGNATURE, *NAMED)
 UNMARKED: Final[tuple[Format, ...]] = ()

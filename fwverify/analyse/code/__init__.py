@@ -1,0 +1,1 @@
+"""Machine code of ELF programs: system calls and the constants of sensitive calls."""
