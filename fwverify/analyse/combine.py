@@ -152,7 +152,7 @@ def _said(hit: Hit) -> str:
     return told(hit.rule, hit.threat, hit.severity, hit.confidence)
 
 
-def _strongest_first(hit: Hit) -> tuple[int, int, bool, str, int, tuple[str, ...]]:
+def _strongest_first(hit: Hit) -> tuple[int, int, bool, str, int, tuple[str, ...], str, str]:
     """Return the order of hits: severity, confidence, analysers before rules, name, place."""
     return (
         -SEVERITIES.index(hit.severity),
@@ -161,6 +161,8 @@ def _strongest_first(hit: Hit) -> tuple[int, int, bool, str, int, tuple[str, ...
         hit.rule,
         -1 if hit.offset is None else hit.offset,
         hit.evidence,
+        hit.threat,
+        hit.text,
     )
 
 

@@ -70,8 +70,8 @@ def _read(
 
 def _disagreement(first: tuple[Matched, ...], second: tuple[Matched, ...]) -> tuple[Hit, ...]:
     """Return a finding for the rules that only one engine holds for; none where they agree."""
-    ours = {(each.namespace, each.rule) for each in first}
-    theirs = {(each.namespace, each.rule) for each in second}
+    ours = {(each.namespace, each.rule) for each in first if each.namespace != NAMESPACE}
+    theirs = {(each.namespace, each.rule) for each in second if each.namespace != NAMESPACE}
     evidence = {
         *(f"only yara-python: {name}" for _, name in ours - theirs),
         *(f"only yara-x: {name}" for _, name in theirs - ours),

@@ -55,7 +55,7 @@ _ANY_UNBOUNDED: Final = re.compile(r"(?<!\\)\.(?:\*|\+|\{\d*,\})")
 _REPEATED: Final = re.compile(r"\{(\d*),?(\d*)\}")
 _PIECE: Final = re.compile(
     r"(?P<fixed>\\x[0-9A-Fa-f]{2}|\\[^wWsSdDbB]|[^\\\x00.^$()|*+?{])"
-    r"(?P<optional>[*?]|\{0?,\d*\})?"
+    r"(?P<optional>[*?]|\{0?,\d*\})?|\{[\d,]*\}"
 )
 _JUMP: Final = re.compile(r"\[\s*(\d*)\s*(-?)\s*(\d*)\s*\]")
 _YARA_WARNING: Final = re.compile(r"(?:line (\d+)|\((\d+)\)):\s*(.*)", re.DOTALL)
@@ -142,8 +142,8 @@ def _longest_atom(bare: str) -> int:
     """
     longest = run = end = 0
     for piece in _PIECE.finditer(bare):
-        run = 0 if piece.start() > end or piece["optional"] else run
-        run += not piece["optional"]
+        counts = piece["fixed"] is not None and not piece["optional"]
+        run = run + 1 if counts and piece.start() == end else int(counts)
         end = piece.end()
         longest = max(longest, run)
     return longest

@@ -158,7 +158,7 @@ def _blob_jobs(
                 sha256=sha256,
                 rules=rules.sha256,
                 extracted=ranges,
-                yara_seconds=max(1, limits.scan_seconds // 2),
+                yara_seconds=max(1, limits.scan_seconds // (3 if rules.engine == "both" else 2)),
                 engine=rules.engine,
             ),
             digest(["blob", code_digest("analyse"), sha256, rules.sha256, rules.engine, ranges]),
