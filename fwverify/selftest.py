@@ -75,6 +75,33 @@ def process_id(argument: bytes) -> bytes:
     return str(os.getpid()).encode()
 
 
+def parent_id(argument: bytes) -> bytes:
+    """Return the id of the process that the worker was forked from."""
+    del argument
+    return str(os.getppid()).encode()
+
+
+def session(argument: bytes) -> bytes:
+    """Return the worker's session and the kind of each file it holds open."""
+    del argument
+    kinds = [os.readlink(f"/proc/self/fd/{name}").partition(":")[0] for name in _open_files()]
+    return " ".join((str(os.getsid(0)), *sorted(kinds))).encode()
+
+
+def _open_files() -> list[str]:
+    return [name for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
+
+
+_remembered: list[bytes] = []
+
+
+def remember(argument: bytes) -> bytes:
+    """Return what this worker was told to remember before, and remember ``argument``."""
+    before = b" ".join(_remembered)
+    _remembered.append(argument)
+    return before
+
+
 def environment(argument: bytes) -> bytes:
     """Return the names of the worker's environment variables."""
     del argument

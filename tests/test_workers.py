@@ -1,10 +1,13 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
+from fwverify.forked import ending
 from fwverify.selftest import prove, task
 from fwverify.workers import Outcome, Pool, Task
 
@@ -174,6 +177,93 @@ def test_the_doctors_proof_holds():
         ("memory", True),
         ("exception", True),
     ]
+
+
+def test_a_new_worker_knows_nothing_of_what_another_saw(pool):
+    with Pool(1, MEMORY) as own:
+        told = run(own, *(task("remember", b"%d" % number) for number in range(3)))
+        run(own, task("crash"))
+        fresh = own.run(task("remember", b"x"))
+    assert [outcome.result for outcome in told] == [b"", b"0", b"0 1"]
+    assert fresh.result == b""
+
+
+def test_a_worker_has_its_own_session_and_no_others_pipes():
+    with Pool(3, MEMORY) as own:
+        hanging = [task("hang", seconds=1.0), task("hang", seconds=1.0)]
+        *_, outcome, process = run(own, *hanging, task("session"), task("process_id"))
+    session, *kinds = outcome.result.split()
+    assert session == process.result
+    assert kinds.count(b"pipe") <= 2 + 2  # its own two, and the standard output of the tests
+    assert b"socket" not in kinds
+
+
+def test_the_forking_process_is_replaced_when_it_dies():
+    with Pool(2, MEMORY) as own:
+        forker = int(own.run(task("parent_id")).result)
+        os.kill(forker, signal.SIGKILL)
+        time.sleep(0.3)
+        outcomes = run(own, *(task("echo", b"%d" % number) for number in range(6)))
+        assert [outcome.result for outcome in outcomes] == [b"%d" % n for n in range(6)]
+        assert int(own.run(task("parent_id")).result) != forker
+
+
+def test_a_forking_process_that_dies_costs_only_what_was_under_way():
+    with Pool(2, MEMORY) as own:
+        forker = int(own.run(task("parent_id")).result)
+        killer = threading.Timer(0.5, os.kill, (forker, signal.SIGKILL))
+        killer.start()
+        tasks = [task("hang", seconds=20.0), task("hang", seconds=20.0), task("echo", b"after")]
+        *lost, after = run(own, *tasks)
+        killer.join()
+    assert [outcome.failure for outcome in lost] == ["crashed", "crashed"]
+    assert after.result == b"after"
+
+
+def test_workers_die_with_the_process_that_has_the_pool():
+    script = """
+import sys
+from fwverify.selftest import task
+from fwverify.workers import Pool
+with Pool(2, 256 * 1024 * 1024) as pool:
+    for outcome in pool.map([task("process_id"), task("parent_id")]):
+        print(outcome.result.decode(), flush=True)
+    pool.run(task("hang", seconds=600.0))
+"""
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": root},
+    ) as caller:
+        processes = [int(caller.stdout.readline()) for _ in range(2)]
+        time.sleep(0.3)
+        caller.kill()
+    waited = time.monotonic() + 10
+    while any(map(_is_alive, processes)) and time.monotonic() < waited:
+        time.sleep(0.05)
+    assert not any(map(_is_alive, processes))
+
+
+def _is_alive(process):
+    """Return whether ``process`` runs; one that nobody has reaped yet does not."""
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_a_status_is_put_into_words():
+    assert ending(3) == "ended with code 3"
+    assert ending(-signal.SIGSEGV) == "killed by SIGSEGV"
+    assert ending(-40) == "killed by signal 40"
+    assert "died with" in ending(None)
+
+
+def test_a_function_named_for_preloading_is_called_before_the_workers() -> None:
+    with Pool(1, MEMORY, preload=("fwverify.unpack.opening:prepare",)) as own:
+        assert own.run(task("echo", b"x")).result == b"x"
 
 
 def test_a_preloaded_worker_is_ready_and_used_first() -> None:
