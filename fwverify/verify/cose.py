@@ -35,7 +35,7 @@ from fwverify.verify.signed_json import Unread
 
 NAME: Final = "cose-detached"
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
-MAX_SIGNATURES: Final = 16
+MAX_SIGNATURES: Final = 8
 SIGN1, SIGN = 18, 98
 _MACS: Final = (17, 97)
 _ALG, _CRIT = 1, 2

@@ -38,7 +38,7 @@ from fwverify.verify.scheme import Material, Scheme, Signed, View, whole
 from fwverify.verify.signed_json import Unread, bare_base64url_of, items, load, shaped
 
 NAME: Final = "jws-detached"
-MAX_SIGNATURES: Final = 16
+MAX_SIGNATURES: Final = 8
 _PIECE: Final = 3 * 256 * 1024
 """A multiple of three: base64 of the pieces is then base64 of the whole."""
 

@@ -42,7 +42,7 @@ from asn1crypto import x509 as asn1_x509
 from fwverify import der
 from fwverify.model import Axis, Vouch
 from fwverify.reader import Malformed
-from fwverify.verify import intoto, primitives
+from fwverify.verify import dsse, intoto, primitives
 from fwverify.verify.chain import CODE_SIGNING, Anchors, Chain, Purpose, check_chain
 from fwverify.verify.detached_kind import kind_of
 from fwverify.verify.embedded import refused
@@ -110,18 +110,9 @@ def _stated(view: View, bundle: Bundle, subject: Subject) -> Subject:
 
 def _holds(spki: bytes, signature: bytes, signed: Any) -> Attempt | None:
     """Return how the signature holds under the key, natural ways only; None where it does not."""
-    for attempt in attempts(spki, signature, ()):
-        outcome = primitives.check(
-            spki,
-            attempt.algorithm,
-            attempt.digest,
-            attempt.signature,
-            signed,
-            pss_salt=attempt.salt,
-        )
-        if outcome.axis == "pass":
-            return attempt
-    return None
+    hashes: dict[str, bytes] = {}
+    found = attempts(spki, signature, ())
+    return next((one for one in found if dsse.holds(spki, one, signed, hashes)), None)
 
 
 # --- the log entry ---------------------------------------------------------------------
