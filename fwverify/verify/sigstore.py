@@ -270,9 +270,7 @@ def _sct(certificate: asn1_x509.Certificate, chain: Chain, material: Material) -
     return check_sct(certificate.dump(), issuer, material)
 
 
-def _holder(
-    certificate: asn1_x509.Certificate, material: Material
-) -> tuple[str, str, Outcome]:
+def _holder(certificate: asn1_x509.Certificate, material: Material) -> tuple[str, str, Outcome]:
     """Return who the certificate names, the rule's holder that is, and whether there is one.
 
     A holder with a ``*`` is one signer however many names it has (a workflow has one per
@@ -397,8 +395,7 @@ def _by_a_key(
     key, attempt = found
     subject = _stated(view, bundle, subject)
     outcomes = [
-        _check_entry(bundle, one, key.spki, subject, material, None)
-        for one in bundle.entries
+        _check_entry(bundle, one, key.spki, subject, material, None) for one in bundle.entries
     ]
     bad = _worst(outcomes)
     if bad is not None and bad.axis == "fail":
