@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from fwverify.store import Store
+from fwverify.verify import verify
 from fwverify.verify.coverage import Marks, draw
 from fwverify.verify.tree import build, covered
+from fwverify.verify.trust import load_trust, select_rule
+from tests.builders import keys
+from tests.verify.stores import AT, with_keys
 from tests.verify.trees import Leaf, place, region
 
 
@@ -43,3 +49,34 @@ def test_what_is_obeyed_by_its_place_is_no_data(tmp_path, name, inside):
 @pytest.mark.parametrize("name", ["readme.txt", "etc/hosts", "doc/initial", "cron.dx/a", "a.nshx"])
 def test_other_text_stays_data(tmp_path, name):
     assert classes(tmp_path, name, inside=False) == {"unsigned_data"}
+
+
+# --- many signatures ----------------------------------------------------------------------
+
+ED = keys.ed_key()
+
+
+def stage(tmp_path, *members: Leaf):
+    trust = load_trust(with_keys(tmp_path / "trust", ED))
+    store = Store(tmp_path / "store")
+    subject, unpacked = place(store, *members)
+    return verify(subject, unpacked, store, select_rule(trust, "acme", "M-1"), trust, AT)
+
+
+@pytest.mark.parametrize("bound", ["MAX_TRIED", "MAX_TRIED_BYTES"])
+def test_signatures_without_end_are_a_problem_and_no_endless_search(tmp_path, monkeypatch, bound):
+    """Files times signatures is more than any time: what is not tried is said."""
+    files = [Leaf(f"{n}.bin", bytes((n,)) * 100) for n in range(10)]
+    fitting = [Leaf(f"{n}.bin.sig", ED.sign(files[n].data), role="signature") for n in range(10)]
+    strays = [Leaf(f"s{n}.sig", ED.sign(files[n].data), role="signature") for n in range(5)]
+    monkeypatch.setattr(
+        sys.modules["fwverify.verify.examine"],
+        bound,
+        {"MAX_TRIED": 20, "MAX_TRIED_BYTES": 3000}[bound],
+    )
+    named = stage(tmp_path / "1", *files, *fitting)
+    assert named.satisfied, "a signature of one file's name costs nothing"
+    verified = stage(tmp_path / "2", *files, *fitting, *strays)
+    untried = {one.path for one in verified.problems if "too many" in one.text}
+    assert untried == {"s2.sig", "s3.sig", "s4.sig"}
+    assert not verified.satisfied
