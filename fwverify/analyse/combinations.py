@@ -4,8 +4,8 @@ A name or a text alone says little; the same name in a program that also makes t
 opens the sockets or is started by the device says much (DETECTION, "Evidence beyond
 YARA"). Each ``Combination`` names the abilities it speaks of, by prefix of their ids, and
 groups of supports: one of each group must be there. ``levels`` is by how many levels of
-confidence it raises a hit that a rule or an analyser made; severity never changes, and
-nothing is ever lowered.
+confidence it raises a hit; severity never changes, and nothing is ever lowered. What an
+analyser found is itself made of calls and constants, and is raised by a start alone.
 
 A support is written ``kind:text``: ``call`` (an import, with a library or without, or a
 system call), ``needed`` (a library, by the start of its name), ``constant`` (in a call, as
@@ -51,7 +51,7 @@ _SEND: Final = _any(
 _SCREEN: Final = _any(
     "call", "XShmGetImage XGetImage XTestFakeKeyEvent XTestFakeMotionEvent BitBlt PrintWindow"
 ) | _any("needed", "libvncserver libXtst libpipewire")
-_STARTED: Final = frozenset({"started"})
+STARTED: Final = frozenset({"started"})
 
 COMBINATIONS: Final[tuple[Combination, ...]] = (
     Combination("remote.shell.telnet", (_TERMINAL, _LISTEN | _ACCEPT)),
@@ -60,8 +60,8 @@ COMBINATIONS: Final[tuple[Combination, ...]] = (
     Combination("remote.shell.reverse", (_CONNECT, _DUPLICATE, _EXEC)),
     Combination("remote.shell.bind", (_LISTEN, _ACCEPT, _DUPLICATE, _EXEC)),
     Combination("remote.desktop", (_SCREEN, _LISTEN | _ACCEPT | _CONNECT)),
-    Combination("remote.", (_STARTED,), levels=1),
-    Combination("tunnel.", (_STARTED,), levels=1),
+    Combination("remote.", (STARTED,), levels=1),
+    Combination("tunnel.", (STARTED,), levels=1),
     Combination("tunnel.", (_any("constant", "TUNSETIFF"), _CONNECT | _any("call", "sendto"))),
     Combination("surv.sniff", (_any("call", "pcap_open_live pcap_create"),)),
     Combination("surv.sniff", (_any("constant", "AF_PACKET"),)),

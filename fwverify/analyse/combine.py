@@ -23,7 +23,7 @@ from typing import Final
 
 import msgspec
 
-from fwverify.analyse.combinations import COMBINATIONS, Combination
+from fwverify.analyse.combinations import COMBINATIONS, STARTED, Combination
 from fwverify.analyse.matched import bounded
 from fwverify.analyse.taxonomy import CONFIDENCES, SEVERITIES
 from fwverify.analyse.values import Hit
@@ -105,6 +105,8 @@ def _raised(hit: Hit, supports: dict[str, str]) -> Hit:
     for row in COMBINATIONS:
         if hit.capability is None or not hit.capability.startswith(row.prefix):
             continue
+        if "." in hit.rule and row.groups != (STARTED,):
+            continue  # an analyser's hit is made of such facts: they do not support themselves
         behind = _behind(row, supports)
         reached = min(level + row.levels, len(CONFIDENCES) - 1)
         if behind and reached > level:

@@ -212,6 +212,15 @@ def test_each_kind_of_support_counts(capability: str, facts: tuple[Fact, ...]) -
     assert found.confidence == "high"
 
 
+@pytest.mark.parametrize("rule", ["elf.reverse_shell", "code.packet_socket"])
+def test_what_an_analyser_read_does_not_support_itself(rule: str) -> None:
+    weak = a_hit(rule, capability="remote.shell.reverse", confidence="low")
+    (found,) = combined((weak,), imports("connect", "dup2", "execve"))
+    assert found.confidence == "low"
+    (started,) = combined((weak,), (), ("started by etc/init.d/S1 (boot)",))
+    assert started.confidence == "medium"
+
+
 def test_a_start_by_the_device_raises_one_level() -> None:
     (found,) = combined((a_hit(confidence="low"),), (), ("started by etc/init.d/S50x (boot)",))
     assert (found.confidence, found.severity) == ("medium", "high")
