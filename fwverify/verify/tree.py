@@ -152,8 +152,9 @@ def covered(tree: Tree, claims: Iterable[Claim]) -> tuple[Ranges, ...]:
 
     A child stored verbatim gives its covered ranges to its container exactly. A child
     that is stored in another form (compressed) gives its extents only where all of it
-    is covered, and never bytes that it shares with a child that is not. A content
-    vouched for by hash is covered wherever it stands.
+    is covered, and never bytes that it shares with a child that is not, nor those that
+    its opener could not explain (an extra field of gzip). A content vouched for by hash
+    is covered wherever it stands.
     """
     direct: dict[int, list[tuple[int, int]]] = {}
     contents: set[str] = set()
@@ -176,7 +177,7 @@ def covered(tree: Tree, claims: Iterable[Claim]) -> tuple[Ranges, ...]:
 def _from_children(
     tree: Tree, index: int, result: list[Ranges]
 ) -> tuple[tuple[list[tuple[int, int]], list[tuple[int, int]]], list[tuple[int, int]]]:
-    """Return (extents of covered compressed children, verbatim ranges), uncovered extents."""
+    """Return (extents of covered compressed children, verbatim ranges), what is not covered."""
     packed: list[tuple[int, int]] = []
     verbatim: list[tuple[int, int]] = []
     uncovered: list[tuple[int, int]] = []
@@ -190,6 +191,8 @@ def _from_children(
             packed.extend(extents)
         else:
             uncovered.extend(extents)
+    regions = tree.nodes[index].regions if packed else ()
+    uncovered.extend((one.start, one.end) for one in regions if one.kind == "unexplained")
     return (packed, verbatim), uncovered
 
 

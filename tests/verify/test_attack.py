@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 import sys
+import zlib
 
 import pytest
 
 from fwverify.store import Store
 from fwverify.verify import verify
-from fwverify.verify.coverage import Marks, draw
-from fwverify.verify.tree import build, covered
+from fwverify.verify.coverage import Marks, draw, of_node
+from fwverify.verify.tree import Claim, build, covered
 from fwverify.verify.trust import load_trust, select_rule
 from tests.builders import keys
+from tests.unpack.helpers import unpack_all
 from tests.verify.stores import AT, with_keys
 from tests.verify.trees import Leaf, place, region
 
@@ -80,3 +84,43 @@ def test_signatures_without_end_are_a_problem_and_no_endless_search(tmp_path, mo
     untried = {one.path for one in verified.problems if "too many" in one.text}
     assert untried == {"s2.sig", "s3.sig", "s4.sig"}
     assert not verified.satisfied
+
+
+# --- bytes inside the extents of what is signed -------------------------------------------
+
+
+def gzipped(content: bytes, flags: int, field: bytes) -> bytes:
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
+    body = squeeze.compress(content) + squeeze.flush()
+    end = struct.pack("<II", zlib.crc32(content), len(content))
+    return b"\x1f\x8b\x08" + bytes((flags,)) + bytes(5) + b"\x03" + field + body + end
+
+
+PROGRAM = b"\x7fELF" + bytes(range(1, 256)) * 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "field"),
+    [
+        (4, struct.pack("<H", len(PROGRAM)) + PROGRAM),
+        (8, PROGRAM + b"\0"),
+        (16, PROGRAM + b"\0"),
+    ],
+)
+def test_what_gzip_carries_beside_its_content_is_not_covered(flags, field):
+    """The signed content is all there; the program beside it was said to be signed."""
+    content = b"firmware " * 500
+
+    def kinds(data: bytes) -> dict[str, int]:
+        placed = unpack_all(("u.gz", data)).nodes
+        tree = build(placed)
+        digest = hashlib.sha256(content).hexdigest()
+        (whole,) = (n for n, one in enumerate(placed) if one.parent is None)
+        marks = Marks(covered(tree, (Claim("u.gz", (), (digest,)),)), {}, {}, {})
+        found: dict[str, int] = {}
+        for one in of_node(tree, marks, whole):
+            found[one.kind] = found.get(one.kind, 0) + one.end - one.start
+        return found
+
+    assert set(kinds(gzipped(content, 0, b""))) == {"covered"}
+    assert kinds(gzipped(content, flags, field))["unsigned_executable"] == len(PROGRAM)
