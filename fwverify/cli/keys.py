@@ -186,6 +186,7 @@ def check(output: str, at: str | None, trust: Path | None) -> None:
     """Check the whole trust store; exit 4 where something must change."""
     from fwverify.canonical import canonical_json
     from fwverify.keyring.lint import lint
+    from fwverify.report.text import count
 
     config = common.configuration()
     signers = config.signers if trust is None else ()
@@ -197,7 +198,7 @@ def check(output: str, at: str | None, trust: Path | None) -> None:
         for one in remarks:
             place = f"{one.file}: {one.entry}" if one.entry else one.file
             click.echo(f"{one.level}: {place}: {one.text}")
-        click.echo(f"{faults} faults, {len(remarks) - faults} notes")
+        click.echo(f"{count(faults, 'fault')}, {count(len(remarks) - faults, 'note')}")
     common.finish(exit_codes.DENY if faults else exit_codes.OK, exit_zero=False)
 
 

@@ -48,6 +48,7 @@ from fwverify.report.text import count, fit, joined, percent, size_text
 
 MIN_HEIGHT: Final = 20
 _GAPS: Final = 3
+_NO_SIGNATURE: Final = "none that this version can verify"
 
 
 def render(
@@ -132,11 +133,21 @@ def render_verify(
     lines = [
         *header(report, heading(report, "verify"), width),
         *_coverage_table(report, width),
+        *_trust_lines(report, width),
         *gap_list(report, width, LISTED, more_place(out)),
-        *labelled("Signatures", str(len(found)), width),
+        *labelled("Signatures", str(len(found)) if found else _NO_SIGNATURE, width),
         *listing((_signature(each, width) for each in found), len(found), width, out),
     ]
     return painted([*lines, *closing(report, width, out)], colour)
+
+
+def _trust_lines(report: Report, width: int) -> Iterator[str]:
+    """Yield what the trust rule lacks; it is about all signatures together, so above them."""
+    label = "Trust rule"
+    for each in report.findings:
+        if each.rule.startswith("trust."):
+            yield from labelled(label, f"{each.rule}: {each.text}", width, 3)
+            label = ""
 
 
 def _signature(signature: SignatureResult, width: int) -> Lines:

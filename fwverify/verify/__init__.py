@@ -64,8 +64,9 @@ def verify(
     ranges = covered(tree, (one.claim() for one in counting))
     drawn = draw(subject, tree, marks_of(tree, counting, ranges, members))
     problems = (*examination.problems, *_problems(judged), *fresh.problems)
+    satisfied = _stands(is_satisfied, rule, subject, tree, judged, members, problems)
     findings = (
-        *rule_findings(subject, rule, judged),
+        *rule_findings(subject, rule, judged, satisfied=satisfied),
         *signature_findings(judged, tree, wholly_covered(tree, ranges), rule),
         *coverage_findings(drawn, tree),
     )
@@ -76,7 +77,7 @@ def verify(
         containers=_containers(subject, judged, tree),
         rule=rule.name if rule else None,
         ad_hoc=rule.ad_hoc if rule else False,
-        satisfied=_stands(is_satisfied, rule, subject, tree, judged, members, problems),
+        satisfied=satisfied,
         attested=_stands(is_attested, rule, subject, tree, judged, members, problems),
         findings=tuple(
             sorted(set(findings), key=lambda one: (one.path, one.rule, one.fingerprint))
