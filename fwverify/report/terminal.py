@@ -44,7 +44,7 @@ from fwverify.report.blocks import (
     signature_block,
     signature_line,
 )
-from fwverify.report.text import count, fit, joined, percent, size_text
+from fwverify.report.text import count, fit, joined, percent, short_digest, size_text
 
 MIN_HEIGHT: Final = 20
 _GAPS: Final = 3
@@ -132,6 +132,7 @@ def render_verify(
     found = summary.signatures(report)
     lines = [
         *header(report, heading(report, "verify"), width),
+        *labelled("Judged as", _judged_as(report), width, 2),
         *_coverage_table(report, width),
         *_trust_lines(report, width),
         *gap_list(report, width, LISTED, more_place(out)),
@@ -139,6 +140,11 @@ def render_verify(
         *listing((_signature(each, width) for each in found), len(found), width, out),
     ]
     return painted([*lines, *closing(report, width, out)], colour)
+
+
+def _judged_as(report: Report) -> str:
+    """Return for whom and under which trust store: without them a pass says little."""
+    return f"{report.case or 'no case'}, trust store {short_digest(report.digests.trust)}"
 
 
 def _trust_lines(report: Report, width: int) -> Iterator[str]:

@@ -49,11 +49,12 @@ _MAX_NAMED: Final = 200
 
 
 def rule_findings(
-    subject: Subject, rule: Rule | None, judged: tuple[Judged, ...], *, satisfied: bool
+    subject: Subject, rule: Rule | None, judged: tuple[Judged, ...], *, reaches: bool
 ) -> tuple[Finding, ...]:
     """Return findings about the update as a whole; their path is the subject's name.
 
-    A rule that is not ``satisfied`` is said to be so, whatever each signature shows alone.
+    ``reaches`` says that thresholds and coverage of the rule hold. Where they do not, it is
+    said, whatever each signature shows alone.
     """
     path = subject.members[0].path if len(subject.members) == 1 else subject.name
     found = []
@@ -69,13 +70,14 @@ def rule_findings(
     elif judged:
         missing = missing_keys(rule, judged)
         for threshold, keys in missing:
+            number = f"{keys} distinct key" if keys == 1 else f"{keys} distinct keys"
             text = (
-                f"{keys} distinct keys of role {threshold.role} signed validly, "
+                f"{number} of role {threshold.role} signed validly, "
                 f"rule {rule.name} wants {threshold.keys}"
             )
             evidence = (f"rule:{rule.name}", f"role:{threshold.role}")
             found.append(_finding("trust.threshold", path, text, "high", evidence))
-        if not missing and not satisfied:
+        if not missing and not reaches:
             text = f"the signatures do not reach all bytes that rule {rule.name} wants signed"
             found.append(_finding("trust.coverage", path, text, "high", (f"rule:{rule.name}",)))
     return tuple(found)
