@@ -132,7 +132,7 @@ def render_verify(
     found = summary.signatures(report)
     lines = [
         *header(report, heading(report, "verify"), width),
-        *labelled("Judged as", _judged_as(report), width, 2),
+        *labelled("Judged under", _judged_as(report), width, 2),
         *_coverage_table(report, width),
         *_trust_lines(report, width),
         *gap_list(report, width, LISTED, more_place(out)),
@@ -144,7 +144,8 @@ def render_verify(
 
 def _judged_as(report: Report) -> str:
     """Return for whom and under which trust store: without them a pass says little."""
-    return f"{report.case or 'no case'}, trust store {short_digest(report.digests.trust)}"
+    subject = report.case or "no vendor and product named"
+    return f"trust store {short_digest(report.digests.trust)}, for {subject}"
 
 
 def _trust_lines(report: Report, width: int) -> Iterator[str]:

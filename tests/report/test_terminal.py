@@ -356,6 +356,6 @@ def test_verify_tells_what_the_trust_rule_lacks_and_for_whom_it_judged():
     )
     shown = terminal.render_verify(replace(ALLOW, findings=(lacks,), case="acme/M-100 (meter)"))
     assert "Trust rule   trust.threshold: 1 distinct key of role r" in shown
-    assert "acme/M-100 (meter), trust store" in shown
-    assert "no case, trust store" in terminal.render_verify(replace(ALLOW, case=None))
+    assert ", for acme/M-100 (meter)" in shown
+    assert "for no vendor and product named" in terminal.render_verify(replace(ALLOW, case=None))
     assert "Trust rule" not in terminal.render_verify(replace(ALLOW, findings=()))
