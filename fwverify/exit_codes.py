@@ -24,6 +24,8 @@ _BY_VERDICT: Final = {
     "INCOMPLETE": INCOMPLETE,
     "DENY": DENY,
 }
+_UNSATISFIED: Final = ("trust.no_rule", "trust.threshold", "trust.coverage")
+"""What ``verify`` finds where the signatures do not satisfy a trust rule."""
 SOFTENED: Final = (REVIEW, DENY, INCOMPLETE)
 """What ``--exit-zero`` turns into 0."""
 
@@ -51,7 +53,8 @@ def for_verify(report: Report) -> int:
     """Return 4 where something failed or nothing is signed, 5 where it is only unverifiable.
 
     A signature that satisfies four axes and leaves executable bytes uncovered has
-    failed as much as one whose mathematics does not hold.
+    failed as much as one whose mathematics does not hold. So have signatures of which
+    each is good and which together are not what the trust rule asks for.
     """
     axes = [
         axis
@@ -69,7 +72,7 @@ def for_verify(report: Report) -> int:
         return DENY
     if "unverifiable" in axes or not _complete(report, "intake", "unpack", "verify"):
         return INCOMPLETE
-    return OK
+    return DENY if any(found.rule in _UNSATISFIED for found in report.findings) else OK
 
 
 def for_scan(report: Report) -> int:

@@ -11,6 +11,8 @@ from fwverify import exit_codes
 from fwverify.cli import common
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from fwverify.keyring.candidate import Candidate
     from fwverify.keyring.entries import Change
     from fwverify.keyring.signing import Private
@@ -186,6 +188,7 @@ def check(output: str, at: str | None, trust: Path | None) -> None:
     """Check the whole trust store; exit 4 where something must change."""
     from fwverify.canonical import canonical_json
     from fwverify.keyring.lint import lint
+    from fwverify.report.text import count
 
     config = common.configuration()
     signers = config.signers if trust is None else ()
@@ -197,7 +200,7 @@ def check(output: str, at: str | None, trust: Path | None) -> None:
         for one in remarks:
             place = f"{one.file}: {one.entry}" if one.entry else one.file
             click.echo(f"{one.level}: {place}: {one.text}")
-        click.echo(f"{faults} faults, {len(remarks) - faults} notes")
+        click.echo(f"{count(faults, 'fault')}, {count(len(remarks) - faults, 'note')}")
     common.finish(exit_codes.DENY if faults else exit_codes.OK, exit_zero=False)
 
 
@@ -216,6 +219,25 @@ def sign(file: Path, person: str, at: str | None, trust: Path | None) -> None:
     digest, count = signing.sign(store, private, person, common.moment(at))
     click.echo(f"sha256 {digest}")
     click.echo(f"signed by {count} distinct {'key' if count == 1 else 'keys'}")
+    _print_standing(store, trust is None, common.moment(at))
+
+
+def _print_standing(store: Path, configured: bool, at: datetime) -> None:
+    """Say how many of the signatures that the configuration asks for there are now.
+
+    A key that is no signer of the configuration signs, too, and counts for nothing.
+    """
+    from fwverify.keyring import signing
+    from fwverify.verify.trust import load_trust
+
+    config = common.configuration()
+    if not configured or not config.signers:
+        click.echo("the configuration asks for no signatures of this store")
+        return
+    found = signing.standing(store, load_trust(store), config.signers, at)
+    for why in found.faults:
+        click.echo(f"counts for nothing: {why}")
+    click.echo(f"{len(found.keys)} of {config.signatures_required} signatures hold over it")
 
 
 def _private(file: Path) -> Private:

@@ -34,6 +34,7 @@ class Listed(Value, frozen=True, kw_only=True):
     approved_by: str | None
     channel: str | None
     revoked_at: str | None
+    reason: str | None = None
 
 
 class ListedAnchor(Value, frozen=True, kw_only=True):
@@ -83,6 +84,7 @@ def _of_vendor(file: VendorFile) -> Iterator[Listed]:
             approved_by=entry.approved_by,
             channel=entry.channel,
             revoked_at=f"{entry.revoked_at:%Y-%m-%dT%H:%M:%SZ}" if entry.revoked_at else None,
+            reason=entry.reason,
         )
 
 
@@ -114,6 +116,8 @@ def render(found: Listing, store: Path) -> str:
         people = f"added by {one.added_by}"
         people += f", approved by {one.approved_by}" if one.approved_by else ", not approved"
         lines.append(f"{'':<8} {people}")
+        if one.revoked_at:
+            lines.append(f"{'':<8} compromised since {one.revoked_at}: {one.reason or 'no reason'}")
     if not found.keys:
         lines.append("no vendor has a key")
     used = [one for one in found.anchors if one.rules]

@@ -107,11 +107,21 @@ def rule_satisfied(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "trust.unsatisfied",
             Verdict.INCOMPLETE if only_unverifiable or _cut_short(facts) else refusal,
             f"the trust rule {verified.rule} is not satisfied: "
-            + (listed(each.reason for each in verified.signatures) or "no signature"),
+            + (listed(_lacking(verified)) or "no signature"),
             "vendor",
             "send an update signed as the rule asks",
             findings,
         )
+
+
+def _lacking(verified: Verified) -> Iterable[str]:
+    """Return what the rule lacks as a whole, else what the signatures say of themselves."""
+    whole = ("trust.threshold", "trust.coverage")
+    bad = [
+        each.reason for each in verified.signatures if set(_axes(each)) & {"fail", "unverifiable"}
+    ]
+    told = [each.text for each in verified.findings if each.rule in whole]
+    return bad or told or [each.reason for each in verified.signatures]
 
 
 def _only_unverifiable(verified: Verified) -> bool:

@@ -120,7 +120,7 @@ def _deep_gaps(report: Report, *, inside: bool) -> list[Gap]:
         return []
     told = f"{size_text(sum(node.coverage.unexplained for node in nodes))} have no known meaning"
     more = f", in {len(nodes)} contents" if len(nodes) > 1 else ""
-    more += " that were unpacked" if inside else ""
+    more += " of what was unpacked" if inside and more else ", unpacked" if inside else ""
     return [Gap("unpack", "bytes.unexplained", nodes[0].path, told + more)]
 
 

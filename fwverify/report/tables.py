@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+_LEGEND: Final = (
+    "recognised: it is named, and never more than unverifiable.\n"
+    "What each scheme does not check: fwverify schemes --markdown"
+)
 
 
 def formats_table(*, markdown: bool) -> str:
@@ -30,7 +36,7 @@ def schemes_table(*, markdown: bool) -> str:
 
     rows = [(item.name, item.title, item.limitations, item.specification) for item in SCHEMES]
     head = ("name", "scheme", "limitations", "specification")
-    return _table(head, rows) if markdown else _lines(head, rows, columns=2)
+    return _table(head, rows) if markdown else f"{_lines(head, rows, columns=2)}\n\n{_LEGEND}"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

@@ -44,10 +44,11 @@ from fwverify.report.blocks import (
     signature_block,
     signature_line,
 )
-from fwverify.report.text import count, fit, joined, percent, size_text
+from fwverify.report.text import count, fit, joined, percent, short_digest, size_text
 
 MIN_HEIGHT: Final = 20
 _GAPS: Final = 3
+_NO_SIGNATURE: Final = "none that this version can verify"
 
 
 def render(
@@ -131,12 +132,29 @@ def render_verify(
     found = summary.signatures(report)
     lines = [
         *header(report, heading(report, "verify"), width),
+        *labelled("Judged under", _judged_as(report), width, 2),
         *_coverage_table(report, width),
+        *_trust_lines(report, width),
         *gap_list(report, width, LISTED, more_place(out)),
-        *labelled("Signatures", str(len(found)), width),
+        *labelled("Signatures", str(len(found)) if found else _NO_SIGNATURE, width),
         *listing((_signature(each, width) for each in found), len(found), width, out),
     ]
     return painted([*lines, *closing(report, width, out)], colour)
+
+
+def _judged_as(report: Report) -> str:
+    """Return for whom and under which trust store: without them a pass says little."""
+    subject = report.case or "no vendor and product named"
+    return f"trust store {short_digest(report.digests.trust)}, for {subject}"
+
+
+def _trust_lines(report: Report, width: int) -> Iterator[str]:
+    """Yield what the trust rule lacks; it is about all signatures together, so above them."""
+    label = "Trust rule"
+    for each in report.findings:
+        if each.rule.startswith("trust."):
+            yield from labelled(label, f"{each.rule}: {each.text}", width, 3)
+            label = ""
 
 
 def _signature(signature: SignatureResult, width: int) -> Lines:

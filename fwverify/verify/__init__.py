@@ -14,7 +14,7 @@ Not done here: the verdict (``fwverify.policy.decide``), reading the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -64,8 +64,10 @@ def verify(
     ranges = covered(tree, (one.claim() for one in counting))
     drawn = draw(subject, tree, marks_of(tree, counting, ranges, members))
     problems = (*examination.problems, *_problems(judged), *fresh.problems)
+    reaches = rule is not None and is_satisfied(rule, subject, tree, judged, members)
+    clean = _is_clean(judged, problems)
     findings = (
-        *rule_findings(subject, rule, judged),
+        *rule_findings(subject, rule, judged, reaches=reaches),
         *signature_findings(judged, tree, wholly_covered(tree, ranges), rule),
         *coverage_findings(drawn, tree),
     )
@@ -76,8 +78,8 @@ def verify(
         containers=_containers(subject, judged, tree),
         rule=rule.name if rule else None,
         ad_hoc=rule.ad_hoc if rule else False,
-        satisfied=_stands(is_satisfied, rule, subject, tree, judged, members, problems),
-        attested=_stands(is_attested, rule, subject, tree, judged, members, problems),
+        satisfied=reaches and clean,
+        attested=rule is not None and clean and is_attested(rule, subject, tree, judged, members),
         findings=tuple(
             sorted(set(findings), key=lambda one: (one.path, one.rule, one.fingerprint))
         ),
@@ -156,22 +158,13 @@ def _problems(judged: tuple[Judged, ...]) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
-def _stands(
-    holds: Callable[[Rule, Subject, Tree, tuple[Judged, ...], dict[int, bool]], bool],
-    rule: Rule | None,
-    subject: Subject,
-    tree: Tree,
-    judged: tuple[Judged, ...],
-    members: dict[int, bool],
-    problems: tuple[Problem, ...],
-) -> bool:
-    if rule is None or problems or any(one.result.axes.authentic == "fail" for one in judged):
+def _is_clean(judged: tuple[Judged, ...], problems: tuple[Problem, ...]) -> bool:
+    """Return whether nothing speaks against the update, however many other keys signed it."""
+    if problems or any(one.result.axes.authentic == "fail" for one in judged):
         return False
     if any(one.result.known_bad for one in judged):
         return False
-    if any(one.counts and one.result.axes.fresh == "fail" for one in judged):
-        return False
-    return holds(rule, subject, tree, judged, members)
+    return not any(one.counts and one.result.axes.fresh == "fail" for one in judged)
 
 
 def _as_map(drawn: Drawn) -> tuple[tuple[str, int, int, str], ...]:

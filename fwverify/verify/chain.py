@@ -136,7 +136,7 @@ def _check_path(
 ) -> Chain:
     roots = tuple(r for r in anchors.roots if r.ca and not _validity_fault((r,), times))
     if not roots:
-        why = "no authority valid at the signing time is given to trust"
+        why = "no root that is trusted for this was valid at the time of signing"
         return Chain("fail", why, (leaf.dump(),), _weak_links((leaf,)))
     path, why = _build(leaf, _hanging_below(roots, others), roots, times)
     if not path:

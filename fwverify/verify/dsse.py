@@ -216,7 +216,7 @@ def _passed(
 ) -> Signed:
     key = one.key
     name = f"{one.attempt.algorithm} {one.attempt.digest}".strip()
-    reasons = (f"{name} holds", note, "" if key.usable else key.why_not)
+    reasons = ("" if key.usable else key.why_not, f"{name} holds", note)
     return Signed(
         path=place.path,
         scheme=place.scheme,

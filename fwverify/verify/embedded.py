@@ -83,7 +83,7 @@ def judge(claim: Claim, check: Check, material: Material) -> Signed:
 
 
 def _passed(claim: Claim, key: TrustedKey, why: str) -> Signed:
-    reasons = (f"{claim.what}: {why}", claim.note, "" if key.usable else key.why_not)
+    reasons = ("" if key.usable else key.why_not, f"{claim.what}: {why}", claim.note)
     return dataclasses.replace(
         _described(claim),
         trusted="pass" if key.usable else "fail",

@@ -5,6 +5,7 @@
 | ``trust.unsigned`` | no signature is there at all |
 | ``trust.no_rule`` | no trust rule applies |
 | ``trust.threshold`` | too few distinct keys of a role signed |
+| ``trust.coverage`` | enough keys signed, not over all bytes that the rule wants signed |
 | ``signature.invalid`` | a signature does not hold, wherever it stands |
 | ``signature.untrusted`` | it holds, and its key is not anchored in the rule |
 | ``signature.expired``, ``.retired``, ``.revoked`` | the same, and that is why |
@@ -48,25 +49,37 @@ _MAX_NAMED: Final = 200
 
 
 def rule_findings(
-    subject: Subject, rule: Rule | None, judged: tuple[Judged, ...]
+    subject: Subject, rule: Rule | None, judged: tuple[Judged, ...], *, reaches: bool
 ) -> tuple[Finding, ...]:
-    """Return findings about the update as a whole; their path is the subject's name."""
+    """Return findings about the update as a whole; their path is the subject's name.
+
+    ``reaches`` says that thresholds and coverage of the rule hold. Where they do not, it is
+    said, whatever each signature shows alone.
+    """
     path = subject.members[0].path if len(subject.members) == 1 else subject.name
     found = []
     if all(one.result.scheme in _ONLY_RECOGNISED for one in judged):
         text = "no signature was found in or beside the update"
         found.append(_finding("trust.unsigned", path, text, "high"))
     if rule is None:
-        text = "no trust rule applies: nothing says whose signature is wanted"
+        text = (
+            "no trust rule applies: nothing says whose signature is wanted; "
+            "name vendor and product as the trust store names them"
+        )
         found.append(_finding("trust.no_rule", path, text, "high"))
     elif judged:
-        for threshold, keys in missing_keys(rule, judged):
+        missing = missing_keys(rule, judged)
+        for threshold, keys in missing:
+            number = f"{keys} distinct key" if keys == 1 else f"{keys} distinct keys"
             text = (
-                f"{keys} distinct keys of role {threshold.role} signed validly, "
+                f"{number} of role {threshold.role} signed validly, "
                 f"rule {rule.name} wants {threshold.keys}"
             )
             evidence = (f"rule:{rule.name}", f"role:{threshold.role}")
             found.append(_finding("trust.threshold", path, text, "high", evidence))
+        if not missing and not reaches:
+            text = f"the signatures do not reach all bytes that rule {rule.name} wants signed"
+            found.append(_finding("trust.coverage", path, text, "high", (f"rule:{rule.name}",)))
     return tuple(found)
 
 

@@ -32,6 +32,7 @@ from fwverify.verify.strength import Floors
 from fwverify.verify.tree import Claim, Tree, covered
 
 _LIBRARY_ERRORS = (ValueError, TypeError, KeyError)
+_SHORT = "bytes of its file that may run lie outside it"
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,14 @@ def judge(
     strong = _strong(signed, floors, at)
     bad = known_bad.look_up(signed.spki, signed.chain)
     bad = bad or next(filter(None, map(known_bad.of_key, signed.leans_on)), None)
-    reasons = [signed.reason, why, *strong.reasons]
-    if bad:
-        reasons.append(bad)
+    reach = _covered(signed, tree)
+    short = _SHORT if reach == "fail" else ""
+    # what speaks against it first: a screen that cuts the text must not cut the refusal
+    reasons = (bad, why, short, *strong.reasons, signed.reason)
     axes = Axes(
         authentic=signed.authentic,
         trusted=trusted,
-        covered=_covered(signed, tree),
+        covered=reach,
         strong=strong.axis,
         fresh=signed.fresh,
     )

@@ -145,7 +145,7 @@ def _judged(view: View, path: str, parsed: Signature, key: TrustedKey) -> Signed
         scheme=NAME,
         authentic="pass",
         trusted="pass" if key.usable else "fail",
-        reason=reason if key.usable else f"{reason}; {key.why_not}",
+        reason=reason if key.usable else f"{key.why_not}; {reason}",
         signer=key.id,
         spki=key.spki,
         key_id=key.id,

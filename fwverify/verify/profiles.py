@@ -369,7 +369,7 @@ def _passed(view: View, profile: Profile, layouted: Layouted, key: TrustedKey, w
         scheme=profile.scheme,
         authentic="pass",
         trusted="pass" if key.usable else "fail",
-        reason=f"{profile.title}: {why}" + (f"; {key.why_not}" if not key.usable else ""),
+        reason=(f"{key.why_not}; " if not key.usable else "") + f"{profile.title}: {why}",
         signer=key.id,
         spki=key.spki,
         key_id=key.id,

@@ -237,7 +237,7 @@ def _passed(view: View, path: str, key: TrustedKey, attempt: Attempt) -> Signed:
         scheme=NAME,
         authentic="pass",
         trusted="pass" if key.usable else "fail",
-        reason=reason if key.usable else f"{reason}; {key.why_not}",
+        reason=reason if key.usable else f"{key.why_not}; {reason}",
         signer=key.id,
         spki=key.spki,
         key_id=key.id,

@@ -116,6 +116,23 @@ def test_unpack(changes: dict[str, object], code: int) -> None:
             4,
         ),
         ({"signatures": (signature(),), "stages": Stages(intake=COMPLETE, unpack=COMPLETE)}, 5),
+        *(
+            (
+                {
+                    "signatures": (signature(),),
+                    "findings": (make_finding(rule=rule, path="u", text="t"),),
+                },
+                4,
+            )
+            for rule in ("trust.no_rule", "trust.threshold", "trust.coverage")
+        ),
+        (
+            {
+                "signatures": (signature(),),
+                "findings": (make_finding(rule="r", path="u", text="t"),),
+            },
+            0,
+        ),
     ],
 )
 def test_verify(changes: dict[str, object], code: int) -> None:

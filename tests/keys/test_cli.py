@@ -141,10 +141,15 @@ def test_nothing_is_decided_on_a_store_that_is_not_signed_as_configured(home: Pa
     assert (refused.code, refused.out) == (2, "")
     assert "0 of 2 signatures hold" in refused.err
     assert run(home, "keys", "check", *AT).code == 4
+    (home / "Eve.key").write_bytes(keys.private_pem(keys.ed_key(53)))
+    stranger = run(home, "keys", "sign", "--key", home / "Eve.key", "--by", "Eve", *AT)
+    assert "0 of 2 signatures hold over it" in stranger.out
+    assert "Eve: is by a key that is no signer of the configuration" in stranger.out
     for name in people:
         signed = run(home, "keys", "sign", "--key", home / f"{name}.key", "--by", name, *AT)
         assert signed.code == 0
-    assert "2 distinct keys" in signed.out
+    assert "3 distinct keys" in signed.out
+    assert "2 of 2 signatures hold over it" in signed.out
     ran = verify(home, update)
     assert ran.code == 0
     digest = run(home, "keys", "list", "--format", "json").json["sha256"]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from fwverify.canonical import make_finding
 from fwverify.model import (
     Axes,
     ByteMap,
@@ -327,9 +328,9 @@ def test_a_gap_in_the_submitted_bytes_hides_none_further_in():
     image = replace(DENY.image, coverage=Coverage(unexplained=4096))
     shown = unpack_screen.render_unpack(replace(DENY, nodes=nodes, image=image), width=120)
     assert "4.0 KiB (" in shown.split("Not examined")[1].split("\n")[0]
-    assert "175.7 KiB have no known meaning, in 2 contents that were unpacked" in shown
+    assert "175.7 KiB have no known meaning, in 2 contents of what was unpacked" in shown
     alone = replace(DENY, nodes=nodes[:1], image=image)
-    assert "that were unpacked" not in unpack_screen.render_unpack(alone, width=120)
+    assert "meaning, unpacked" not in unpack_screen.render_unpack(alone, width=120)
 
 
 def test_unpack_tells_what_it_found_and_what_the_headers_say():
@@ -347,3 +348,14 @@ def test_unpack_tells_what_it_found_and_what_the_headers_say():
     shown = unpack_screen.render_unpack(replace(DENY, findings=(), nodes=(silent,)))
     assert "Findings" not in shown
     assert "Identity" not in shown
+
+
+def test_verify_tells_what_the_trust_rule_lacks_and_for_whom_it_judged():
+    lacks = make_finding(
+        rule="trust.threshold", path="u", text="1 distinct key of role r signed validly"
+    )
+    shown = terminal.render_verify(replace(ALLOW, findings=(lacks,), case="acme/M-100 (meter)"))
+    assert "Trust rule   trust.threshold: 1 distinct key of role r" in shown
+    assert ", for acme/M-100 (meter)" in shown
+    assert "for no vendor and product named" in terminal.render_verify(replace(ALLOW, case=None))
+    assert "Trust rule" not in terminal.render_verify(replace(ALLOW, findings=()))

@@ -219,7 +219,7 @@ def test_the_same_key_twice_counts_once(store, tmp_path):
     assert all(one.axes.trusted == "pass" for one in verified.signatures)
     assert not verified.satisfied
     (finding,) = (one for one in verified.findings if one.rule == "trust.threshold")
-    assert "1 distinct keys" in finding.text
+    assert "1 distinct key of role" in finding.text
 
 
 def test_two_halves_signed_by_two_people_are_not_one_file_signed_by_both(store, tmp_path):
@@ -235,6 +235,7 @@ def test_two_halves_signed_by_two_people_are_not_one_file_signed_by_both(store, 
     assert verified.coverage.covered == 100
     assert "trust.threshold" not in rules_of(verified)
     assert not verified.satisfied
+    assert "trust.coverage" in rules_of(verified)
     more = (
         Leaf("a.minisig", keys.minisign(OTHER, one.data), role="signature"),
         Leaf("b.minisig", keys.minisign(ED, two.data), role="signature"),
