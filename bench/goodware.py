@@ -106,7 +106,9 @@ TRUE: Final[tuple[Explained, ...]] = (
     Explained("libgdal32", "exfil_cloud_writer", "it writes files to the object stores it names"),
     Explained("nmap", "lateral_subnet_sweep", "its help shows the sweep of private networks"),
     Explained("wireshark-common", "code.packet_socket", "dumpcap captures packets"),
-    Explained("wireshark-common", "elf.packet_capture", "dumpcap captures packets"),
+    Explained("nmap", "code.packet_all", "nmap and nping read whole packets"),
+    Explained("tcpdump", "elf.packet_capture", "it captures packets"),
+    Explained("collectd-core", "elf.packet_capture", "its dns plugin captures name look-ups"),
     Explained("wireshark-common", "surv_capture_command", "wifidump starts tcpdump, far away too"),
     *(
         Explained(package, "key.private", "the package brings the key of its test certificates")

@@ -165,8 +165,14 @@ def _signers(settings: TrustSettings, folder: Path, file: Path | None) -> tuple[
 
 
 def _digest(content: ConfigFile, signers: tuple[PublicKey, ...]) -> str:
-    """Return the digest of the configuration; of one without signers as ever."""
+    """Return the digest of the configuration.
+
+    A section that says nothing is left out: one that is added to the form leaves the
+    digest of a configuration without it as it was.
+    """
     plain = msgspec.to_builtins(content)
+    if content.analyse == AnalyseSettings():
+        del plain["analyse"]
     if not signers:
         del plain["trust"]
         return digest(plain)

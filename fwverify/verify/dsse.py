@@ -44,7 +44,7 @@ MAX_ENVELOPES: Final = 64
 MAX_SIGNATURES: Final = 16
 MAX_FILE_SIGNATURES: Final = 64
 """Each signature is tried under every key: together they bound the work."""
-
+MAX_KEY_ID_CHARACTERS: Final = 4096
 _NEEDED: Final = {"payloadType": str, "payload": str, "signatures": list}
 
 
@@ -81,9 +81,16 @@ def parse_envelope(value: Any, field: str = "dsse") -> Envelope:
     found: list[bytes] = []
     for one in listed:
         shaped(one, {"sig": str}, {"keyid": object}, f"{field}.signatures")
+        _check_hint(one.get("keyid"), field)
         found.append(either_base64_of(one["sig"], f"{field}.signatures.sig"))
     payload = either_base64_of(value["payload"], f"{field}.payload")
     return Envelope(value["payloadType"], payload, tuple(found))
+
+
+def _check_hint(keyid: object, field: str) -> None:
+    """Raise ``Malformed`` for a key identifier that carries more: nobody signs it."""
+    if keyid is not None and (not isinstance(keyid, str) or len(keyid) > MAX_KEY_ID_CHARACTERS):
+        raise Malformed(0, f"{field}.signatures.keyid", "is no short text")
 
 
 # --- signatures ------------------------------------------------------------------------

@@ -212,11 +212,15 @@ def _unpadded(signature: bytes) -> bytes:
 
 
 def _unsigned(image: Image) -> tuple[tuple[Range, ...], tuple[Range, ...]]:
-    """Return container and steering bytes of the unprotected area."""
+    """Return container and steering bytes of the unprotected area; what is absurd is neither."""
     ours = (*_HASHES, *_SIGNATURES, _KEY_HASH, _PUBLIC_KEY)
     container = [(image.signed_end, image.signed_end + 4)]
-    container += [(one.at, one.end) for one in image.tlvs if one.kind in ours]
-    steering = [(one.at, one.end) for one in image.tlvs if one.kind not in ours]
+    steering = []
+    for one in image.tlvs:
+        if one.kind not in ours:
+            steering.append((one.at, one.end))
+        elif one.end - one.start <= MAX_VALUE_BYTES:  # a program is no key and no signature
+            container.append((one.at, one.end))
     return tuple(container), tuple(steering)
 
 

@@ -333,12 +333,13 @@ def _beside(view: View, path: str, envelope: Envelope, images: Images) -> Claim:
 def _weakest(results: list[Signed], digest: Digest) -> tuple[Signed, ...]:
     """Return those that hold, else all; under the manifest's digest where that is shorter."""
     held = [one for one in results if one.authentic == "pass"]
-    shown = held or results
+    strange = len(results) - len(held) if held else 0
+    note = f"; {strange} other signatures are of no key of the rule" if strange else ""
     return tuple(
-        dataclasses.replace(one, digest=digest.name)
+        dataclasses.replace(one, digest=digest.name, reason=one.reason + note)
         if one.digest and _bits(digest.name) < _bits(one.digest)
-        else one
-        for one in shown
+        else dataclasses.replace(one, reason=one.reason + note)
+        for one in held or results
     )
 
 

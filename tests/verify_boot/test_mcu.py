@@ -66,6 +66,18 @@ def test_a_counter_that_nothing_signs_does_not_count_and_steers():
     assert result.steering == ((at, at + 8),)
 
 
+@pytest.mark.parametrize("kind", [0x01, 0x02, 0x10, 0x20])
+def test_a_program_in_a_tlv_of_the_signature_is_no_container(kind):
+    program = b"\x7fELF" + bytes(3000)
+    extra = boot.tlv(kind, program)
+    content = mcuboot(0x22, p256, extra=extra)
+    results = [one for one in run(MCUBOOT, content, EC) if one.authentic == "pass"]
+    at = content.index(program)
+    for one in results:
+        assert not any(start <= at < end for start, end in (*one.container, *one.covered))
+    assert results or kind != 0x01
+
+
 def test_the_key_hash_is_only_a_hint():
     content = bytearray(mcuboot(0x22, p256))
     at = content.index(boot.tlv(0x01, bytes(32)))

@@ -12,6 +12,7 @@ Not checked: the format carries no checksum, no size and no end mark.
 
 from __future__ import annotations
 
+import itertools
 import struct
 from typing import Final
 
@@ -26,6 +27,9 @@ _MAX_TABLE_BYTES: Final = 128 * 1024 * 1024
 _CLEAR: Final = 256
 _GROUPS: Final = 256
 """Groups read ahead; where the width changes the rest is read anew."""
+
+_RUN: Final = 32
+"""Codes looked up together; few enough that seldom one of them names another's entry."""
 
 
 class _Codes:
@@ -62,14 +66,15 @@ class _Codes:
         """Move behind the next ``count`` codes."""
         self._taken += count
 
-    def end_group(self, count: int) -> None:
-        """Take ``count`` codes and move behind their last group."""
-        self._base += -(-(self._taken + count) // 8) * self.width
+    def end_group(self, width: int) -> None:
+        """Move to the next group, which has codes of ``width`` bits."""
+        self._base += -(-self._taken // 8) * self.width
         self._taken = 0
+        self.width = width
 
-    def tail(self, further: int = 0) -> tuple[int, int]:
-        """Return where the last code taken, or one further on, ended: offset and bit."""
-        bits = (self._taken + further) * self.width
+    def tail(self) -> tuple[int, int]:
+        """Return where the last code taken ended: offset and the bit inside its byte."""
+        bits = self._taken * self.width
         return self._base + bits // 8, bits % 8
 
 
@@ -93,44 +98,105 @@ def compress_stream(buffer: Buffer, start: int) -> Pieces:
     return len(buffer)
 
 
+class _Table:
+    """What the codes stand for, and the word before, with which the next entry begins."""
+
+    def __init__(self, first: int, limit: int) -> None:
+        self._first = first
+        self._limit = limit
+        self._held = 0
+        self.words = [bytes((value,)) for value in range(256)] + [b""] * (first - 256)
+        self.previous = b""
+
+    def clear(self) -> None:
+        """Forget every entry that was added."""
+        del self.words[self._first :]
+        self.previous, self._held = b"", 0
+
+    def word(self, code: int) -> bytes | None:
+        """Return the word of ``code``, None where it cannot exist yet, and add an entry."""
+        words, previous = self.words, self.previous
+        if code < len(words) and (previous or code < 256):
+            word = words[code]
+        elif code == len(words) < self._limit and previous:
+            word = previous + previous[:1]
+        else:
+            return None
+        if previous and len(words) < self._limit:
+            self._add([previous + word[:1]])
+        self.previous = word
+        return word
+
+    def known(self, codes: tuple[int, ...], full: int) -> list[bytes]:
+        """Return the words of ``codes``; none where an entry among them is not there yet.
+
+        That is: where one may be that these codes add, or the table passes ``full``.
+        """
+        words = self.words
+        grows = len(words) < self._limit
+        if not self.previous or max(codes) >= len(words):
+            return []
+        if grows and len(words) + len(codes) > full:
+            return []
+        found = [words[code] for code in codes]
+        if grows:
+            before = itertools.chain((self.previous,), found)
+            self._add([old + new[:1] for old, new in zip(before, found, strict=False)])
+        self.previous = found[-1]
+        return found
+
+    def _add(self, entries: list[bytes]) -> None:
+        self.words += entries
+        self._held += sum(map(len, entries))
+        if self._held > _MAX_TABLE_BYTES:
+            text = f"the table grows past {_MAX_TABLE_BYTES} bytes"
+            raise LimitHit("memory_bytes", text)
+
+
 def _decoded(codes: _Codes, widest: int, block_mode: bool) -> Pieces:
-    clear = _CLEAR if block_mode else -1
-    first = _CLEAR + block_mode
-    table = [bytes((value,)) for value in range(256)] + [b""] * (first - 256)
-    previous = b""
-    out, limit, held = bytearray(), 1 << widest, 0
+    table = _Table(_CLEAR + block_mode, 1 << widest)
+    out = bytearray()
     while following := codes.following():
-        full = limit if codes.width == widest else (1 << codes.width) - 1
-        for count, code in enumerate(following, 1):
-            if code == clear:
-                codes.end_group(count)
-                codes.width, previous, held = 9, b"", 0
-                del table[first:]
-                break
-            if code < len(table) and (previous or code < 256):
-                word = table[code]
-            elif code == len(table) < limit and previous:
-                word = previous + previous[:1]
-            else:
-                why = "does not exist yet" if previous else "stands first"
-                raise Malformed(codes.tail(count)[0], "code", f"{code} {why}")
-            out += word
-            if previous and len(table) < limit:
-                table.append(previous + word[:1])
-                held += len(previous) + 1
-                if held > _MAX_TABLE_BYTES:
-                    text = f"the table grows past {_MAX_TABLE_BYTES} bytes"
-                    raise LimitHit("memory_bytes", text)
-            previous = word
-            if len(table) > full:
-                codes.end_group(count)
-                codes.width += 1
+        for at in range(0, len(following), _RUN):
+            run = following[at : at + _RUN]
+            if not _take(codes, table, run, widest, block_mode, out):
                 break
             if len(out) >= _OUT_BYTES:
                 yield bytes(out)
                 out.clear()
-        else:
-            codes.take(len(following))
     if out:
         yield bytes(out)
     return 0
+
+
+def _take(
+    codes: _Codes,
+    table: _Table,
+    run: tuple[int, ...],
+    widest: int,
+    block_mode: bool,
+    out: bytearray,
+) -> bool:
+    """Append what ``run`` stands for to ``out``; return False where the width changed in it."""
+    full = (1 << codes.width) - 1 if codes.width < widest else 1 << widest
+    if not block_mode or _CLEAR not in run:
+        words = table.known(run, full)
+        if words:
+            out += b"".join(words)
+            codes.take(len(run))
+            return True
+    for code in run:
+        codes.take(1)
+        if code == _CLEAR and block_mode:
+            table.clear()
+            codes.end_group(9)
+            return False
+        word = table.word(code)
+        if word is None:
+            why = "does not exist yet" if table.previous else "stands first"
+            raise Malformed(codes.tail()[0], "code", f"{code} {why}")
+        out += word
+        if len(table.words) > full:
+            codes.end_group(codes.width + 1)
+            return False
+    return True
