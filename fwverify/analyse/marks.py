@@ -198,7 +198,7 @@ MARKS: Final[tuple[Mark, ...]] = (
         "removable storage",
         "sink",
         "",
-        _parts("/media/usb", "/mnt/usb", "/mnt/sdcard", "/run/media/", "/mnt/udisk"),
+        _parts("/media/usb", "mnt/usb", "mnt/sdcard", "/run/media/", "mnt/udisk"),
     ),
     Mark(
         "network share",
