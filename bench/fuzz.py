@@ -26,6 +26,15 @@ COUNT: Final = 2000
 
 SCHEME_OF: Final = {
     "android-ota": "android-ota",
+    "attested": "attested",
+    "cose": "cose-detached",
+    "dsse": "dsse-detached",
+    "dsse-inside": "dsse",
+    "jws": "jws-detached",
+    "recognised": "encrypted",
+    "sigstore": "sigstore",
+    "suit": "suit",
+    "suit-detached": "suit-detached",
     "apk-v2": "apk",
     "apk-v3": "apk",
     "authenticode-cab": "authenticode-cab",
@@ -89,8 +98,9 @@ SCHEME_OF: Final = {
 }
 """Which scheme an entry shows its mutants to."""
 
-NO_MUTANTS: Final = ("apk-v4",)
-"""Schemes that accept nothing: they only say that such a signature is there."""
+NO_MUTANTS: Final = ("apk-v4", "nxp-ahab", "nxp-hab", "stm32mp", "ti-k3", "zigbee-ecdsa")
+"""Schemes that accept nothing: they only say that such a signature is there. All but the
+first see the mutants of ``recognised``."""
 
 
 def entries() -> tuple[tuple[str, Callable[[int], None]], ...]:

@@ -1,12 +1,14 @@
 """Unpacking beside unblob and binwalk: recall, wall time and anonymous memory, in one run.
 
 Usage: ``python -m bench.unpack [--unblob PROGRAM] [--binwalk PROGRAM] [--only NAME]...
-[--more N] [--large]``. Every image of ``bench.images`` whose tools are here is made once
-and given to each engine, one after the other, each with an empty output folder and no
-cache. What came out is judged alike for all: the regular files in the output folder, by
-SHA-256, against the planted ones. Memory is the highest sum of the anonymous memory of
-the engine's processes, looked at every 20 milliseconds. ``--large`` adds a file system
-image of 1 GiB.
+[--more N] [--runs N] [--without ENGINE]... [--large]``. Every image of ``bench.images``
+whose tools are here is made once and given to each engine ``--runs`` times, the engines in
+turn and in the other order each time, each with an empty output folder, no cache and as
+many processes as it takes by itself. Both are byte-compiled, as an installer leaves them.
+What came out is judged alike for all: the regular files in the output folder, by SHA-256,
+against the planted ones. Wall and processor time are medians; processor time is that of
+all processes. Memory is the highest sum of the anonymous memory of the engine's processes,
+looked at every 20 milliseconds. ``--large`` adds a file system image of 1 GiB.
 
 Prints a table and writes ``bench/out/unpack.json``. unblob is to have all the programs
 that its ``--show-external-dependencies`` names; binwalk is Debian's. Run as root, binwalk
@@ -16,22 +18,28 @@ mounts what it finds: the bench runs in a mount namespace of its own and unmount
 from __future__ import annotations
 
 import argparse
+import compileall
+import contextlib
+import ctypes
 import hashlib
 import json
 import os
+import resource
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from bench.images import KINDS, plant, run
 
 RESULT: Final = Path(__file__).resolve().parent / "out" / "unpack.json"
+_PR_SET_CHILD_SUBREAPER: Final = 36
 _DEADLINE_SECONDS: Final = 240
 _LOOK_SECONDS: Final = 0.02
 _UNSHARED: Final = "FWVERIFY_BENCH_UNSHARED"
@@ -51,13 +59,14 @@ class Image:
 
 @dataclass(frozen=True)
 class Line:
-    """What one engine did with one image."""
+    """What one engine did with one image; times are seconds."""
 
     engine: str
     image: str
     found: int
     planted: int
     seconds: float
+    processor: float
     anonymous_mib: int
     ended: str
 
@@ -66,13 +75,19 @@ def main() -> int:
     """Measure, print and write."""
     arguments = _arguments()
     _leave_mounts_behind()
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # to count what they leave
+    compileall.compile_dir(Path(__file__).resolve().parents[1] / "fwverify", quiet=1)
     engines = _engines(arguments)
     with tempfile.TemporaryDirectory(prefix="fwverify-bench-") as work:
         images = _images(Path(work), arguments)
         lines = []
         for image in images:
-            for engine, command in engines.items():
-                lines.append(_measure(engine, command, image, Path(work)))
+            runs: dict[str, list[Line]] = {engine: [] for engine in engines}
+            for number in range(arguments.runs):
+                for engine in sorted(engines, reverse=bool(number % 2)):
+                    runs[engine].append(_measure(engine, engines[engine], image, Path(work)))
+            for engine in engines:
+                lines.append(_median(runs[engine]))
                 _print_line(lines[-1])
     _print_totals(lines, tuple(engines))
     RESULT.parent.mkdir(parents=True, exist_ok=True)
@@ -84,8 +99,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--unblob", help="program; left out where it is not named or on PATH")
     parser.add_argument("--binwalk", help="program; left out where it is not named or on PATH")
+    parser.add_argument("--without", action="append", default=[], metavar="ENGINE")
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
     parser.add_argument("--more", type=int, default=100, help="further files of 100 KB in each")
+    parser.add_argument("--runs", type=int, default=1, help="runs of each, medians are taken")
     parser.add_argument("--large", action="store_true")
     return parser.parse_args()
 
@@ -112,7 +129,7 @@ def _engines(arguments: argparse.Namespace) -> dict[str, tuple[str, ...]]:
         engines["unblob"] = (unblob, "--log", "{out}.log", "-e", "{out}", "{image}")
     if binwalk := arguments.binwalk or shutil.which("binwalk"):
         engines["binwalk"] = (binwalk, "-Me", "-q", "--run-as=root", "-C", "{out}", "{image}")
-    return engines
+    return {name: line for name, line in engines.items() if name not in arguments.without}
 
 
 def _images(work: Path, arguments: argparse.Namespace) -> list[Image]:
@@ -155,6 +172,7 @@ def _measure(engine: str, command: tuple[str, ...], image: Image, work: Path) ->
     if engine != "fwverify":
         out.mkdir()
     filled = [part.format(image=image.path, out=out) for part in command]
+    spent = _processor_seconds()
     started = time.monotonic()
     process = subprocess.Popen(
         filled, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
@@ -167,6 +185,7 @@ def _measure(engine: str, command: tuple[str, ...], image: Image, work: Path) ->
             ended = "deadline"
         time.sleep(_LOOK_SECONDS)
     seconds = time.monotonic() - started
+    _reap()
     found = image.planted & _digests(out)
     _unmount(work)
     return Line(
@@ -175,30 +194,49 @@ def _measure(engine: str, command: tuple[str, ...], image: Image, work: Path) ->
         found=len(found),
         planted=len(image.planted),
         seconds=round(seconds, 3),
+        processor=round(_processor_seconds() - spent, 3),
         anonymous_mib=highest // 1024,
         ended=ended if ended == "deadline" else f"exit {process.returncode}",
     )
 
 
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _reap() -> None:
+    """Wait for the processes that an engine left to us."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
+
+
+def _median(runs: list[Line]) -> Line:
+    """Return the runs of one engine on one image as one: medians, the worst of the rest."""
+    worst = min(runs, key=lambda line: line.found)
+    return replace(
+        worst,
+        seconds=round(statistics.median(line.seconds for line in runs), 3),
+        processor=round(statistics.median(line.processor for line in runs), 3),
+        anonymous_mib=max(line.anonymous_mib for line in runs),
+    )
+
+
 def _anonymous_kib(root: int) -> int:
     """Return the anonymous memory of process ``root`` and all below it, in KiB."""
-    parents: dict[int, int] = {}
-    memory: dict[int, int] = {}
-    for status in Path("/proc").glob("[0-9]*/status"):
+    total, waiting = 0, [root]
+    while waiting:
+        process = waiting.pop()
         try:
-            lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
-        except (OSError, ValueError):
+            status = Path(f"/proc/{process}/status").read_text()
+            for task in os.listdir(f"/proc/{process}/task"):
+                children = Path(f"/proc/{process}/task/{task}/children").read_text()
+                waiting.extend(map(int, children.split()))
+        except OSError:
             continue
-        process = int(lines["Pid"])
-        parents[process] = int(lines["PPid"])
-        memory[process] = int(lines.get("RssAnon", "0 kB").split()[0])
-    return sum(kib for process, kib in memory.items() if _is_below(process, root, parents))
-
-
-def _is_below(process: int, root: int, parents: dict[int, int]) -> bool:
-    while process and process != root:
-        process = parents.get(process, 0)
-    return process == root
+        total += int((status.partition("RssAnon:")[2].split() or ["0"])[0])
+    return total
 
 
 def _digests(out: Path) -> frozenset[str]:
@@ -213,33 +251,57 @@ def _digests(out: Path) -> frozenset[str]:
 def _print_line(line: Line) -> None:
     print(
         f"{line.image:20} {line.engine:9} {line.found}/{line.planted} {line.seconds:8.2f} s "
-        f"{line.anonymous_mib:6} MiB  {line.ended}",
+        f"{line.processor:8.2f} s cpu {line.anonymous_mib:6} MiB  {line.ended}",
         flush=True,
     )
 
 
 def _print_totals(lines: list[Line], engines: tuple[str, ...]) -> None:
-    own = sum(line.seconds for line in lines if line.engine == "fwverify")
+    images = sorted({line.image for line in lines})
+    by = {(line.engine, line.image): line for line in lines}
     for engine in engines:
-        mine = [line for line in lines if line.engine == engine]
+        mine = [by[engine, image] for image in images]
         whole = sum(line.found == line.planted for line in mine)
-        seconds = sum(line.seconds for line in mine)
         memory = max((line.anonymous_mib for line in mine), default=0)
         print(
-            f"{engine}: {whole} of {len(mine)} whole, {seconds:.1f} s in all, at most "
-            f"{memory} MiB; fwverify takes {own / seconds if seconds else 0:.2f} of its time"
+            f"{engine}: {whole} of {len(mine)} whole, {_sum(mine):.1f} s in all, "
+            f"{sum(line.processor for line in mine):.1f} s cpu, at most {memory} MiB"
         )
-    slower = _slower(lines)
-    print(f"slower than unblob on {len(slower)} images: {', '.join(slower) or 'none'}")
+    for engine in engines:
+        if engine != "fwverify":
+            _print_ratios(engine, by, images)
 
 
-def _slower(lines: list[Line]) -> list[str]:
-    times = {(line.image, line.engine): line.seconds for line in lines}
-    return [
+def _print_ratios(engine: str, by: dict[tuple[str, str], Line], images: list[str]) -> None:
+    """Print what part of ``engine``'s time fwverify takes, over all and over the fair ones."""
+    both = [
         image
-        for image, engine in times
-        if engine == "unblob" and times[image, "fwverify"] > times[image, "unblob"]
+        for image in images
+        if all(by[each, image].found == by[each, image].planted for each in ("fwverify", engine))
     ]
+    for title, chosen in (("all images", images), ("images that both found whole", both)):
+        own, theirs = ([by[each, image] for image in chosen] for each in ("fwverify", engine))
+        if not chosen:
+            continue
+        ratios = [mine.seconds / other.seconds for mine, other in zip(own, theirs, strict=True)]
+        spent = sum(line.processor for line in own) / sum(line.processor for line in theirs)
+        print(
+            f"fwverify beside {engine}, {len(chosen)} {title}: {_sum(own) / _sum(theirs):.2f} of "
+            f"its time, median {statistics.median(ratios):.2f}, worst {max(ratios):.2f}, "
+            f"{spent:.2f} of its processor time"
+        )
+    fewer = [image for image in images if by["fwverify", image].found < by[engine, image].found]
+    slower = [
+        f"{image} ({by['fwverify', image].seconds:.2f} s, {by[engine, image].seconds:.2f} s)"
+        for image in images
+        if by["fwverify", image].seconds > by[engine, image].seconds
+    ]
+    print(f"slower than {engine} on {len(slower)} images: {', '.join(slower) or 'none'}")
+    print(f"found less than {engine} in {len(fewer)} images: {', '.join(fewer) or 'none'}")
+
+
+def _sum(lines: list[Line]) -> float:
+    return sum(line.seconds for line in lines)
 
 
 if __name__ == "__main__":

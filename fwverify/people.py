@@ -1,10 +1,14 @@
 """Names of people, as four eyes need them.
 
-Guarantees: two spellings of one name (case, spacing, composed or compatibility forms)
-give one ``person_key``; a name with characters that do not show is refused, so that
-nobody appears twice under names that look the same.
+Guarantees: two spellings of one name (case, spacing, composed or compatibility forms,
+Cyrillic or Greek letters that look like Latin ones) give one ``person_key``; a name with
+characters that do not show is refused, so that nobody appears twice under names that
+look the same.
 
-Not done: letters of two scripts that look alike are two letters, and nobody here knows
+Specification: Unicode 15, 5.21 (default ignorable code points); UTS 39, 4 (confusables:
+single letters of the two scripts of most European names alone).
+
+Not done: letters of other scripts that look alike are two letters, and nobody here knows
 whether a name belongs to whoever typed it.
 """
 
@@ -15,6 +19,27 @@ from typing import Final
 
 MAX_CHARACTERS: Final = 4_000
 _INVISIBLE: Final = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
+
+_BLANK: Final = frozenset(
+    map(
+        chr,
+        (
+            *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
+            *range(0x180B, 0x1810),
+            *range(0xFE00, 0xFE10),
+            *range(0xE0100, 0xE01F0),
+        ),
+    )
+)
+"""Letters and marks by category that show nothing: fillers, variation selectors, a blank."""
+
+_LOOK_ALIKE: Final = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u04bb\u04cf\u051b\u051d"
+    "\u0432\u043a\u043c\u043d\u0442"
+    "\u03bf\u03b1\u03c1\u03c5\u03bd\u03b9\u03ba\u03f2\u03b2\u03b5\u03b7\u03bc\u03c4\u03c7\u03b6\u0131",
+    "aeopcyxijsdhlqwbkmhtoapyvikcbenmtxzi",
+)
+"""Case-folded Cyrillic and Greek letters, of which one case looks like a Latin letter."""
 
 
 class UnusableText(ValueError):
@@ -32,11 +57,12 @@ def one_line(what: str, text: str) -> str:
         raise UnusableText(f"the {what} is empty")
     if len(line) > MAX_CHARACTERS:
         raise UnusableText(f"the {what} is longer than {MAX_CHARACTERS} characters")
-    if any(unicodedata.category(each) in _INVISIBLE for each in line):
+    if any(unicodedata.category(each) in _INVISIBLE or each in _BLANK for each in line):
         raise UnusableText(f"the {what} holds invisible characters: {line[:80]!a}")
     return line
 
 
 def person_key(name: str) -> str:
     """Return what all spellings of one person's name have in common."""
-    return unicodedata.normalize("NFKC", one_line("name", name).casefold())
+    folded = unicodedata.normalize("NFKC", one_line("name", name).casefold())
+    return folded.translate(_LOOK_ALIKE)

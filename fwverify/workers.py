@@ -73,7 +73,8 @@ class Pool:
 
     ``memory_bytes`` bounds each worker's data segment; ``writable`` are the only
     folders a worker may write to, where Landlock is at hand. ``preload`` are modules of
-    this package, or functions (``module:name``) to call, before the first worker begins.
+    this package, or functions (``module:name``) to call, before the first worker begins;
+    ``forker`` is the process that does so where it has been started already.
     """
 
     def __init__(
@@ -82,17 +83,19 @@ class Pool:
         memory_bytes: int,
         writable: tuple[str, ...] = (),
         preload: tuple[str, ...] = (),
+        forker: Forker | None = None,
     ) -> None:
         if jobs < 1:
             raise ValueError("a pool needs at least one worker")
         self._jobs = jobs
-        self._settings = Settings(memory_bytes=memory_bytes, writable=writable, preload=preload)
-        self._forker: Forker | None = None
+        self._settings = Settings(memory_bytes, writable)
+        self._preload = preload
+        self._forker = forker
         self._idle: list[Worker] = []
         self._busy: list[Worker] = []
 
     def __enter__(self) -> Self:
-        if self._settings.preload:  # it gets ready while the caller does
+        if self._preload:  # it gets ready while the caller does
             self._idle.append(self._start())
         return self
 
@@ -167,11 +170,11 @@ class Pool:
         """Return a new worker, from a new forking process where there is none or it died."""
         if self._forker is not None:
             try:
-                return self._forker.start()
+                return self._forker.start(self._settings)
             except (BrokenPipeError, ConnectionResetError):
                 self._forker.close()
-        self._forker = Forker(self._settings)
-        return self._forker.start()
+        self._forker = Forker(self._preload)
+        return self._forker.start(self._settings)
 
     def _collect(self, done: dict[int, Outcome]) -> None:
         with selectors.DefaultSelector() as selector:

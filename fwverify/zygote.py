@@ -8,9 +8,10 @@ holds no other worker's pipes, and dies with this process, which dies with the p
 Only this process reaps workers, on the pool's order, so that no order ever meets another
 process that was given the same number.
 
-Orders come over a socket that keeps messages apart: ``START`` with the two ends of pipes
-that the worker is to read and write, answered by its process id; ``END`` with a process
-id, answered by the status it ended with. The process must have one thread only.
+Orders come over a socket that keeps messages apart: ``START`` with the worker's settings
+and the two ends of pipes that it is to read and write, answered by its process id; ``END``
+with a process id, answered by the status it ended with. The process must have one thread
+only.
 
 What it does not do: watch deadlines. The pool does, in a process that no input reaches.
 """
@@ -31,7 +32,14 @@ from typing import Final, NoReturn
 
 import msgspec
 
-from fwverify.forked import HEADER, ORDER, START, Settings
+from fwverify.forked import (
+    HEADER,
+    MAX_ORDER_BYTES,
+    ORDER,
+    START,
+    Settings,
+    decode_settings,
+)
 from fwverify.sandbox import confine, die_with_parent
 from fwverify.workers import Outcome, Task
 
@@ -40,19 +48,19 @@ _FAILED: Final = 1
 
 
 def main() -> None:
-    """Load what the settings name, then carry out orders until the pool is gone."""
-    settings = msgspec.json.decode(sys.argv[1].encode(), type=Settings)
+    """Load what the arguments name, then carry out orders until the pool is gone."""
     die_with_parent()
     control = socket.socket(fileno=os.dup(sys.stdin.fileno()))
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, sys.stdin.fileno())
     os.close(nothing)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library's print is no answer
-    for name in settings.preload:
+    gc.disable()  # nothing of what is loaded is garbage
+    for name in sys.argv[1:]:
         _preload(name)
-    gc.collect()
-    gc.freeze()  # what is loaded stays shared with the workers
-    while _carry_out(control, settings):
+    gc.freeze()  # and it stays shared with the workers
+    gc.enable()
+    while _carry_out(control):
         pass
 
 
@@ -64,15 +72,15 @@ def _preload(name: str) -> None:
         getattr(loaded, function)()
 
 
-def _carry_out(control: socket.socket, settings: Settings) -> bool:
+def _carry_out(control: socket.socket) -> bool:
     """Carry out one order; return False when there will be no more."""
-    message, pipes, _, _ = socket.recv_fds(control, ORDER.size, 2, socket.MSG_CMSG_CLOEXEC)
+    message, pipes, _, _ = socket.recv_fds(control, MAX_ORDER_BYTES, 2, socket.MSG_CMSG_CLOEXEC)
     if len(message) < ORDER.size:
         return False
-    kind, grace_seconds, process = ORDER.unpack(message)
+    kind, grace_seconds, process = ORDER.unpack_from(message)
     if kind == START:
         questions, answers = pipes
-        answer = _fork(control, questions, answers, settings)
+        answer = _fork(control, questions, answers, decode_settings(message[ORDER.size :]))
     else:
         answer = _ended(process, grace_seconds)
     with contextlib.suppress(BrokenPipeError):

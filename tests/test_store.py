@@ -113,3 +113,13 @@ def test_a_damaged_blob_is_removed_and_can_be_stored_again(tmp_path: Path) -> No
     assert digest not in Store(tmp_path)
     assert Store(tmp_path).put(b"whole") == digest
     assert Store(tmp_path).read(digest) == b"whole"
+
+
+def test_a_store_that_ends_with_its_run_keeps_no_result(tmp_path):
+    key = "ab" * 32
+    Store(tmp_path).put_result(key, b"kept")
+    passing = Store(tmp_path, keep_results=False)
+    assert passing.get_result(key) is None
+    passing.put_result("cd" * 32, b"gone")
+    assert Store(tmp_path).get_result("cd" * 32) is None
+    assert Store(tmp_path).get_result(key) == b"kept"

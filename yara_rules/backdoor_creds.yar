@@ -121,7 +121,7 @@ rule creds_netcore_listener
         confidence = "high"
         author = "fwverify"
         date = "2026-11-21"
-        reference = "https://nvd.nist.gov/vuln/detail/CVE-2014-8655"
+        reference = "https://www.securityweek.com/easily-exploitable-vulnerability-found-netis-routers/"
         r155 = "1.2, 16.1, 27.1"
         false_positives = "none known"
     strings:
@@ -167,7 +167,7 @@ rule creds_xiongmai_helper
         confidence = "high"
         author = "fwverify"
         date = "2026-11-21"
-        reference = "https://nvd.nist.gov/vuln/detail/CVE-2020-25494"
+        reference = "https://censys.com/probing-the-xiongmai-hisilicon-soc-vulnerability/"
         r155 = "1.2, 16.1, 27.1"
         false_positives = "none known"
     strings:
@@ -251,7 +251,7 @@ rule creds_alphanetworks_telnet
         confidence = "high"
         author = "fwverify"
         date = "2026-11-21"
-        reference = "https://nvd.nist.gov/vuln/detail/CVE-2013-7471"
+        reference = "https://attack.mitre.org/techniques/T1078/001/"
         r155 = "1.2, 9.1, 28.2"
         false_positives = "none known"
     strings:

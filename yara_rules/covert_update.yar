@@ -85,7 +85,7 @@ rule update_mobile_fota_agent
         confidence = "medium"
         author = "fwverify"
         date = "2026-11-21"
-        reference = "https://www.kryptowire.com/blog/kryptowire-discovers-mobile-phone-firmware-transmitted-personally-identifiable-information-pii-without-user-consent-disclosure/"
+        reference = "https://attack.mitre.org/techniques/T1474/003/"
         r155 = "12.1, 12.2"
         false_positives = "declared update services"
     strings:
@@ -95,11 +95,9 @@ rule update_mobile_fota_agent
         $abup_host = /\b[a-z0-9.-]{1,20}abup(date)?\.(com|cn)\b/ ascii wide
         $digitime = "com.dtinfo.tools" ascii wide
         $rock = "com.rock.gota" ascii wide
-        $mediatek = "com.mediatek.systemupdate.sysoper" ascii wide
         $gmobi = "com.gmobi.trade" ascii wide
         $adfuture = "com.fota.wirelessupdate" ascii wide
         $fw_upgrade = "com.fw.upgrade.sysoper" ascii wide
-        $tinno = "com.sagereal.wupdate" ascii wide
     condition:
         any of them
 }
@@ -558,7 +556,6 @@ rule update_supply_chain_marks
         $asus = "asushotfix.com" ascii wide
         $notepad = "api.skycloudcenter.com" ascii wide
         $ccleaner = "216.126.225.148" ascii wide
-        $medoc = "transfinance.com.ua" ascii wide
     condition:
-        $solarwinds or (uint16(0) == 0x5A4D and $solarwinds_key and $fnv) or $threecx or $threecx_two or $asus or $notepad or $ccleaner or ($medoc and uint16(0) == 0x5A4D)
+        $solarwinds or (uint16(0) == 0x5A4D and $solarwinds_key and $fnv) or $threecx or $threecx_two or $asus or $notepad or $ccleaner
 }

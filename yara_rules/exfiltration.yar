@@ -446,12 +446,12 @@ rule exfil_dns_labels
         r155 = "7.1, 19.2"
         false_positives = "none known"
     strings:
-        $lookup = /\b(nslookup|dig|host|ping|getent[ \t]+hosts|drill|Resolve-DnsName)[ \t][^\r\n\x00#$`]{0,60}["']?(\$\(|`)/ nocase
+        $lookup = /\b(nslookup|dig|host|ping|getent[ \t]+hosts|drill|Resolve-DnsName)[ \t][^\r\n\x00#$`]{0,60}["']?(\$\(|`)/
         $label = /(base64|base32|xxd|od[ \t]|hexdump|cat[ \t]|hostname|whoami|id\b)[^\r\n\x00)`]{0,80}[)`]["']?\.[A-Za-z0-9$]/
         $loop = /\b(xxd|base32|base64|od)[ \t][^\r\n\x00]{0,80}\|[^\r\n\x00]{0,80}while[ \t]+(IFS=[^\s]{0,4}[ \t]+)?read[^\x00]{0,120}\b(nslookup|dig|host|ping)[ \t][^\r\n\x00]{0,40}\$\{?[a-zA-Z_]{1,20}\}?\.[A-Za-z]/
         $interact = /\$\([^\r\n\x00)]{1,80}\)\.[a-z0-9]{8,40}\.(oast\.(fun|pro|live|site|online|me)|burpcollaborator\.net|interact\.sh|dnslog\.cn|ceye\.io)/
     condition:
-        ($lookup and $label) or $loop or $interact
+        ((uint16(0) == 0x2123 or uint32(0) == 0x464C457F) and (($lookup and $label) or $loop)) or $interact
 }
 
 rule exfil_paste_site

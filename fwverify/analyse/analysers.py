@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from fwverify.analyse import accounts, services
+from fwverify.analyse.config.packages import TEXTS
 from fwverify.analyse.values import BlobResult, PathRequest, PathResult
 from fwverify.analyse.windows import Extracted
 from fwverify.reader import Buffer
@@ -19,12 +20,18 @@ from fwverify.reader import Buffer
 
 @dataclass(frozen=True)
 class ContentAnalyser:
-    """An analyser of bytes."""
+    """An analyser of bytes.
+
+    ``needles`` are YARA strings of which one is in every content that it says anything
+    about: it is not asked about others, and the search for them is the rules' own
+    (``marks``). Without needles it is asked about every content.
+    """
 
     name: str
     title: str
     limitations: str
     examine: Callable[[Buffer, Extracted], BlobResult]
+    needles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,6 +150,7 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
         "version texts of well-known programs and libraries",
         "a program that states its version in another way is not seen",
         _versions,
+        tuple(f'"{mark.decode()}"' for _, mark, _ in TEXTS),
     ),
     ContentAnalyser(
         "endpoints",
@@ -155,6 +163,12 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
         "private keys and certificates",
         "raw key material without a format around it is not seen",
         _keys,
+        (
+            '"-----BEGIN "',
+            '"PuTTY-User-Key-File-"',
+            "{ 02 01 ( 00 | 01 ) 30 ?? 06 ?? ( 2A 86 48 86 F7 0D | 2A 86 48 CE 3D | 2B 65 ) }",
+            "{ A0 03 02 01 02 02 }",
+        ),
     ),
     ContentAnalyser(
         "shell",

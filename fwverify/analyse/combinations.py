@@ -8,10 +8,11 @@ confidence it raises a hit that a rule or an analyser made; severity never chang
 nothing is ever lowered.
 
 A support is written ``kind:text``: ``call`` (an import, with a library or without, or a
-system call), ``needed`` (a library, by the start of its name), ``constant``, ``module``
-(by the start of its name), or ``started`` (a service of the same file system has the
-program's name). The rows are this project's judgement; a row may be added where a test
-shows the finding and ordinary software is shown to stay quiet.
+system call), ``needed`` (a library, by the start of its name), ``constant`` (in a call, as
+``analyse.code`` reads it), ``module`` (by the start of its name), or ``started`` (a
+service of the same file system has the program's name). The rows are this project's
+judgement; a row may be added where a test shows the finding and ordinary software is
+shown to stay quiet.
 """
 
 from __future__ import annotations

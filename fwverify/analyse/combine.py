@@ -37,6 +37,7 @@ _OBJECTS: Final = ("cred.", "key.", "elf.opaque", "pe.opaque")
 
 _CALLS: Final = ("import", "syscall")
 _BY_START: Final = ("needed", "module")
+_CONSTANT: Final = re.compile(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
 _START_NUMBER: Final = re.compile(r"^[SK]\d\d")
 _UNIT: Final = re.compile(r"\.(?:service|socket|timer|conf|sh|plist|exe)$")
 
@@ -88,6 +89,9 @@ def _supports(facts: tuple[Fact, ...], started: tuple[str, ...]) -> dict[str, st
         if fact.kind in _CALLS:
             name = fact.text.rpartition("!")[2]
             found.setdefault(f"call:{name}", f"{fact.kind} {name}")
+        elif fact.kind == "call":
+            for word in _CONSTANT.findall(fact.text):
+                found.setdefault(f"constant:{word}", f"call {fact.text}")
         elif fact.kind in (*_BY_START, "constant"):
             found.setdefault(f"{fact.kind}:{fact.text}", f"{fact.kind} {fact.text}")
     return found

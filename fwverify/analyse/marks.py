@@ -7,6 +7,8 @@ no finding: they are what the inventory of data flows is made from (``dataflow``
 
 What it does not see: data that is handled without any of these words, and whether the
 program ever runs that part. A word in a document counts like one in a program.
+
+The needles of the content analysers are searched for in the same pass.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from fwverify.analyse.analysers import CONTENT
 from fwverify.analyse.matched import Matched, stable_text
 from fwverify.analyse.windows import Extracted
 from fwverify.reader import Buffer
@@ -25,6 +28,7 @@ MAX_TEXTS: Final = 4
 """Words kept per mark as evidence."""
 
 _MENTIONS: Final = "mentions"
+_WANTED: Final = "wanted_"
 _PATH: Final = r"/\/(etc|opt|data|srv|usr\/s?bin|usr\/local)\/[A-Za-z0-9_.\/-]{2,120}/"
 
 
@@ -210,17 +214,25 @@ SINKS: Final = {mark.id: mark for mark in MARKS if mark.side == "sink"}
 
 @dataclass(frozen=True)
 class Marked:
-    """(mark, word) pairs and the absolute paths named, sorted; ``cut`` where some are left out."""
+    """(mark, word) pairs and the absolute paths named, sorted; ``cut`` where some are left out.
+
+    ``wanted`` are the analysers whose needles are there.
+    """
 
     marks: tuple[tuple[str, str], ...] = ()
     mentions: tuple[str, ...] = ()
     cut: bool = False
+    wanted: frozenset[str] = frozenset()
 
 
 def marks_source() -> str:
-    """Return the YARA text of the marks: rule ``mark_N`` is the N-th, ``mentions`` the paths."""
+    """Return the YARA text of the marks, the needles and the paths.
+
+    Rule ``mark_N`` is the N-th mark, ``wanted_NAME`` holds an analyser's needles.
+    """
     rules = [_rule(f"mark_{index}", mark.strings) for index, mark in enumerate(MARKS)]
-    return "\n".join([*rules, _rule(_MENTIONS, (_PATH,))])
+    wanted = [_rule(f"{_WANTED}{each.name}", each.needles) for each in CONTENT if each.needles]
+    return "\n".join([*rules, *wanted, _rule(_MENTIONS, (_PATH,))])
 
 
 def _rule(name: str, strings: tuple[str, ...]) -> str:
@@ -232,7 +244,11 @@ def marked(buffer: Buffer, found: Iterable[Matched], extracted: Extracted) -> Ma
     """Return the marks of a content from its matches in the namespace of the marks."""
     marks: list[tuple[str, str]] = []
     mentions: set[str] = set()
+    wanted: set[str] = set()
     for each in found:
+        if each.rule.startswith(_WANTED):
+            wanted.add(each.rule.removeprefix(_WANTED))
+            continue
         texts = _texts(buffer, each, extracted)
         if each.rule == _MENTIONS:
             mentions = {text.rstrip("./-") for text in texts}
@@ -240,7 +256,8 @@ def marked(buffer: Buffer, found: Iterable[Matched], extracted: Extracted) -> Ma
         mark = MARKS[int(each.rule.removeprefix("mark_"))]
         marks.extend((mark.id, text) for text in sorted(texts)[:MAX_TEXTS])
     listed = tuple(sorted(mentions))
-    return Marked(tuple(sorted(marks)), listed[:MAX_MENTIONS], len(listed) > MAX_MENTIONS)
+    cut = len(listed) > MAX_MENTIONS
+    return Marked(tuple(sorted(marks)), listed[:MAX_MENTIONS], cut, frozenset(wanted))
 
 
 def _texts(buffer: Buffer, found: Matched, extracted: Extracted) -> set[str]:

@@ -48,7 +48,13 @@ def scan_blob(argument: bytes) -> bytes:
         bundle = _bundle(request.store, request.rules)
         by_rules = examine(buffer, bundle, extracted, request.yara_seconds, request.engine)
         also = _otherwise(buffer, bundle, request, {hit.rule for hit in by_rules.hits})
-        parts = [analyser.examine(buffer, extracted) for analyser in CONTENT]
+        parts = [
+            analyser.examine(buffer, extracted)
+            for analyser in CONTENT
+            if not analyser.needles
+            or analyser.name in by_rules.marked.wanted
+            or by_rules.troubles  # an engine that gave up says nothing about needles
+        ]
     return msgspec.msgpack.encode(_merged(_of_rules(by_rules), also, *parts))
 
 

@@ -266,19 +266,23 @@ def means(
     """
     import tempfile
 
-    from fwverify.workers import Pool
+    from fwverify.forked import Forker
 
-    config = configuration()
-    secrets = _secrets(options)
-    jobs = options.jobs or len(os.sched_getaffinity(0))
     with contextlib.ExitStack() as stack:
+        forker = Forker(_PRELOAD)  # it loads the parsers while the rest is loaded here
+        stack.callback(forker.close)
+        from fwverify.workers import Pool
+
+        config = configuration()
+        secrets = _secrets(options)
+        jobs = options.jobs or len(os.sched_getaffinity(0))
         folder = config.store
         if options.no_cache:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fwverify-")))
         twice = wanted is None or "compare" in wanted  # the baseline has much of the update
         store = _store(folder, keep_results=twice or not options.no_cache)
         pool = stack.enter_context(
-            Pool(jobs, config.limits.memory_bytes, (str(store.root),), _PRELOAD)
+            Pool(jobs, config.limits.memory_bytes, (str(store.root),), _PRELOAD, forker)
         )
         from fwverify.analyse.rules import load_rules
         from fwverify.pipeline import EVERY_STAGE, Means

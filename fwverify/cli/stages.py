@@ -36,13 +36,13 @@ def unpack(
     **rest: Any,
 ) -> None:
     """Unpack to the last byte and write what came out."""
-    from fwverify.pipeline import Question, inspect
-    from fwverify.report.unpack_screen import render_unpack
-    from fwverify.unpack.writing import refuse_used, write_tree
-
-    refuse_used(out)
     options = common.Options(**rest)
     with common.means(options, None, _UNPACK) as means:
+        from fwverify.pipeline import Question, inspect
+        from fwverify.report.unpack_screen import render_unpack
+        from fwverify.unpack.writing import refuse_used, write_tree
+
+        refuse_used(out)
         question = Question(
             updates=updates,
             at=common.moment(at),

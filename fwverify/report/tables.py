@@ -21,7 +21,7 @@ def formats_table(*, markdown: bool) -> str:
         for item in FORMATS
     ]
     head = ("name", "format", "family", "depth", "limitations", "specification")
-    return _table(head, rows) if markdown else _lines(rows, columns=4)
+    return _table(head, rows) if markdown else _lines(head, rows, columns=4)
 
 
 def schemes_table(*, markdown: bool) -> str:
@@ -30,7 +30,7 @@ def schemes_table(*, markdown: bool) -> str:
 
     rows = [(item.name, item.title, item.limitations, item.specification) for item in SCHEMES]
     head = ("name", "scheme", "limitations", "specification")
-    return _table(head, rows) if markdown else _lines(rows, columns=2)
+    return _table(head, rows) if markdown else _lines(head, rows, columns=2)
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
@@ -41,11 +41,13 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(lines)
 
 
-def _lines(rows: Sequence[tuple[str, ...]], *, columns: int) -> str:
-    widths = [max(len(row[index]) for row in rows) for index in range(columns)]
+def _lines(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, columns: int) -> str:
+    """Return the first ``columns`` of ``rows`` as aligned text below ``head`` in capitals."""
+    listed = [tuple(title.upper() for title in head), *rows]
+    widths = [max(len(row[index]) for row in listed) for index in range(columns)]
     return "\n".join(
         "  ".join(row[index].ljust(widths[index]) for index in range(columns)).rstrip()
-        for row in rows
+        for row in listed
     )
 
 

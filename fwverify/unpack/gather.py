@@ -87,7 +87,10 @@ def limit_problem(error: LimitHit, limits: Limits, size_bytes: int) -> Problem:
     says which of the two was the smaller.
     """
     ratio = error.name == "bytes_out" and limits.blob_bytes(size_bytes) < limits.bytes_out
-    return Problem(code=f"limit.{'ratio' if ratio else error.name}", path="", text=str(error))
+    if ratio:
+        text = f"{error} (limits.ratio and limits.ratio_free_bytes in the configuration raise it)"
+        return Problem(code="limit.ratio", path="", text=text)
+    return Problem(code=f"limit.{error.name}", path="", text=str(error))
 
 
 def malformed_observation(format_name: str, error: Malformed) -> Observation:

@@ -34,7 +34,7 @@ from fwverify.unpack.source import Format, Source, highest_entropy_milli
 
 _HEAD_BYTES: Final = 4096
 _DENSE_MILLI: Final = 7200
-_CONTROLS: Final = re.compile(r"[^\t\n\v\f\r\x1b\x20-\x7e\x85\xa0-\U0010ffff]")
+_CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f]")
 _SHEBANG: Final = b"#!"
 _UTF16: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 

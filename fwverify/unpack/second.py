@@ -4,8 +4,9 @@ Guarantees: unblob runs as a program of its own, confined like a worker (no netw
 writing outside one temporary folder, bounded memory, a deadline after which all of it is
 killed), and what it writes is read by digest and removed; nothing of it enters the tree.
 A file that only unblob found was not examined here: it is a finding and a problem, so
-the unpack stage is INCOMPLETE. What only this engine found is counted in one finding. A
-missing or failing unblob is a problem: the opinion that was asked for was not had.
+the unpack stage is INCOMPLETE. What only this engine found is counted in one finding; that
+both found the same is said, too. A missing or failing unblob is a problem: the opinion that
+was asked for was not had.
 
 What is not compared: empty files, and the pieces that unblob cuts out of a container
 under names like ``0-4096.squashfs``: they are the container's own bytes.
@@ -82,7 +83,11 @@ def second_opinion(
         if missed:
             text = f"unblob found {len(missed)} files in it that are not in our tree"
             problems.append(Problem(code="second_opinion.missed", path=member.path, text=text))
-        findings += _more(member, len(ours - set(theirs) - {member.sha256}))
+        more = len(ours - set(theirs) - {member.sha256})
+        if more:
+            findings.append(_more(member, more))
+        elif not missed and not failed:
+            findings.append(_agreed(member, len(theirs)))
     return Opinion(tuple(findings), tuple(problems))
 
 
@@ -107,17 +112,24 @@ def _missed(member: Member, name: str, digest: str) -> Finding:
     )
 
 
-def _more(member: Member, count: int) -> list[Finding]:
-    if not count:
-        return []
-    finding = make_finding(
+def _agreed(member: Member, count: int) -> Finding:
+    return make_finding(
+        rule="unpack.second_opinion.agreed",
+        path=member.path,
+        text=f"unblob found the same: {count} contents" if count else "unblob found nothing either",
+        severity="info",
+        evidence=(f"contents:{count}",),
+    )
+
+
+def _more(member: Member, count: int) -> Finding:
+    return make_finding(
         rule="unpack.second_opinion.more",
         path=member.path,
         text=f"{count} contents of it were found here and not by unblob",
         severity="info",
         evidence=(f"contents:{count}",),
     )
-    return [finding]
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:

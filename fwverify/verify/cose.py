@@ -35,10 +35,19 @@ from fwverify.verify.signed_json import Unread
 
 NAME: Final = "cose-detached"
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
-MAX_SIGNATURES: Final = 16
+MAX_SIGNATURES: Final = 8
 SIGN1, SIGN = 18, 98
 _MACS: Final = (17, 97)
+MAX_UNSIGNED_BYTES: Final = 16 * 1024
+"""Bytes of one unprotected header: key identifier and certificates fit, a program does not."""
+
+MAX_SIGNATURE_BYTES: Final = 128 * 1024
+"""Bytes of one signature value: the longest HSS signature has less (RFC 8554, 6.2)."""
+
 _ALG, _CRIT = 1, 2
+_EXPECTED_UNSIGNED: Final = (4, 32, 33, 34, 35)
+"""kid, x5bag, x5chain, x5t and x5u (RFC 9052, 3.1; RFC 9360): never believed, nor strange."""
+
 _UNDERSTOOD: Final = (1, 2, 3, 4)
 """Labels of RFC 9052, 3.1: alg, crit, content type, kid."""
 
@@ -79,10 +88,14 @@ class Signature:
 
 @dataclass(frozen=True)
 class Message:
-    """A parsed COSE_Sign1 or COSE_Sign. ``payload`` is None where it is detached."""
+    """A parsed COSE_Sign1 or COSE_Sign. ``payload`` is None where it is detached.
+
+    ``unsigned`` names the unprotected headers that nothing explains.
+    """
 
     payload: bytes | None
     signatures: tuple[Signature, ...]
+    unsigned: tuple[str, ...] = ()
 
 
 def parse(data: bytes) -> Message:
@@ -109,9 +122,29 @@ def parse(data: bytes) -> Message:
     body, header = _header(data, protected, unprotected, "cose")
     if is_one:
         start = b"\x84" + _text("Signature1") + cbor.octets(body) + b"\x40"
-        return Message(own, (Signature(start, _algorithm(header), last.octets(data)),))
+        value = _value(data, last)
+        return Message(own, (Signature(start, _algorithm(header), value),), _strange(unprotected))
     _check_crit(header)
-    return Message(own, _signatures(data, body, last))
+    inner = [one.items[1] for one in last.items if len(one.items) == 3]
+    unsigned = tuple(name for one in (unprotected, *inner) for name in _strange(one))
+    return Message(own, _signatures(data, body, last), unsigned)
+
+
+def _value(data: bytes, item: Item) -> bytes:
+    """Return a signature's value. Raises ``Malformed`` for one that no algorithm makes."""
+    if item.end - item.start > MAX_SIGNATURE_BYTES:
+        why = f"{item.end - item.start} bytes, the bound is {MAX_SIGNATURE_BYTES}"
+        raise Malformed(item.at, "cose.signature", why)
+    return item.octets(data)
+
+
+def _strange(unprotected: Item) -> tuple[str, ...]:
+    """Return the unprotected headers that nothing explains: nobody vouches for their bytes."""
+    return tuple(
+        f"unsigned header {str(key)[:40]!a} of {value.end - value.at} bytes"
+        for key, value in unprotected.pairs
+        if key not in _EXPECTED_UNSIGNED
+    )
 
 
 def _signatures(data: bytes, body: bytes, listed: Item) -> tuple[Signature, ...]:
@@ -123,7 +156,7 @@ def _signatures(data: bytes, body: bytes, listed: Item) -> tuple[Signature, ...]
             raise Malformed(one.at, "cose.signature", "is no array of three")
         own, header = _header(data, one.items[0], one.items[1], "cose.signature")
         start = b"\x85" + _text("Signature") + cbor.octets(body) + cbor.octets(own) + b"\x40"
-        found.append(Signature(start, _algorithm(header), one.items[2].octets(data)))
+        found.append(Signature(start, _algorithm(header), _value(data, one.items[2])))
     return tuple(found)
 
 
@@ -137,6 +170,9 @@ def _header(
     """Return the protected header as it enters what is signed, and its labels."""
     if protected.kind != "bytes" or unprotected.kind != "map":
         raise Malformed(protected.at, f"{field}.headers", "are no byte string and map")
+    if unprotected.end - unprotected.at > MAX_UNSIGNED_BYTES:
+        why = f"{unprotected.end - unprotected.at} bytes that nobody signed"
+        raise Malformed(unprotected.at, f"{field}.unprotected", why)
     if protected.start == protected.end:
         inside = Item("map", 0, 0, 0)
     else:
@@ -225,7 +261,8 @@ def judge_message(
     results: list[Signed] = []
     for one in message.signatures:
         algorithm, digest, _ = ALGORITHMS[one.algorithm]
-        named = dataclasses.replace(claim, algorithm=algorithm, digest=digest)
+        weak = (*claim.weak, *message.unsigned)
+        named = dataclasses.replace(claim, algorithm=algorithm, digest=digest, weak=weak)
         results.append(judge(named, check_of(one, content), material))
     held = {identity_of(one.spki or b""): one for one in results if one.authentic == "pass"}
     if not held:

@@ -39,13 +39,15 @@ def decode(member: bytes) -> bytes:
     if member.lstrip()[:5] != b"-----":
         return member
     try:
-        label, _, message = asn1_pem.unarmor(member)
+        label, headers, message = asn1_pem.unarmor(member)
     except der.LIBRARY_ERRORS as error:
         raise Malformed(0, "pem", cms.one_line(error)) from error
     if label not in _PEM_LABELS:
         raise Malformed(0, "pem", f"{label} is not a CMS message")
     if member.count(b"-----BEGIN ") != 1:
         raise Malformed(0, "pem", "holds more than one message")
+    if headers or not member.rstrip().endswith(f"-----END {label}-----".encode()):
+        raise Malformed(0, "pem", "holds text that nobody signed")
     return bytes(message)
 
 

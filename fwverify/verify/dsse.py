@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fwverify.model import Axis, Vouch
-from fwverify.reader import Malformed
+from fwverify.reader import Buffer, Malformed
 from fwverify.verify import intoto, primitives
 from fwverify.verify.detached_kind import kind_of
 from fwverify.verify.embedded import refused
@@ -42,6 +42,9 @@ DETACHED_NAME: Final = "dsse-detached"
 SUFFIXES: Final = (".intoto.jsonl", ".dsse.json", ".att")
 MAX_ENVELOPES: Final = 64
 MAX_SIGNATURES: Final = 16
+MAX_FILE_SIGNATURES: Final = 64
+"""Each signature is tried under every key: together they bound the work."""
+MAX_KEY_ID_CHARACTERS: Final = 4096
 _NEEDED: Final = {"payloadType": str, "payload": str, "signatures": list}
 
 
@@ -78,9 +81,16 @@ def parse_envelope(value: Any, field: str = "dsse") -> Envelope:
     found: list[bytes] = []
     for one in listed:
         shaped(one, {"sig": str}, {"keyid": object}, f"{field}.signatures")
+        _check_hint(one.get("keyid"), field)
         found.append(either_base64_of(one["sig"], f"{field}.signatures.sig"))
     payload = either_base64_of(value["payload"], f"{field}.payload")
     return Envelope(value["payloadType"], payload, tuple(found))
+
+
+def _check_hint(keyid: object, field: str) -> None:
+    """Raise ``Malformed`` for a key identifier that carries more: nobody signs it."""
+    if keyid is not None and (not isinstance(keyid, str) or len(keyid) > MAX_KEY_ID_CHARACTERS):
+        raise Malformed(0, f"{field}.signatures.keyid", "is no short text")
 
 
 # --- signatures ------------------------------------------------------------------------
@@ -115,12 +125,13 @@ def _signing(
 ) -> Signing | None:
     for key in material.keys:
         for attempt in attempts(key.spki, signature, material.algorithms):
-            if _holds(key.spki, attempt, signed, hashes):
+            if holds(key.spki, attempt, signed, hashes):
                 return Signing(key, attempt)
     return None
 
 
-def _holds(spki: bytes, attempt: Attempt, signed: bytes, hashes: dict[str, bytes]) -> bool:
+def holds(spki: bytes, attempt: Attempt, signed: Buffer, hashes: dict[str, bytes]) -> bool:
+    """Return whether a signature holds over ``signed``; ``hashes`` keeps what was computed."""
     if not attempt.digest:
         outcome = primitives.check(spki, attempt.algorithm, "", attempt.signature, signed)
         return outcome.axis == "pass"
@@ -263,10 +274,14 @@ def _judge_file(
     scheme = DETACHED_NAME if below else NAME
     place = Place(view.path, scheme, path)
     heard: list[Heard] = []
+    count = 0
     try:
         for start, end in _lines(data, several=path.lower().endswith(".jsonl")):
             here = dataclasses.replace(place, container=() if below else ((start, end),))
             envelope = parse_envelope(load(data[start:end], "dsse"))
+            count += len(envelope.signatures)
+            if count > MAX_FILE_SIGNATURES:
+                raise Malformed(start, "dsse", f"more than {MAX_FILE_SIGNATURES} signatures")
             heard.append(judge_envelope(view, here, envelope, material, below=below))
     except Unread as error:
         return (refused(view.path, scheme, f"{path}: {error}", "unverifiable"),)

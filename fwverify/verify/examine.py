@@ -10,7 +10,8 @@ Which file a signature member belongs to is decided by name (``fw.bin.sig`` or
 state digests of files of any name (catalogues, statements, bundles). Metadata of a TUF
 folder beside a file is looked into as if it were inside. A signature cannot
 hold over a file it does not belong to, so trying more is safe; where it holds for one
-file, its failing for the others says nothing and is left out.
+file, its failing for the others says nothing and is left out. How much is tried so is
+bounded (``MAX_TRIED``, ``MAX_TRIED_BYTES``): what is beyond becomes a ``Problem``.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ from fwverify.verify.attested import ATTESTED
 from fwverify.verify.scheme import Material, Neighbour, Scheme, Signed, View
 from fwverify.verify.schemes import DETACHED, EMBEDDED, METADATA
 from fwverify.verify.tree import Tree
+
+MAX_TRIED: Final = 400_000
+"""Pairs of a signature member and a file it may belong to, beyond the first file of each."""
+
+MAX_TRIED_BYTES: Final = 256 * 1024**3
+"""Bytes of the files of all pairs: each is hashed anew for each signature."""
 
 ATTESTATION: Final = ".attested.toml"
 SPEAKING: Final = (
@@ -71,20 +78,44 @@ def examine(
             view = _view(placed, content, (), tree, store)
             found.extend(Examined(signed) for signed in _run(EMBEDDED, view, material))
     companions = _companions(subject)
+    beside_set = set(companions.values())
+    files, budget = _Files(subject), _Budget()
     for member in subject.members:
-        if member.role != "signature" or member.sha256 is None or member in companions.values():
+        if member.role != "signature" or member.sha256 is None or member in beside_set:
             continue
         metadata = _examine_metadata(member, tree, store, material)
         if metadata is not None:
             found.extend(metadata)
             continue
+        candidates = files.of(member)
+        if not budget.allows(candidates):
+            text = "too many signature files of no file's name: it was tried over none of the files"
+            problems.append(_problem("signature.unverifiable", member.path, text))
+            continue
         beside = companions.get(member.path)
-        results = _examine_member(member, beside, subject, tree, store, material)
+        results = _examine_member(member, beside, candidates, tree, store, material)
         found.extend(results)
         if not results:
             text = "the signature file belongs to no file here, or no scheme reads it"
             problems.append(_problem("signature.unverifiable", member.path, text))
     return Examination(tuple(found), tuple(problems))
+
+
+class _Budget:
+    """What may still be tried. Belongs to one call of ``examine``."""
+
+    def __init__(self) -> None:
+        self._pairs = MAX_TRIED
+        self._bytes = MAX_TRIED_BYTES
+
+    def allows(self, candidates: tuple[Member, ...]) -> bool:
+        """Return whether a signature may be tried over all ``candidates``; it is then paid."""
+        pairs, size = len(candidates[1:]), sum(one.size for one in candidates)
+        if pairs > self._pairs or size > self._bytes:
+            return False
+        self._pairs -= pairs
+        self._bytes -= size
+        return True
 
 
 def _companions(subject: Subject) -> dict[str, Member]:
@@ -124,7 +155,7 @@ def _examine_metadata(
 def _examine_member(
     member: Member,
     companion: Member | None,
-    subject: Subject,
+    candidates: tuple[Member, ...],
     tree: Tree,
     store: Store,
     material: Material,
@@ -138,7 +169,7 @@ def _examine_member(
         return ()
     schemes = DETACHED if companion is None else (ATTESTED,)
     results: list[Examined] = []
-    for target in targets(member, subject):
+    for target in candidates:
         index = tree.by_path.get(target.path)
         if index is None or target.sha256 is None or target.sha256 not in store:
             continue
@@ -150,19 +181,26 @@ def _examine_member(
     return _telling(tuple(results))
 
 
-def targets(member: Member, subject: Subject) -> tuple[Member, ...]:
-    """Return the files that the signature ``member`` may belong to."""
-    candidates = tuple(one for one in submitted(subject) if one.role != "signature")
-    if subject.kind == "file" or member.path.lower().endswith(SPEAKING):
-        return candidates  # it speaks of files of any name, by their digests
-    stem = signature_stem(member.path)
-    named = tuple(
-        one
-        for one in candidates
-        if one.path == stem or str(PurePosixPath(one.path).with_suffix("")) == stem
-    )
-    exact = tuple(one for one in named if one.path == stem)
-    return exact or named or candidates
+class _Files:
+    """The files that signatures may belong to, found by name without walking over all."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._single = subject.kind == "file"
+        self._all = tuple(one for one in submitted(subject) if one.role != "signature")
+        self._named: dict[str, list[Member]] = {}
+        for one in self._all:
+            bare = str(PurePosixPath(one.path).with_suffix(""))
+            for name in dict.fromkeys((one.path, bare)):
+                self._named.setdefault(name, []).append(one)
+
+    def of(self, member: Member) -> tuple[Member, ...]:
+        """Return the files that the signature ``member`` may belong to."""
+        if self._single or member.path.lower().endswith(SPEAKING):
+            return self._all  # it speaks of files of any name, by their digests
+        stem = signature_stem(member.path)
+        named = tuple(self._named.get(stem, ()))
+        exact = tuple(one for one in named if one.path == stem)
+        return exact or named or self._all
 
 
 def _telling(results: tuple[Examined, ...]) -> tuple[Examined, ...]:

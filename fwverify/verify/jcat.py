@@ -321,6 +321,8 @@ def _verify_file(
     if not inside:
         end = len(content) if content[parsed.end :] == _LVFS_TAIL else parsed.end
         frame = dataclasses.replace(frame, container=((0, end),))
+    strange = inside and content[parsed.end :] not in (b"", _LVFS_TAIL)
+    weak = (note,) if strange else ()  # beside a file the whole member counts as container
     results: list[Signed] = []
     for item in parsed.items:
         for path, sha256 in _files(view, item, inside=inside):
@@ -330,7 +332,8 @@ def _verify_file(
                 named = dataclasses.replace(frame, note=label, vouches=(vouch,))
                 if inside:  # the member is no node here: the file itself bears the result
                     named = Frame(path, DETACHED_NAME, covered=whole(held), note=label)
-                results += verify_item(item, held, named, material)
+                found = verify_item(item, held, named, material)
+                results += [dataclasses.replace(one, weak=(*one.weak, *weak)) for one in found]
     if not results:
         return (refused(frame, "it names no file that is here", "unverifiable"),)
     return tuple(results)

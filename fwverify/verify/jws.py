@@ -23,6 +23,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hmac
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -38,7 +39,7 @@ from fwverify.verify.scheme import Material, Scheme, Signed, View, whole
 from fwverify.verify.signed_json import Unread, bare_base64url_of, items, load, shaped
 
 NAME: Final = "jws-detached"
-MAX_SIGNATURES: Final = 16
+MAX_SIGNATURES: Final = 8
 _PIECE: Final = 3 * 256 * 1024
 """A multiple of three: base64 of the pieces is then base64 of the whole."""
 
@@ -65,16 +66,26 @@ _CURVES: Final = {
     "ES512": ("secp521r1", 521),
 }
 _INTEGRITY_ONLY: Final = ("HS256", "HS384", "HS512")
+MAX_UNSIGNED_BYTES: Final = 16 * 1024
+"""Bytes of one unprotected header as JSON: a chain of certificates fits, a program does not."""
+
+_EXPECTED_UNSIGNED: Final = ("kid", "typ", "cty", "jwk", "jku", "x5c", "x5u", "x5t", "x5t#S256")
+"""Names of RFC 7515, 4.1, that may stand unprotected: never believed, nor strange."""
+
 _NEVER_BELIEVED: Final = ("jwk", "jku", "x5c", "x5u")
 
 
 @dataclass(frozen=True)
 class Token:
-    """One signature: its protected header as it stands, the joined header, its value."""
+    """One signature: its protected header as it stands, the joined header, its value.
+
+    ``unsigned`` names the unprotected headers that nothing explains.
+    """
 
     protected: str
     header: dict[str, Any]
     signature: bytes
+    unsigned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,8 +136,14 @@ def _token(protected: str, unprotected: dict[str, Any], signature: str) -> Token
         raise Malformed(0, "jws.header", "a name stands in both headers (RFC 7515, 7.2.1)")
     if set(unprotected) & {"alg", "crit", "b64"}:
         raise Malformed(0, "jws.header", "alg, crit or b64 is not protected")
+    size = len(json.dumps(unprotected))
+    if size > MAX_UNSIGNED_BYTES:
+        raise Malformed(0, "jws.header", f"{size} bytes that nobody signed")
+    strange = tuple(
+        f"unsigned header {name[:40]!a}" for name in unprotected if name not in _EXPECTED_UNSIGNED
+    )
     value = bare_base64url_of(signature, "jws.signature")
-    return Token(protected, {**unprotected, **header}, value)
+    return Token(protected, {**unprotected, **header}, value, strange)
 
 
 def _algorithm(header: dict[str, Any]) -> tuple[str, str, str]:
@@ -248,6 +265,7 @@ def _judge(view: View, path: str, message: Message, token: Token, material: Mate
         algorithm=algorithm,
         digest=digest,
         covered=whole(view.content),
+        weak=token.unsigned,
         note=f"{', '.join(embedded)} in its header not believed" if embedded else "",
     )
     return judge(claim, check, material)

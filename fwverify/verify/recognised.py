@@ -36,6 +36,7 @@ Recogniser = Callable[[View], str]
 """Returns what is there in words, empty for nothing."""
 
 _IVT_PLACES: Final = (0, 0x100, 0x400, 0x1000)
+_IVT_HEAD: Final = b"\xd1\x00\x20"
 _AHAB_PLACES: Final = (0, 0x400, 0x8000)
 _TI_ARC: Final = "1.3.6.1.4.1.294.1."
 _MAX_CERTIFICATE_BYTES: Final = 16 * 1024
@@ -49,6 +50,8 @@ _ENCRYPTED: Final = (
 
 def _hab(view: View) -> str:
     for place in _IVT_PLACES:
+        if bytes(view.content[place : place + 3]) != _IVT_HEAD:
+            continue
         try:
             start, size = _csf(view.content, place)
         except Malformed:
@@ -60,7 +63,7 @@ def _hab(view: View) -> str:
 def _csf(content: Buffer, place: int) -> tuple[int, int]:
     """Return where the CSF that an IVT points at starts, and its size. Raises ``Malformed``."""
     reader = Reader(content, min(place, len(content)))
-    reader.expect(b"\xd1\x00\x20", "ivt.header")
+    reader.expect(_IVT_HEAD, "ivt.header")
     if reader.u8("ivt.version") >> 4 != 4:
         raise Malformed(place + 3, "ivt.version", "is not 4.x")
     entry, zero, _, _, own, csf, last = reader.unpack("<7I", "ivt")
@@ -78,6 +81,8 @@ def _csf(content: Buffer, place: int) -> tuple[int, int]:
 
 def _ahab(view: View) -> str:
     for place in _AHAB_PLACES:
+        if bytes(view.content[place + 3 : place + 4]) != b"\x87":
+            continue
         try:
             images, keys = _container(view.content, place)
         except Malformed:

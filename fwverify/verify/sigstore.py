@@ -42,7 +42,7 @@ from asn1crypto import x509 as asn1_x509
 from fwverify import der
 from fwverify.model import Axis, Vouch
 from fwverify.reader import Malformed
-from fwverify.verify import intoto, primitives
+from fwverify.verify import dsse, intoto, primitives
 from fwverify.verify.chain import CODE_SIGNING, Anchors, Chain, Purpose, check_chain
 from fwverify.verify.detached_kind import kind_of
 from fwverify.verify.embedded import refused
@@ -110,27 +110,23 @@ def _stated(view: View, bundle: Bundle, subject: Subject) -> Subject:
 
 def _holds(spki: bytes, signature: bytes, signed: Any) -> Attempt | None:
     """Return how the signature holds under the key, natural ways only; None where it does not."""
-    for attempt in attempts(spki, signature, ()):
-        outcome = primitives.check(
-            spki,
-            attempt.algorithm,
-            attempt.digest,
-            attempt.signature,
-            signed,
-            pss_salt=attempt.salt,
-        )
-        if outcome.axis == "pass":
-            return attempt
-    return None
+    hashes: dict[str, bytes] = {}
+    found = attempts(spki, signature, ())
+    return next((one for one in found if dsse.holds(spki, one, signed, hashes)), None)
 
 
 # --- the log entry ---------------------------------------------------------------------
 
 
 def _check_entry(
-    bundle: Bundle, entry: Entry, spki: bytes, subject: Subject, material: Material
+    bundle: Bundle,
+    entry: Entry,
+    spki: bytes,
+    subject: Subject,
+    material: Material,
+    time: datetime | None,
 ) -> Outcome:
-    """Return whether a log of the store holds this very signature."""
+    """Return whether a log of the store, in use at ``time`` if given, holds it."""
     try:
         _check_body(bundle, entry, spki, subject)
     except Unread as error:
@@ -139,7 +135,7 @@ def _check_entry(
         return Outcome("fail", str(error))
     if entry.proof is None:
         return Outcome("fail", "the log entry has no inclusion proof")
-    outcome = check_inclusion(entry.body, entry.proof, material)
+    outcome = check_inclusion(entry.body, entry.proof, material, time)
     if outcome.axis != "pass" or entry.promise is None:
         return outcome
     promised = _promise(entry, material)
@@ -174,13 +170,17 @@ def _check_body(bundle: Bundle, entry: Entry, spki: bytes, subject: Subject) -> 
 
 @dataclass(frozen=True)
 class Trusted:
-    """Whether the signer is trusted, why, by which chain, proven when, and who it is."""
+    """Whether the signer is trusted, why, by which chain, proven when, and who it is.
+
+    ``name`` is who the certificate names, ``holder`` the entry of the rule that is.
+    """
 
     axis: Axis
     reason: str
     chain: tuple[bytes, ...] = ()
     weak: tuple[str, ...] = ()
     time: datetime | None = None
+    name: str = ""
     holder: str = ""
 
 
@@ -198,18 +198,20 @@ def _trust(
     chain = next((one for one in chains if one.axis != "pass"), chains[0])
     if chain.axis != "pass":
         return Trusted(chain.axis, chain.reason, chain.certificates, chain.weak)
-    holder, named = _holder(certificate, material)
+    name, holder, named = _holder(certificate, material)
     outcomes = [_sct(certificate, chain, material), named]
     spki = certificate.public_key.dump()
-    outcomes += [_check_entry(bundle, one, spki, subject, material) for one in bundle.entries]
+    outcomes += [
+        _check_entry(bundle, one, spki, subject, material, min(times)) for one in bundle.entries
+    ]
     if not bundle.entries:
         outcomes.append(Outcome("fail", "there is no log entry"))
     bad = _worst(outcomes)
     if bad is not None:
-        return Trusted(bad.axis, bad.reason, chain.certificates, chain.weak, holder=holder)
+        return Trusted(bad.axis, bad.reason, chain.certificates, chain.weak, None, name, holder)
     reason = "; ".join((chain.reason, *(one.reason for one in outcomes)))
     weak = (*chain.weak, *weak)
-    return Trusted("pass", reason, chain.certificates, weak, min(times), holder)
+    return Trusted("pass", reason, chain.certificates, weak, min(times), name, holder)
 
 
 def _worst(outcomes: Iterable[Outcome]) -> Outcome | None:
@@ -259,18 +261,24 @@ def _sct(certificate: asn1_x509.Certificate, chain: Chain, material: Material) -
     return check_sct(certificate.dump(), issuer, material)
 
 
-def _holder(certificate: asn1_x509.Certificate, material: Material) -> tuple[str, Outcome]:
-    """Return who the certificate names, and whether that is a holder of the rule."""
+def _holder(certificate: asn1_x509.Certificate, material: Material) -> tuple[str, str, Outcome]:
+    """Return who the certificate names, the rule's holder that is, and whether there is one.
+
+    A holder with a ``*`` is one signer however many names it has (a workflow has one per
+    branch and tag); of several that fit, the widest.
+    """
     try:
         subject, issuer = _names(certificate)
     except (Malformed, *der.LIBRARY_ERRORS) as error:
-        return "", Outcome("fail", f"the certificate's names: {error}")
-    holder = f"{subject} by {issuer}"
+        return "", "", Outcome("fail", f"the certificate's names: {error}")
+    name = f"{subject} by {issuer}"
     if not material.holders:
-        return holder, Outcome("unverifiable", f"the rule names no holder; it is {holder}")
-    if any(one.is_named(subject, issuer) for one in material.holders):
-        return holder, Outcome("pass", f"signed as {holder}")
-    return holder, Outcome("fail", f"{holder} is no holder of the rule")
+        return name, name, Outcome("unverifiable", f"the rule names no holder; it is {name}")
+    fitting = [one for one in material.holders if one.is_named(subject, issuer)]
+    if not fitting:
+        return name, name, Outcome("fail", f"{name} is no holder of the rule")
+    widest = min(fitting, key=lambda one: (not one.subject.endswith("*"), len(one.subject)))
+    return name, f"{widest.subject} by {issuer}", Outcome("pass", f"signed as {name}")
 
 
 def _names(certificate: asn1_x509.Certificate) -> tuple[str, str]:
@@ -348,7 +356,7 @@ def _by_certificate(
         authentic="pass",
         trusted=trusted.axis,
         reason=f"{path}: {attempt.algorithm} holds ({subject.note}); {trusted.reason}",
-        signer=trusted.holder[:200],
+        signer=trusted.name[:200],
         spki=spki,
         digest=attempt.digest,
         algorithm=attempt.algorithm,
@@ -377,7 +385,9 @@ def _by_a_key(
         return refused(view.path, NAME, f"{path}: no key of the rule verifies it", axis)
     key, attempt = found
     subject = _stated(view, bundle, subject)
-    outcomes = [_check_entry(bundle, one, key.spki, subject, material) for one in bundle.entries]
+    outcomes = [
+        _check_entry(bundle, one, key.spki, subject, material, None) for one in bundle.entries
+    ]
     bad = _worst(outcomes)
     if bad is not None and bad.axis == "fail":
         raise Malformed(0, "tlogEntries", bad.reason)

@@ -96,7 +96,9 @@ def parse(data: bytes) -> Bundle:
 
 def _certificate(material: dict[str, Any]) -> asn1_x509.Certificate | None:
     if "certificate" not in material:
-        shaped(material["publicKey"], {}, {"hint": str}, "publicKey")
+        hint = shaped(material["publicKey"], {}, {"hint": str}, "publicKey").get("hint", "")
+        if len(hint) > dsse.MAX_KEY_ID_CHARACTERS:
+            raise Malformed(0, "publicKey.hint", "is no short text")
         return None
     one = shaped(material["certificate"], {"rawBytes": str}, {}, "certificate")
     return cms.read_certificate(base64_of(one["rawBytes"], "certificate.rawBytes"))

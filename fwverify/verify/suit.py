@@ -333,12 +333,13 @@ def _beside(view: View, path: str, envelope: Envelope, images: Images) -> Claim:
 def _weakest(results: list[Signed], digest: Digest) -> tuple[Signed, ...]:
     """Return those that hold, else all; under the manifest's digest where that is shorter."""
     held = [one for one in results if one.authentic == "pass"]
-    shown = held or results
+    strange = len(results) - len(held) if held else 0
+    note = f"; {strange} other signatures are of no key of the rule" if strange else ""
     return tuple(
-        dataclasses.replace(one, digest=digest.name)
+        dataclasses.replace(one, digest=digest.name, reason=one.reason + note)
         if one.digest and _bits(digest.name) < _bits(one.digest)
-        else one
-        for one in shown
+        else dataclasses.replace(one, reason=one.reason + note)
+        for one in held or results
     )
 
 
@@ -353,11 +354,13 @@ def _claim(view: View, envelope: Envelope, images: Images) -> Claim:
     covered += [(one.at, one.end) for one in images.severed]
     rest: list[str] = []
     outside: list[Range] = []
+    stated = frozenset(images.digests)
+    names = tuple(sorted({digest.name for digest in images.digests}))
     for key, item in envelope.members:
         if key in (_AUTHENTICATION, _MANIFEST) or item in images.severed:
             continue
         place = (item.start, item.end)
-        if isinstance(key, str) and any(_is_image(content, place, d) for d in images.digests):
+        if isinstance(key, str) and _is_image(content, place, names, stated):
             covered.append(place)
         else:
             rest.append(str(key)[:40])
@@ -379,10 +382,18 @@ def _claim(view: View, envelope: Envelope, images: Images) -> Claim:
     )
 
 
-def _is_image(content: Buffer, place: Range, digest: Digest) -> bool:
-    if digest.size is not None and digest.size != place[1] - place[0]:
-        return False
-    return _matches(content, place, digest)
+def _is_image(
+    content: Buffer, place: Range, names: tuple[str, ...], stated: frozenset[Digest]
+) -> bool:
+    """Return whether the bytes at ``place`` are an image that is stated; each hash once."""
+    for name in names:
+        state = hashlib.new(name, usedforsecurity=False)
+        for piece in primitives.pieces(content, *place):
+            state.update(piece)
+        for size in (None, place[1] - place[0]):
+            if Digest(name, state.digest(), size) in stated:
+                return True
+    return False
 
 
 def _vouches(view: View, images: Images) -> tuple[Vouch, ...]:

@@ -115,8 +115,14 @@ def check_promise(
 # --- the proof -------------------------------------------------------------------------
 
 
-def check_inclusion(leaf: bytes, proof: Inclusion, material: Material) -> Outcome:
-    """Return whether ``leaf`` is in a tree whose checkpoint a log of the store signed."""
+def check_inclusion(
+    leaf: bytes, proof: Inclusion, material: Material, time: datetime | None
+) -> Outcome:
+    """Return whether ``leaf`` is in a tree whose checkpoint a log of the store signed.
+
+    The log was in use at ``time``, when the entry was made: who holds the key of a log
+    that was given up can sign any tree. None asks for no time: nothing rests on the log.
+    """
     logs = _logs(material, "rekor")
     if not logs:
         return Outcome("unverifiable", "no key of a transparency log (rekor) is configured")
@@ -130,7 +136,9 @@ def check_inclusion(leaf: bytes, proof: Inclusion, material: Material) -> Outcom
         for name, hint, signature in signatures:
             mine = hint in _hints(log, name)
             if mine and _by_log(log, signature, text.encode()).axis == "pass":
-                return Outcome("pass", f"included in {log.id}")
+                if time is None:
+                    return Outcome("pass", f"included in {log.id}")
+                return _in_use(log, time, "inclusion")
     return Outcome("unverifiable", "the checkpoint is signed by no log that is configured")
 
 

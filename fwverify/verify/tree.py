@@ -7,6 +7,7 @@ unpack stage, not hostile input.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -25,12 +26,27 @@ DATA_FORMATS: Final = frozenset(
 """Leaf formats that do not run. Any other leaf counts as executable: fail closed."""
 
 _INTERPRETED_SUFFIXES: Final = (
-    *(".sh", ".py", ".pyc", ".lua", ".js", ".pl", ".rb", ".php", ".tcl"),
-    *(".bat", ".cmd", ".ps1", ".vbs", ".inf", ".reg"),
-    *(".service", ".timer", ".socket", ".path", ".rules", ".desktop"),
+    *(".sh", ".bash", ".ash", ".dash", ".ksh", ".csh", ".zsh", ".awk", ".sed", ".cgi"),
+    *(".py", ".pyw", ".pyc", ".pth", ".lua", ".js", ".mjs", ".cjs", ".pl", ".pm", ".rb", ".php"),
+    *(".tcl", ".expect", ".groovy", ".cmm", ".gdb"),
+    *(".bat", ".cmd", ".ps1", ".psm1", ".vbs", ".vbe", ".jse", ".wsf", ".hta", ".inf", ".reg"),
+    *(".nsh", ".service", ".timer", ".socket", ".path", ".mount", ".rules", ".desktop"),
 )
-_INTERPRETED_FOLDERS: Final = ("init.d", "rc.d", "cron.d", "profile.d", "hotplug.d", "uci-defaults")
-_INTERPRETED_NAMES: Final = ("inittab", "rc.local", "crontab", "profile", "rcS", "ld.so.preload")
+_INTERPRETED_FOLDERS: Final = re.compile(
+    r"(init|rc[0-9s]?|cron|profile|hotplug|modprobe|modules-load|sudoers)\.d"
+    r"|cron\.(hourly|daily|weekly|monthly)|crontabs|uci-defaults|hooks|autostart"
+)
+_INTERPRETED_NAMES: Final = frozenset(
+    (
+        *("init", "linuxrc", "inittab", "rcs", "rck", "rc.local", "rc.common", "crontab"),
+        *("profile", ".profile", ".bashrc", "ld.so.preload", "authorized_keys", "sudoers"),
+        *("preinst", "postinst", "prerm", "postrm", "install", "uninstall", "makefile"),
+        *("update-script", "updater-script", "sw-description", "autorun"),
+        *("uenv.txt", "boot.cmd", "cmdline.txt", "extlinux.conf", "syslinux.cfg", "grub.cfg"),
+    )
+)
+"""Files that a boot loader, shell or scheduler obeys by their place alone, in lower case:
+removable media do not tell case apart."""
 
 
 @dataclass(frozen=True)
@@ -114,11 +130,11 @@ def is_data(placed: Placed) -> bool:
     if placed.executable or placed.node.format not in DATA_FORMATS:
         return False
     entry = placed.node.path.rpartition("!/")[2]
-    *folders, name = entry.split("/")
+    *folders, name = entry.lower().split("/")
     return not (
-        name.lower().endswith(_INTERPRETED_SUFFIXES)
+        name.endswith(_INTERPRETED_SUFFIXES)
         or name in _INTERPRETED_NAMES
-        or any(folder in _INTERPRETED_FOLDERS for folder in folders)
+        or any(_INTERPRETED_FOLDERS.fullmatch(folder) for folder in folders)
     )
 
 

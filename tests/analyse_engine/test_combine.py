@@ -194,7 +194,7 @@ def test_half_a_combination_raises_nothing(facts: tuple[Fact, ...]) -> None:
     ("capability", "facts"),
     [
         ("surv.sniff", (Fact(kind="constant", text="AF_PACKET"),)),
-        ("can.inject", (Fact(kind="constant", text="AF_CAN"),)),
+        ("can.inject", (Fact(kind="call", text="socket(AF_CAN, SOCK_RAW, CAN_RAW)"),)),
         ("remote.shell.reverse", imports("connect", "dup2", "execve")),
         (
             "remote.shell.reverse",

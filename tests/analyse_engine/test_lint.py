@@ -28,9 +28,8 @@ def faults(tmp_path: Path, string: str, condition: str = "$a") -> list[str]:
         ("/marker.+end/s", "holds . without a bound"),
         ("/marker.{3,}end/", "holds . without a bound"),
         ("/marker.{0,3000}end/", "repeats more than"),
-        ("/[a-z]{3}ab[0-9]c/", "holds no 3 fixed bytes"),
-        (r"/\b(EM|MC)7[0-9]{3}\b/", "holds no 3 fixed bytes"),
-        (r"/a?b?c?d?[0-9]/", "holds no 3 fixed bytes"),
+        ("/[a-z]{33}a[0-9]c/", "holds no 2 fixed bytes"),
+        (r"/a?b?c?d?[0-9]/", "holds no 2 fixed bytes"),
         ("{ 61 62 63 64 [4-] 65 }", "jumps without a bound"),
         ("{ 61 62 63 64 [-] 65 }", "jumps without a bound"),
         ("{ 61 62 63 64 [0-9000] 65 }", "jumps over more than"),
@@ -51,6 +50,7 @@ def test_a_slow_pattern_is_named(tmp_path: Path, string: str, said: str) -> None
         r"/ATD\*99(\*\*\*[0-9])?#/",
         r"/(^|\n)\[Service\][ \t]*\r?\n/",
         r"/\x41\x42\x43[0-9]/",
+        r"/\b(EM|MC)7[0-9]{3}\b/",
         "{ 61 62 63 64 [0-200] 65 }",
         "{ 61 62 63 ?? 65 ( 66 | 67 ) }",
         '"abcd" nocase',
@@ -60,7 +60,7 @@ def test_a_bounded_pattern_is_not(tmp_path: Path, string: str) -> None:
     assert faults(tmp_path, string) == []
 
 
-@pytest.mark.parametrize("string", ['"MZ"', "/ab[0-9]/", "/marker.{0,3000}end/"])
+@pytest.mark.parametrize("string", ['"MZ"', "/marker.{0,3000}end/"])
 def test_a_pattern_at_a_fixed_place_may_be_anything(tmp_path: Path, string: str) -> None:
     assert faults(tmp_path, string, "$a at 0") == []
 

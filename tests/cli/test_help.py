@@ -45,6 +45,22 @@ def test_the_registries_are_printed(command: str) -> None:
     assert len(ran.out.splitlines()) > 3
 
 
+@pytest.mark.parametrize(
+    ("command", "head"),
+    [("formats", ["NAME", "FORMAT", "FAMILY", "DEPTH"]), ("schemes", ["NAME", "SCHEME"])],
+)
+def test_the_columns_have_a_heading(command: str, head: list[str]) -> None:
+    first, *rows = fwverify(command).out.splitlines()
+    assert first.split() == head
+    assert all(row[first.index(head[1]) - 1] == " " for row in rows)
+
+
+def test_the_doctor_says_what_a_second_opinion_needs() -> None:
+    out = fwverify("doctor").out
+    assert "unblob (for --second-opinion): " in out
+    assert "absent" not in out.partition("unblob (for")[2] or "pip install fwverify[unblob]" in out
+
+
 @pytest.mark.parametrize("name", ["luks", "bitlocker", "age", "openssl-enc", "frf", "thin-ar"])
 def test_what_is_never_opened_is_not_called_opened(name: str) -> None:
     rows = fwverify("formats").out.splitlines()

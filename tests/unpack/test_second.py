@@ -67,8 +67,20 @@ BOTH = "\n".join(
 )
 
 
-def test_two_engines_of_one_mind_say_nothing(unpacked: Tree, tmp_path: Path) -> None:
-    assert asked(unpacked, stand_in(tmp_path, BOTH)) == Opinion()
+def agreed(opinion: Opinion) -> bool:
+    """Return whether all that is said is that both engines found the two contents."""
+    found = [(each.rule, each.severity, each.evidence) for each in opinion.findings]
+    said = ("unpack.second_opinion.agreed", "info", ("contents:2",))
+    return found == [said] and opinion.problems == ()
+
+
+def test_two_engines_of_one_mind_say_so(unpacked: Tree, tmp_path: Path) -> None:
+    assert agreed(asked(unpacked, stand_in(tmp_path, BOTH)))
+
+
+def test_a_failing_unblob_agrees_with_nothing(unpacked: Tree, tmp_path: Path) -> None:
+    opinion = asked(unpacked, stand_in(tmp_path, BOTH + "\nsys.exit(3)"))
+    assert "unpack.second_opinion.agreed" not in {each.rule for each in opinion.findings}
 
 
 def test_a_file_that_only_unblob_found_was_not_examined(unpacked: Tree, tmp_path: Path) -> None:
@@ -88,7 +100,7 @@ def test_what_only_we_found_is_counted(unpacked: Tree, tmp_path: Path) -> None:
 
 def test_pieces_links_and_empty_files_are_no_content(unpacked: Tree, tmp_path: Path) -> None:
     script = BOTH + "\n(out / '0-12.zip').write_bytes(b'cut')\n(out / 'empty').write_bytes(b'')"
-    assert asked(unpacked, stand_in(tmp_path, script)) == Opinion()
+    assert agreed(asked(unpacked, stand_in(tmp_path, script)))
 
 
 def test_many_differences_are_counted_and_listed_in_part(unpacked: Tree, tmp_path: Path) -> None:

@@ -105,6 +105,7 @@ def test_a_bomb_stops_at_its_bound(name: str) -> None:
     bench = Bench(Limits(ratio=20, ratio_free_bytes=100_000))
     opened = bench.open(ALL[name](bytes(8_000_000)))
     assert codes(opened) == {"limit.ratio"}
+    assert "limits.ratio" in opened.problems[0].text
     assert opened.entries == ()
 
 

@@ -120,3 +120,17 @@ def test_no_covered_bit_may_flip(position, bit):
 
 ATTACHED = pki.message(CONTENT, attached=True)
 (SPAN,) = around(ATTACHED)[0].covered
+
+
+@pytest.mark.parametrize("put", [b"%s\nrm -rf /\n", b"%s#", b"%s\n\x7fELF"])
+def test_text_around_pem_is_refused(put):
+    member = asn1_pem.armor("CMS", MESSAGE)
+    assert axes(beside(("a.p7s", b"\n" + member + b"\n"))[0]) == ("pass", "pass")
+    (result,) = beside(("a.p7s", put % member))
+    assert axes(result) == ("fail", "fail"), result.reason
+
+
+def test_headers_in_pem_are_refused():
+    member = asn1_pem.armor("CMS", MESSAGE, headers={"Comment": "run me"})
+    (result,) = beside(("a.p7s", member))
+    assert axes(result) == ("fail", "fail") and "nobody signed" in result.reason

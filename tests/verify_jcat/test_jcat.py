@@ -276,3 +276,15 @@ def test_the_json_of_the_builders_is_what_the_service_writes():
         "JcatVersionMinor",
         "Items",
     }
+
+
+@pytest.mark.parametrize(
+    ("tail", "strange"), [(b"", False), (b"IHATECDN", False), (b"\x7fELF", True), (b"x", True)]
+)
+def test_a_tail_beside_a_file_is_weak(tail, strange):
+    """The whole member is container there: a program behind it would go unseen."""
+    seen = view(DATA, name="fw.bin", detached=(("fw.bin.jcat", GOOD + tail),))
+    results = JCAT_DETACHED.verify(seen, TRUST)
+    assert {one.authentic for one in results} == {"pass"}
+    for result in results:
+        assert any("after the gzip member" in one for one in result.weak) is strange

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from fwverify.store import Store
-from fwverify.verify import verify
+from fwverify.verify import lms, verify
 from fwverify.verify.cms_algorithms import Unknown, signature_algorithm
 from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.recognised import RECOGNISED
@@ -153,6 +153,23 @@ def test_algorithms_are_named(oid, name):
     identifier = algos.SignedDigestAlgorithm.load(pki.seq(pki.oid(oid)))
     with pytest.raises(Unknown, match=name):
         signature_algorithm(identifier, None)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        b"\0\0\0\0" + lms_keys.KEY[4:],
+        b"\0\0\0\x09" + lms_keys.KEY[4:],
+        lms_keys.KEY[:4] + b"\0\0\0\x63" + lms_keys.KEY[8:],
+        lms_keys.KEY + b"\0",
+        lms_keys.KEY[:-1],
+    ],
+)
+def test_what_is_no_lms_key(key):
+    assert lms.spki_of(key) is None
+    assert (
+        lms.key_of(pki.seq(pki.seq(pki.oid("1.2.840.113549.1.9.16.3.17")), pki.bits(key))) is None
+    )
 
 
 def test_lms_reaches_a_rule(tmp_path):

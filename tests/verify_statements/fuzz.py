@@ -11,7 +11,7 @@ from fwverify.verify.dsse import DSSE, DSSE_DETACHED
 from fwverify.verify.jws import JWS_DETACHED
 from fwverify.verify.scheme import TrustedKey
 from fwverify.verify.sigstore import SIGSTORE
-from fwverify.verify.suit import SUIT
+from fwverify.verify.suit import SUIT, SUIT_DETACHED
 from tests.builders import keys
 from tests.cli.signed import LAB, attestation
 from tests.verify import stores
@@ -76,6 +76,12 @@ def suit(count: int) -> None:
             assert spans
 
 
+def suit_detached(count: int) -> None:
+    private = keys.ed_key()
+    envelope = coses.envelope(private, content=coses.manifest(CONTENT))
+    check_detached(SUIT_DETACHED, "a.suit", envelope, trust(private), count)
+
+
 def sigstore(count: int) -> None:
     for number, member in enumerate((bundles.bundle(), bundles.with_envelope())):
         name, share = "a.sigstore.json", count // 2 + (count % 2) * number
@@ -103,6 +109,7 @@ FUZZ: Final[tuple[tuple[str, Check], ...]] = (
     ("jws", jws),
     ("cose", cose),
     ("suit", suit),
+    ("suit-detached", suit_detached),
     ("sigstore", sigstore),
     ("attested", attested),
 )

@@ -158,6 +158,12 @@ def test_cbor_never_raises_anything_else(data):
         cbor.read(data)
 
 
+@pytest.mark.parametrize("data", [b"\xa2\x01\x27\x01\x26", b"\xa2\x18\x01\x27\x01\x26"])
+def test_a_key_stands_once_however_it_is_written(data):
+    with pytest.raises(Malformed, match="twice"):
+        cbor.read(data)
+
+
 def test_a_bomb_costs_nothing():
     for bomb in (b"\x9a\x00\xff\xff\xff", b"\x84" * 100, b"\x98\xff" + b"\x80" * 255 * 300):
         with pytest.raises(Malformed):

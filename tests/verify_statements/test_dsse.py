@@ -58,6 +58,7 @@ OTHER_PAYLOAD = base64.b64encode(dsses.statement(b"other", CONTENT)).decode()
         (b"[" * 100_000, REFUSED),
         (b"\xff\xfe", REFUSED),
         (GOOD + b"\n" + b"\n".join([GOOD] * 64), REFUSED),
+        (b"\n".join([dsses.envelope(*[ED] * 13)] * 5), REFUSED),
         (dsses.envelope(ED, signed=dsses.statement()), REFUSED),
         (dsses.envelope(ED, signed=b"DSSEv1 " + dsses.pae(dsses.KIND, dsses.statement())), REFUSED),
         (dsses.envelope(ED, payload=b"{}"), REFUSED),

@@ -68,7 +68,8 @@ def test_what_holds(member):
     result = one(member)
     assert accepted((result,)), result.reason
     assert result.covered == ((0, len(CONTENT)),)
-    assert result.holder == f"{SUBJECT} by {ISSUER}"
+    assert result.signer == f"{SUBJECT} by {ISSUER}"
+    assert result.holder == f"{bundles.HOLDER.subject} by {ISSUER}"
     assert result.stamped_at is not None and result.weak == ()
 
 
@@ -310,8 +311,33 @@ def test_two_certificates_of_one_holder_are_one_signer(tmp_path):
     twice = verified(tmp_path, trusted, bundle(), bundle(identity=leaf(number=1)))
     assert not twice.satisfied
     assert {len(twice.signatures)} == {2}
-    another = leaf(number=2, subject=SUBJECT.replace("v7", "v8"))
-    assert verified(tmp_path, trusted, bundle(), bundle(identity=another)).satisfied
+    tag = bundle(identity=leaf(number=2, subject=SUBJECT.replace("v7", "v8")))
+    assert not verified(tmp_path, trusted, bundle(), tag).satisfied, "one workflow, two tags"
+
+
+@pytest.mark.parametrize("wide_first", [False, True])
+def test_two_holders_are_two_signers_where_neither_holds_the_other(tmp_path, wide_first):
+    def store(*subjects):
+        listed = ", ".join(f'{{ subject = "{one}", issuer = "{ISSUER}" }}' for one in subjects)
+        rule = RULE.replace(RULE[RULE.index("holders") :], f"holders = [{listed}]\n")
+        return store_of(tmp_path / str(len(subjects)), threshold=2, holder=rule)
+
+    other = SUBJECT.replace("v7", "v8")
+    both = bundle(), bundle(identity=leaf(number=2, subject=other))
+    assert verified(tmp_path, store(SUBJECT, other), *both).satisfied
+    subjects = (SUBJECT, bundles.HOLDER.subject, other)
+    overlapping = store(*(reversed(subjects) if wide_first else subjects))
+    assert not verified(tmp_path, overlapping, *both).satisfied
+
+
+def test_a_log_given_up_before_the_stamped_time_includes_nothing():
+    """No promise: the time is the authority's, and the checkpoint could be of any day."""
+    member = bundle(promise=False, stamped=SIGNED + timedelta(minutes=1))
+    assert accepted((one(member),))
+    for window in ({"end": SIGNED - DAY}, {"start": LATER}):
+        logs = bundles.logs("rekor", **window) + bundles.logs("ct")
+        result = one(member, bundles.material(logs=logs))
+        assert (result.authentic, result.trusted) == UNTRUSTED, result.reason
 
 
 def test_an_authority_of_everybody_anchors_no_cms(tmp_path):

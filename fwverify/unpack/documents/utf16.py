@@ -23,7 +23,9 @@ from fwverify.unpack.gather import Gathered
 from fwverify.unpack.source import Format, LimitHit, Source, highest_entropy_milli
 
 _MARKS: Final = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_CONTROLS: Final = re.compile("[^\t\n\v\f\r\x1b\x20-\x7e\x85\xa0-\ud7ff\ue000-\U0010fffd]")
+_CONTROLS: Final = re.compile(
+    "[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\U0010fffe\U0010ffff]"
+)
 _SMALLEST_BYTES: Final = 8
 _LATIN_SHARE: Final = 0.9
 _DENSE_MILLI: Final = 7200
