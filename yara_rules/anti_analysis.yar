@@ -650,3 +650,37 @@ rule logic_chosen_machines
     condition:
         ($python and $python_hash and $python_list and filesize < 1MB) or (uint16(0) == 0x2123 and $script_adapter and $script_hash and $script_list)
 }
+
+rule evade_encoded_command
+{
+    meta:
+        description = "a command for a shell, written as base64, as hexadecimal digits or under one XOR byte"
+        capability = "evade.masquerade"
+        threat = "both"
+        severity = "high"
+        confidence = "medium"
+        author = "fwverify"
+        date = "2026-11-21"
+        reference = "https://attack.mitre.org/techniques/T1027/013/"
+        r155 = "21.1, 27.1"
+        false_positives = "test vectors and collections of attack texts"
+    strings:
+        $shell64 = "/bin/sh" ascii wide base64 base64wide
+        $bash64 = "/bin/bash" ascii wide base64 base64wide
+        $tcp64 = "/dev/tcp/" ascii wide base64 base64wide
+        $telnet64 = "telnetd -" ascii wide base64 base64wide
+        $netcat64 = "nc -e /" ascii wide base64 base64wide
+        $hidden64 = "authorized_keys" ascii wide base64 base64wide
+        $shell_hex = "2f62696e2f7368" ascii wide nocase
+        $tcp_hex = "2f6465762f7463702f" ascii wide nocase
+        $telnet_hex = "74656c6e657464202d" ascii wide nocase
+        $shell_x = /\\x2f\\x62\\x69\\x6e\\x2f\\x(62\\x61\\x)?73\\x68/ nocase
+        $telnet_x = /\\x74\\x65\\x6c\\x6e\\x65\\x74\\x64/ nocase
+        $shell_xor = "/bin/sh" xor(0x01-0x1f)
+        $shell_xor_high = "/bin/sh" xor(0x21-0xff)
+        $tcp_xor = "/dev/tcp/" xor(0x01-0xff)
+        $telnet_xor = "telnetd -" xor(0x01-0x1f)
+        $telnet_xor_high = "telnetd -" xor(0x21-0xff)
+    condition:
+        any of them
+}

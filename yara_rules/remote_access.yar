@@ -582,7 +582,7 @@ rule remote_reverse_shell_php
 rule remote_reverse_shell_interpreter
 {
     meta:
-        description = "Ruby, Lua, Node, Go, Java or awk text that ties a shell to a connection"
+        description = "Ruby, Lua, Tcl, Node, Go, Java or awk text that ties a shell to a connection"
         capability = "remote.shell.reverse"
         threat = "both"
         severity = "high"
@@ -595,7 +595,9 @@ rule remote_reverse_shell_interpreter
     strings:
         $ruby = /\bTCPSocket\.(new|open)\b/
         $ruby_shell = /\bexec[ \t(]+[^\r\n<]{0,40}\b(ba|da|a|z)?sh\b[^\r\n<]{0,20}<&/
-        $ruby_popen = /\bIO\.popen\([a-z_.]{1,20},[ \t]*["']r/
+        $ruby_popen = /\bIO\.popen\([a-z_.]{1,20}([ \t]*\)|,[ \t]*["']r)/
+        $tcl = /\bset[ \t]+[a-z_]{1,20}[ \t]+\[socket[ \t]+[^-\s][^\s\]]{2,80}[ \t]+[^\s\]]{1,20}\]/
+        $tcl_run = /\bexec[ \t]+[^\r\n\]"}]{0,40}\b(ba|da|a|z)?sh[ \t]+-c[ \t]+["{]?\$/
         $lua = /require[ \t(]*["']socket(\.core)?["']/
         $lua_connect = /:connect\(/
         $lua_run = /\b(os\.execute|io\.popen)[ \t]*\([ \t]*[a-z_]{1,20}[ \t]*[,)]/
@@ -613,7 +615,7 @@ rule remote_reverse_shell_interpreter
         $java_stream = /\.getOutputStream\(\)/
         $java_device = /Runtime\.getRuntime\(\)\.exec\([^\r\n]{0,120}\/dev\/tcp\//
     condition:
-        (($ruby and any of ($ruby_shell, $ruby_popen)) or ($lua and $lua_connect and $lua_run) or ($node and $node_net and $node_shell and $node_pipe) or ($awk and $awk_loop) or ($go and $go_shell and $go_input) or ($java and $java_socket and $java_stream) or $java_device) and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
+        (($ruby and any of ($ruby_shell, $ruby_popen)) or ($tcl and $tcl_run) or ($lua and $lua_connect and $lua_run) or ($node and $node_net and $node_shell and $node_pipe) or ($awk and $awk_loop) or ($go and $go_shell and $go_input) or ($java and $java_socket and $java_stream) or $java_device) and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
 }
 
 rule remote_reverse_shell_openssl
@@ -1451,4 +1453,26 @@ rule remote_getty_network
         $modem = /\b(m|a)?getty[ \t][^\r\n#]{0,60}\bttyUSB[0-9][^\r\n#]{0,60}-(n|l)[ \t]/
     condition:
         any of them and not (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D)
+}
+
+rule remote_command_by_message
+{
+    meta:
+        description = "a script that runs what a message broker or a web answer sends"
+        capability = "remote.shell.trigger"
+        threat = "both"
+        severity = "high"
+        confidence = "medium"
+        author = "fwverify"
+        date = "2026-11-21"
+        reference = "https://attack.mitre.org/techniques/T1102/"
+        r155 = "1.2, 16.1, 27.1"
+        false_positives = "remote management that the maker declares"
+    strings:
+        $mqtt = /\b(import|from)[ \t]+paho\b|\brequire\(["'](mqtt|amqplib|ws|socket\.io-client)["']\)|\bimport[ \t]+(websocket|websockets|pika|umqtt|asyncio_mqtt|aiomqtt)\b/
+        $poll = /\b(requests\.get|urlopen|http\.client\.HTTPS?Connection)\(/
+        $payload = /\b(os\.(system|popen)|subprocess\.(call|Popen|run|getoutput|check_output|check_call)|exec|eval)\([^\r\n"']{0,60}(payload|msg|message|body|\.text\b|\.read\(\)|\.recv\(|event\.data)/
+        $node = /\b(exec|execSync|spawn|spawnSync|eval)\([^\r\n"']{0,60}(payload|msg|message|body|data)\b/
+    condition:
+        filesize < 1MB and any of ($mqtt, $poll) and any of ($payload, $node) and not uint32(0) == 0x464C457F
 }

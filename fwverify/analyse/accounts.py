@@ -1,10 +1,11 @@
 """Accounts of a Linux file system: who can log in, and what opens the door.
 
 Read: ``etc/passwd`` (passwd(5)), ``etc/shadow`` (shadow(5)), ``authorized_keys``
-(sshd(8)), ``etc/sudoers`` and ``etc/sudoers.d`` (sudoers(5)). A hash itself never leaves
-this module: its fingerprint stands in the evidence so that a changed password is a
-changed finding. A line that does not parse is a ``Trouble``: these files decide who may
-enter, and login programs differ in what they make of a broken line.
+(sshd(8)), ``etc/sudoers`` and ``etc/sudoers.d`` (sudoers(5)),
+``etc/doas.conf`` (doas.conf(5)). A hash itself never leaves this module: its fingerprint
+stands in the evidence so that a changed password is a changed finding. A line that does
+not parse is a ``Trouble``: these files decide who may enter, and login programs differ in
+what they make of a broken line.
 
 What it does not see: NIS, LDAP, PAM modules that let in without a password.
 """
@@ -28,11 +29,13 @@ _PASSWD: Final = re.compile(r"(?:^|/)etc/passwd-?$")
 _SHADOW: Final = re.compile(r"(?:^|/)etc/shadow-?$")
 _KEYS: Final = re.compile(r"(?:^|/)(?:\.ssh/authorized_keys2?|etc/dropbear/authorized_keys)$")
 _SUDOERS: Final = re.compile(r"(?:^|/)etc/sudoers(?:$|\.d/[^/]+$)")
+_DOAS: Final = re.compile(r"(?:^|/)etc/doas(?:\.d/[^/]+)?\.conf$")
 _FAMILIES: Final = (
     ("passwd", _PASSWD),
     ("shadow", _SHADOW),
     ("authorized_keys", _KEYS),
     ("sudoers", _SUDOERS),
+    ("doas", _DOAS),
 )
 _SSH_KEY: Final = re.compile(
     r"\b(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d+|sk-[\w@.-]+)\s+([A-Za-z0-9+/]{16,}={0,2})"
@@ -193,7 +196,7 @@ def _authorized_key(line: str, offset: int, found: _Found) -> None:
 
 
 def _sudoers(line: str, offset: int, found: _Found) -> None:
-    if "NOPASSWD" in line:
+    if "NOPASSWD" in line or re.match(r"\s*permit\s.*\bnopass\b", line):
         text = "commands as another user without a password"
         evidence = f"sudoers {printable(' '.join(line.split()).encode('latin-1'))}"
         found.hits.append(_hit("cred.sudo", text, "medium", offset, line, evidence))

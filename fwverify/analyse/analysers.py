@@ -81,10 +81,11 @@ def _keys(buffer: Buffer, extracted: Extracted) -> BlobResult:
 
 
 def _shell(buffer: Buffer, _: Extracted) -> BlobResult:
+    from fwverify.analyse.scripts import hidden_starts
     from fwverify.analyse.shell import shell
 
     hits, troubles = shell(buffer)
-    return BlobResult(hits=hits, troubles=troubles)
+    return BlobResult(hits=(*hits, *hidden_starts(buffer)), troubles=troubles)
 
 
 def _modules(buffer: Buffer, extracted: Extracted) -> BlobResult:

@@ -86,6 +86,7 @@ def event_script(text: str, path: str, _: tuple[str, ...]) -> tuple[Unit, ...]:
 
 
 _EVENTS: Final = (
+    ("-generators/", "at boot, before any service"),
     ("/etc/profile", "at every login"),
     ("/etc/hotplug", "when a device or interface comes"),
     ("/etc/ppp/", "when a dial-up connection comes"),

@@ -9,6 +9,7 @@ the answer (``troubles``) what they could not examine.
 
 from __future__ import annotations
 
+import codecs
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ import msgspec
 from fwverify.analyse.analysers import CONTENT, PATHS
 from fwverify.analyse.engines import Examined, examine
 from fwverify.analyse.marks import MAX_MENTIONS
+from fwverify.analyse.readings import Reading, readings
 from fwverify.analyse.values import (
     BlobRequest,
     BlobResult,
@@ -27,6 +29,7 @@ from fwverify.analyse.values import (
     Trouble,
 )
 from fwverify.analyse.windows import Extracted
+from fwverify.reader import Buffer
 from fwverify.store import Store
 
 MAX_TEXT_BYTES: Final = 1024 * 1024
@@ -44,6 +47,7 @@ def scan_blob(argument: bytes) -> bytes:
     with store.view(request.sha256) as buffer:
         bundle = _bundle(request.store, request.rules)
         by_rules = examine(buffer, bundle, extracted, request.yara_seconds, request.engine)
+        also = _otherwise(buffer, bundle, request, {hit.rule for hit in by_rules.hits})
         parts = [
             analyser.examine(buffer, extracted)
             for analyser in CONTENT
@@ -51,7 +55,32 @@ def scan_blob(argument: bytes) -> bytes:
             or analyser.name in by_rules.marked.wanted
             or by_rules.troubles  # an engine that gave up says nothing about needles
         ]
-    return msgspec.msgpack.encode(_merged(_of_rules(by_rules), *parts))
+    return msgspec.msgpack.encode(_merged(_of_rules(by_rules), also, *parts))
+
+
+def _otherwise(buffer: Buffer, bundle: bytes, request: BlobRequest, known: set[str]) -> BlobResult:
+    """Return what the rules find only in the way that another program reads the content."""
+    others, troubles = readings(buffer)
+    hits: dict[str, Hit] = {}
+    for reading in others:
+        content = reading.content
+        found = examine(content, bundle, Extracted(()), request.yara_seconds, request.engine)
+        troubles += found.troubles
+        for hit in found.hits:
+            if hit.rule not in known:
+                hits.setdefault(hit.rule, _placed(hit, reading))
+    return BlobResult(hits=tuple(hits.values()), troubles=troubles)
+
+
+def _placed(hit: Hit, reading: Reading) -> Hit:
+    """Return ``hit`` at its place in the content; at none where that cannot be told."""
+    if not reading.scale or hit.offset is None or not reading.content.isascii():
+        return msgspec.structs.replace(hit, offset=None, length=None)
+    return msgspec.structs.replace(
+        hit,
+        offset=hit.offset * reading.scale + len(codecs.BOM_UTF16_LE),
+        length=None if hit.length is None else hit.length * reading.scale,
+    )
 
 
 def _of_rules(found: Examined) -> BlobResult:

@@ -8,6 +8,9 @@ names a program is no start of it. ``start-stop-daemon`` that stops is none eith
 Each line is looked at as it stands and as the shell takes it (``shell.plain_lines``),
 so that quotes inside a word or a continued line hide nothing.
 
+``hidden_starts`` gives those starts of a content that no rule over its bytes can see: the
+words are put together by the shell.
+
 What it does not follow: functions, sourced files, text made at run time, ``eval``. That
 such text is run is what ``shell.disguised`` says.
 """
@@ -18,8 +21,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from fwverify.analyse.shell import plain_lines
+from fwverify.analyse.shell import MAX_HITS, MAX_SCRIPT_BYTES, is_script, plain_lines
+from fwverify.analyse.taxonomy import R155_BY_ID
+from fwverify.analyse.values import Hit, printable
 from fwverify.model import Severity, Threat
+from fwverify.reader import Buffer
 
 MAX_LINE_CHARACTERS: Final = 4096
 MAX_VARIABLES: Final = 256
@@ -156,6 +162,8 @@ _NAMES: Final = "|".join(re.escape(name) for name in sorted(_BY_NAME, key=lambda
 _LAUNCH: Final = re.compile(
     r"(?:^|[;&|(`{]"
     r"|\b(?:env|nice|ionice|timeout|chrt)\s(?:-?[\w.=]{1,20}\s+){0,4}"
+    r"|Exec(?:Start|Stop)(?:Pre|Post)?="
+    r"|\bexec\s+-a\s+"
     r"|\b(?:then|do|else|exec|nohup|setsid|sudo|busybox|toybox|su\s+-c|sh\s+-c|bash\s+-c)\s+[\"']?"
     r"|\bstart-stop-daemon\b(?P<daemon>[^;&|\n]{0,200}?)(?:\s(?:-x|--exec|-a|--startas|--)[\s=]))"
     r"\s*[\"']?[@!:+-]{0,3}(?:[A-Za-z0-9_./-]*/)?"
@@ -219,6 +227,42 @@ def launches(text: str) -> tuple[Launch, ...]:
         if (launch.remote.rule, at) not in seen
     ]
     return tuple(sorted(found, key=lambda launch: launch.offset))
+
+
+def hidden_starts(buffer: Buffer) -> tuple[Hit, ...]:
+    """Return the starts of a shell script that only the shell's reading of it shows.
+
+    A start that stands in a line as it is written is left to the rules.
+    """
+    if not is_script(buffer):
+        return ()
+    text = bytes(buffer[:MAX_SCRIPT_BYTES]).decode("latin-1")
+    written: set[tuple[str, int]] = set()
+    offset = 0
+    for line in text.splitlines(keepends=True):
+        bare = line.strip()[:MAX_LINE_CHARACTERS]
+        written.update((launch.remote.rule, offset) for launch in _in_line(bare, offset, 0))
+        offset += len(line)
+    hidden = (each for each in launches(text) if (each.remote.rule, each.offset) not in written)
+    found = {(hit.rule, hit.evidence): hit for hit in map(_hidden, hidden)}
+    return tuple(found[key] for key in sorted(found))[:MAX_HITS]
+
+
+def _hidden(launch: Launch) -> Hit:
+    words = printable(launch.words.encode("latin-1"))
+    return Hit(
+        rule=launch.remote.rule,
+        text=f"starts {launch.remote.what} by words that are put together",
+        capability=launch.remote.capability,
+        threat=launch.remote.threat,
+        severity=launch.remote.severity,
+        confidence="high",
+        offset=launch.offset,
+        length=launch.length,
+        excerpt=words,
+        evidence=(words,),
+        r155=R155_BY_ID[launch.remote.capability],
+    )
 
 
 def _expanded(line: str, variables: dict[str, str]) -> str:

@@ -58,11 +58,18 @@ FAMILIES: Final[tuple[tuple[re.Pattern[str], Parser], ...]] = (
             r"(?:^|/)(?:etc/network/if-[\w-]+\.d/[^/]+|etc/ppp/(?:ip(?:v6)?-(?:up|down)(?:\.d/[^/]+)?)"
             r"|NetworkManager/dispatcher\.d/(?:[^/]+/)?[^/]+|etc/hotplug(?:\.d/[^/]+)?/[^/]+"
             r"|etc/profile(?:\.d/[^/]+)?|usr/share/udhcpc/[^/]+|etc/udhcpc/[^/]+"
+            r"|systemd/(?:system|user)-generators/[^/]+"
             r"|etc/dhcp/dhclient-[\w-]+-hooks\.d/[^/]+|etc/acpi/[^/]+\.sh)$"
         ),
         hooks.event_script,
     ),
 )
+_SHELL: Final = re.compile(
+    r"(?:^|[\s/@:+!-])(?:ba|a|da|k|z)?sh(?:\s+(?:-[a-z]{1,4}|-\S{0,20}))*\s*$|(?:^|/)login(?:\s|$)",
+    re.MULTILINE,
+)
+"""A command that ends with a shell, or logs somebody in."""
+
 _DORMANT: Final = re.compile(r"not linked|not enabled|disabled")
 _MILDER: Final[dict[Severity, Severity]] = {"high": "medium", "medium": "low"}
 
@@ -99,7 +106,7 @@ def examine(content: bytes, request: PathRequest) -> PathResult:
             {
                 hit: None
                 for unit in kept
-                for hit in (*_hits(unit), *_disguised(unit), *_preloaded(unit))
+                for hit in (*_hits(unit), *_disguised(unit), *_preloaded(unit), *_connected(unit))
             }
         ),
         troubles=troubles,
@@ -126,6 +133,27 @@ def _disguised(unit: Unit) -> tuple[Hit, ...]:
     return tuple(
         msgspec.structs.replace(hit, offset=unit.offset + (hit.offset or 0))
         for hit in disguised(unit.commands)
+    )
+
+
+def _connected(unit: Unit) -> tuple[Hit, ...]:
+    """Return that whoever connects is given a shell: its input is the connection."""
+    if not unit.starts.startswith(systemd.CONNECTED) or not _SHELL.search(unit.commands):
+        return ()
+    words = printable(" ".join(unit.commands.split()).encode("latin-1"))
+    return (
+        Hit(
+            rule="service.socket_shell",
+            text=f"gives a shell to whoever connects; it comes alive by {unit.starts}",
+            capability="remote.shell.bind",
+            threat="both",
+            severity="high",
+            confidence="high",
+            offset=unit.offset,
+            excerpt=words,
+            evidence=(words, f"starts: {unit.starts}"),
+            r155=R155_BY_ID["remote.shell.bind"],
+        ),
     )
 
 

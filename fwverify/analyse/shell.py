@@ -131,6 +131,34 @@ HABITS: Final[tuple[Habit, ...]] = (
         r"(?:^|[;&|]\s*|\b(?:then|do|else)\s+)(?:\.|source)\s+[^\s;]{0,120}\$",
         r"(?:^|[;&|]\s*|\b(?:then|do|else)\s+)(?:\.|source)\s+/(?:tmp|var|data|mnt|media|usr/share/doc)/",
         r"(?:^|[;&|]\s*|\b(?:then|do|else)\s+)\$\w+\$",
+        r"(?:^|[;&|{]\s*|\b(?:then|do|else)\s+)[a-z]{2,20}\$\w+\s",
+        r"(?:^|[;&|{]\s*|\b(?:then|do|else)\s+)(?:\$\(|`)\s*(?:printf|echo)\s",
+    ),
+    _habit(
+        "another_name",
+        "evade.masquerade",
+        "medium",
+        "medium",
+        "starts a program under the name of another",
+        r"\bexec\s+-a\s+(?![\"']?\$0)\S",
+    ),
+    _habit(
+        "name_query",
+        "tunnel.dns",
+        "medium",
+        "medium",
+        "asks a name server for a name that holds data",
+        rf"{_AT}(?:nslookup|dig|host|drill|getent\s+hosts)\s[^;|\n]{{0,80}}"
+        r"\$(?:\w{1,60}|\{\w{1,60}\})\.[\w$]",
+    ),
+    _habit(
+        "bus_sent_away",
+        "can.remote_bridge",
+        "high",
+        "high",
+        "sends what it reads from a vehicle bus to a network",
+        rf"{_AT}(?:candump|isotprecv|isotpdump|cansniffer)\s[^;\n]{{0,300}}\|\s*(?:\S{{0,60}}/)?"
+        rf"(?:busybox\s+)?(?:{_NET}|curl\s|mosquitto_pub\s)",
     ),
     _habit(
         "password_removed",
@@ -182,13 +210,18 @@ _EXECUTED: Final = re.compile(
 
 def shell(buffer: Buffer) -> tuple[tuple[Hit, ...], tuple[Trouble, ...]]:
     """Return the findings of a script for a shell; nothing for another content."""
-    if bytes(buffer[:2]) != b"#!" or not _SHEBANG.match(bytes(buffer[:160])):
+    if not is_script(buffer):
         return (), ()
     troubles: tuple[Trouble, ...] = ()
     if len(buffer) > MAX_SCRIPT_BYTES and b"\0" not in bytes(buffer[:MAX_SCRIPT_BYTES]):
         said = f"a script larger than {MAX_SCRIPT_BYTES} bytes; its start is read"
         troubles = (Trouble(code="limit.script_bytes", text=said),)
     return disguised(bytes(buffer[:MAX_SCRIPT_BYTES]).decode("latin-1")), troubles
+
+
+def is_script(buffer: Buffer) -> bool:
+    """Return whether the first line asks for a shell."""
+    return bytes(buffer[:2]) == b"#!" and _SHEBANG.match(bytes(buffer[:160])) is not None
 
 
 def disguised(text: str) -> tuple[Hit, ...]:

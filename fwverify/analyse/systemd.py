@@ -18,6 +18,9 @@ _ENABLING: Final = re.compile(r"(?:^|/)([^/]+)\.(?:wants|requires)/[^/]+$")
 _EXEC_KEYS: Final = frozenset(
     ["ExecStart", "ExecStartPre", "ExecStartPost", "ExecReload", "ExecCondition", "ExecStop"]
 )
+CONNECTED: Final = "systemd, on connection"
+"""How a program starts whose input is the socket that somebody connected to."""
+
 _LISTEN: Final = (("ListenStream", "tcp"), ("ListenDatagram", "udp"))
 _PORT: Final = re.compile(r"(?:^|:)(\d{1,5})$")
 
@@ -38,6 +41,8 @@ def unit(text: str, path: str, links: tuple[str, ...]) -> tuple[Unit, ...]:
     timing = [f"{key}={value}" for key, value, _ in settings if key.startswith("On")]
     if path.endswith(".timer") and timing:
         starts = f"{starts} ({', '.join(timing)})"
+    if any(key == "StandardInput" and value == "socket" for key, value, _ in settings):
+        starts = f"{CONNECTED} ({starts})"
     commands = "\n".join(value for key, value, _ in settings if key in _EXEC_KEYS)
     offset = min((at for key, _, at in settings if key in _EXEC_KEYS), default=0)
     name = posixpath.basename(path)

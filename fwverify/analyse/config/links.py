@@ -1,7 +1,7 @@
 """Connections that a device keeps: VPN and tunnel profiles, mobile networks, Wi-Fi, time.
 
 Read by their form, whatever the file is called: WireGuard (wg(8), wg-quick(8)), OpenVPN
-(openvpn(8)), frp (ini and TOML), OpenSSH's client (ssh_config(5)), NetworkManager
+(openvpn(8)), frp (ini, TOML, YAML and JSON), OpenSSH's client (ssh_config(5)), NetworkManager
 keyfiles (nm-settings-keyfile(5)), wpa_supplicant.conf(5), chat scripts and UCI networks
 with an access point name, resolv.conf(5), ntp.conf(5), timesyncd.conf(5).
 
@@ -35,10 +35,13 @@ _SSH_FORWARD: Final = re.compile(
 )
 _SSH_HOST: Final = re.compile(r"^[ \t]*HostName\s+(\S{1,253})\s*$", re.MULTILINE | re.IGNORECASE)
 _FRP: Final = re.compile(
-    r"^[ \t]*(?:server_addr|serverAddr)\s*=\s*[\"']?([\w.:-]{3,253})", re.MULTILINE
+    r"(?:^[ \t]*|[{,][ \t]*)[\"']?(?:server_addr|serverAddr)[\"']?\s{0,8}[=:]\s{0,8}"
+    r"[\"']?([\w.:-]{3,253})",
+    re.MULTILINE,
 )
 _FRP_PORT: Final = re.compile(
-    r"^[ \t]*(?:server_port|serverPort)\s*=\s*[\"']?\d{1,5}", re.MULTILINE
+    r"(?:^[ \t]*|[{,][ \t]*)[\"']?(?:server_port|serverPort)[\"']?\s{0,8}[=:]\s{0,8}[\"']?\d{1,5}",
+    re.MULTILINE,
 )
 _APN: Final = re.compile(
     r"AT\+CGDCONT\s*=\s*\d{1,2}\s*,\s*\\?\"?IP\w{0,4}\\?\"?\s*,\s*\\?\"([\w.-]{2,100})\\?\""

@@ -32,6 +32,17 @@ MAX_NUL_SHARE: Final = 64
 _MARKS_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
+_INF_MARKS: Final = (
+    "AddService",
+    "addservice",
+    "ADDSERVICE",
+    "AddReg",
+    "addreg",
+    "ADDREG",
+    "Addreg",
+)
+
+
 @dataclass(frozen=True)
 class ConfigReader:
     """A reader and the words of which one stands in every text that it reads."""
@@ -66,8 +77,9 @@ READERS: Final[tuple[ConfigReader, ...]] = (
     ),
     ConfigReader("reg", ("Windows Registry Editor", "REGEDIT4"), _registry_text),
     ConfigReader("task", ("windows/2004/02/mit/task",), windows.scheduled_task),
-    ConfigReader("inf", ("AddService", "addservice", "ADDSERVICE"), windows.setup_file),
+    ConfigReader("inf", _INF_MARKS, windows.setup_file),
     ConfigReader("u-boot", ("bootcmd=", "bootargs="), system.boot_environment),
+    ConfigReader("kernel-line", ("init=/",), system.kernel_line),
     ConfigReader("dbus", ("<busconfig>",), system.bus_policy),
 )
 

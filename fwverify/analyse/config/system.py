@@ -18,6 +18,10 @@ _NETBOOT: Final = re.compile(
     r"(?:^|[;\s])(?:tftp(?:boot)?|dhcp|nfs|pxe|wget|loadb|loady)(?=[;\s]|$)"
 )
 _NO_INIT: Final = re.compile(r"(?:^|\s)(?:init|rdinit)=(/\S{0,60}sh)\b")
+_KERNEL_LINE: Final = re.compile(r"(?:^|\s)(?:root|console|rootfstype|rootwait)(?:=|\s|$)")
+MAX_LINE_CHARACTERS: Final = 4096
+"""As the longest COMMAND_LINE_SIZE of Linux's architectures, rounded up."""
+
 _POLICY: Final = re.compile(r"<policy\s([^>]{0,200})>(.{0,20000}?)</policy>", re.DOTALL)
 _ALLOW: Final = re.compile(r"<allow\s([^>]{0,300})/?>")
 
@@ -40,6 +44,19 @@ def boot_environment(text: str, said: Said) -> None:
                 f"{name} {shell[0].strip()}",
                 severity="high", offset=match.start(1), shown=value,
             )  # fmt: skip
+
+
+def kernel_line(text: str, said: Said) -> None:
+    """Read a kernel command line that stands alone in its file (Documentation/admin-guide)."""
+    line = text.strip()
+    if "\n" in line or len(line) > MAX_LINE_CHARACTERS or not _KERNEL_LINE.search(line):
+        return
+    said.fact("boot", f"kernel command line {line}")
+    if shell := _NO_INIT.search(line):
+        said.hit(
+            "config.boot_shell", "cred.empty", "the kernel starts a shell, not the system",
+            f"bootargs {shell[0].strip()}", severity="high", shown=line,
+        )  # fmt: skip
 
 
 def bus_policy(text: str, said: Said) -> None:

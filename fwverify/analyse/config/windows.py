@@ -1,15 +1,17 @@
 """Windows configuration that is text: scheduled tasks (XML) and setup files (INF).
 
-Sources: [MS-TSCH] 2.3 (the ``Task`` element), "INF AddService Directive". The task's XML
-is looked at by patterns and never parsed: entities and includes are nothing here.
+Sources: [MS-TSCH] 2.3 (the ``Task`` element), "INF AddService Directive", "INF AddReg
+Directive". A value is read in whatever section it stands; ``%strkey%`` stays as it is. The
+task's XML is looked at by patterns and never parsed: entities and includes are nothing here.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
-from fwverify.analyse.config.registry import REMOTE_TOOLS
+from fwverify.analyse.config.registry import REMOTE_TOOLS, RegistryValue, judge
 from fwverify.analyse.config.said import Said
 
 TASK: Final = re.compile(r"<Task\b[^>]{0,300}schemas\.microsoft\.com/windows/2004/02/mit/task")
@@ -28,6 +30,16 @@ _ADD_SERVICE: Final = re.compile(
 _BINARY: Final = re.compile(
     r"^[ \t]*ServiceBinary\s{0,8}=\s{0,8}([^\n;]{1,300})", re.MULTILINE | re.IGNORECASE
 )
+
+
+_ROOTS: Final = {"HKLM": "HKEY_LOCAL_MACHINE", "HKCU": "HKEY_CURRENT_USER", "HKU": "HKEY_USERS"}
+_ADD_REG: Final = re.compile(
+    r"^[ \t]*(HKLM|HKCU|HKU|HKR)[ \t]*,[ \t]*\"?([^\",\n]{1,400})\"?[ \t]*,"
+    r"[ \t]*\"?([^\",\n]{0,200})\"?"
+    r"[ \t]*,[ \t]*(?:0x)?([0-9A-Fa-f]{0,8})[ \t]*,[ \t]*(?:\"([^\"\n]{0,400})\"|([^,;\n]{0,400}))",
+    re.MULTILINE | re.IGNORECASE,
+)
+_NUMBER: Final = re.compile(r"(?:0x([0-9A-Fa-f]{1,8})|(\d{1,10}))")
 
 
 def scheduled_task(text: str, said: Said) -> None:
@@ -52,9 +64,10 @@ def scheduled_task(text: str, said: Said) -> None:
 
 
 def setup_file(text: str, said: Said) -> None:
-    """Read the services that an INF file installs."""
+    """Read the services that an INF file installs and the registry values that it sets."""
     if not _INF.search(text):
         return
+    judge(_set_values(text), said)
     binaries = [item.strip() for item in _BINARY.findall(text)]
     for match in _ADD_SERVICE.finditer(text):
         name = match[1].strip()
@@ -68,3 +81,13 @@ def setup_file(text: str, said: Said) -> None:
                 f"a setup file installs {tool[1]} as a service",
                 f"ServiceBinary {binary}", severity="high",
             )  # fmt: skip
+
+
+def _set_values(text: str) -> Iterator[RegistryValue]:
+    """Yield what lines ``root, key, name, flags, value`` set; numbers in decimal."""
+    for match in _ADD_REG.finditer(text):
+        data = (match[5] or match[6] or "").strip()
+        if number := _NUMBER.fullmatch(data):
+            data = str(int(number[1], 16) if number[1] else int(number[2]))
+        root = _ROOTS.get(match[1].upper(), match[1].upper())
+        yield RegistryValue(f"{root}\\{match[2].strip()}", match[3].strip(), data, match.start())
