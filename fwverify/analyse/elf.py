@@ -54,6 +54,7 @@ _PATH_BYTES: Final = re.compile(rb"[\w/.-]")
 EXEC: Final = frozenset(
     ["execve", "execv", "execl", "execle", "execlp", "execvp", "execvpe", "fexecve", "posix_spawn"]
 )
+COMMAND: Final = frozenset(("system", "popen"))
 DUPLICATE: Final = frozenset(("dup2", "dup3"))
 
 
@@ -82,6 +83,12 @@ COMBINATIONS: Final = (
         "remote.shell.bind",
         "listens, puts a connection on standard input and output, and starts a program",
         (frozenset(("listen",)), frozenset(("accept", "accept4")), DUPLICATE, EXEC),
+    ),
+    Combination(
+        "elf.command_server",
+        "remote.shell.trigger",
+        "listens, and runs command lines by a shell",
+        (frozenset(("listen",)), frozenset(("accept", "accept4")), COMMAND),
     ),
     Combination(
         "elf.packet_capture",
@@ -290,6 +297,8 @@ def _hit(
 ) -> Hit:
     place = shell if EXEC in combination.groups else None
     severity: Severity = "high" if place else "medium"
+    if COMMAND in combination.groups:  # many daemons: good as a delta, weak alone
+        severity = "low"
     wanted = frozenset(name for group in combination.groups for name in group)
     evidence = {f"import {name}" for name in wanted & imports}
     evidence |= {f"syscall {name}" for name in wanted & calls}
@@ -299,13 +308,18 @@ def _hit(
         capability=combination.capability,
         threat="both",
         severity=severity,
-        confidence="low" if EXEC in combination.groups and not place else "medium",
+        confidence="low" if _is_common(combination) and not place else "medium",
         offset=place[0] if place else None,
         length=len(place[1]) if place else None,
         excerpt=place[1] if place else "",
         evidence=tuple(sorted(evidence | ({f"string {place[1]}"} if place else set()))),
         r155=R155_BY_ID[combination.capability],
     )
+
+
+def _is_common(combination: Combination) -> bool:
+    """Return whether ordinary programs have it, too, unless they name a shell."""
+    return EXEC in combination.groups or COMMAND in combination.groups
 
 
 def _clean(text: str) -> str:

@@ -58,6 +58,14 @@ def test_a_listener_with_a_shell_is_a_bind_shell() -> None:
     assert found == [("remote.shell.bind", "high", "medium")]
 
 
+@pytest.mark.parametrize("run", ["system", "popen"])
+def test_a_listener_that_runs_command_lines_is_said_weakly(run: str) -> None:
+    imports = ("socket", "bind", "listen", "accept", run)
+    assert capabilities(elf_program(imports)) == [("remote.shell.trigger", "low", "low")]
+    assert capabilities(elf_program(imports[:-1])) == []
+    assert capabilities(elf_program(("socket", "connect", run))) == []
+
+
 @pytest.mark.parametrize(
     ("raw", "plain"),
     [

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from fwverify.analyse import accounts, services
 from fwverify.analyse.config.reader import configuration
 from fwverify.analyse.readings import MAX_TEXT_BYTES, readings
+from fwverify.analyse.rules import load_rules
+from fwverify.analyse.scan import _otherwise
 from fwverify.analyse.scripts import hidden_starts
 from fwverify.analyse.shell import disguised
-from fwverify.analyse.values import PathRequest
+from fwverify.analyse.values import BlobRequest, PathRequest
 
 
 def at(path: str, text: str) -> set[str]:
@@ -235,3 +238,19 @@ def test_the_end_of_a_large_text_is_said_not_to_be_read() -> None:
     assert time.monotonic() - start < 20
     assert len(found) == 1
     assert [trouble.code for trouble in troubles] == ["limit.text_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("content", "offset"),
+    [
+        ("@echo off\r\nn^et us^er a b /a^dd\r\nn^et localgroup administrators a /add\r\n", None),
+        ("net user a b /add\r\nnet localgroup administrators a /add\r\n", 2),
+    ],
+)
+def test_the_rules_look_at_every_reading(content: str, offset: int | None) -> None:
+    bundle = load_rules((Path(__file__).parents[2] / "yara_rules",)).bundle()
+    request = BlobRequest(store="/", sha256="0" * 64, rules="0" * 64, yara_seconds=20)
+    raw = content.encode("utf-8" if offset is None else "utf-16")
+    found = _otherwise(raw, bundle, request, set())
+    assert [(hit.rule, hit.offset) for hit in found.hits] == [("win_user_add", offset)]
+    assert _otherwise(raw, bundle, request, {"win_user_add"}).hits == ()
