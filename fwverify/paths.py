@@ -15,6 +15,7 @@ from collections.abc import Iterable
 SEPARATOR = "!/"
 _ESCAPED = frozenset(b"%!\\")
 _FIRST_PRINTABLE, _LAST_PRINTABLE = 0x20, 0x7E
+_PLAIN = bytes(set(range(_FIRST_PRINTABLE, _LAST_PRINTABLE + 1)) - _ESCAPED)
 
 
 def encode_name(name: bytes) -> str:
@@ -31,6 +32,8 @@ def encode_name(name: bytes) -> str:
 
 
 def _escape(segment: bytes) -> str:
+    if not segment.translate(None, _PLAIN):
+        return segment.decode("ascii")
     return "".join(
         chr(byte)
         if _FIRST_PRINTABLE <= byte <= _LAST_PRINTABLE and byte not in _ESCAPED

@@ -51,16 +51,16 @@ class BlobWriter:
         self._limit = limit_bytes
         self._hash = hashlib.sha256()
         self.size = 0
-        handle, name = tempfile.mkstemp(dir=store.temporary, prefix="blob-")
+        handle, self._path = store.new_file()
         self._file: BinaryIO = os.fdopen(handle, "wb")
-        self._path = Path(name)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
-        self._path.unlink(missing_ok=True)
+        if self._path:
+            os.unlink(self._path)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append ``data``; raises ``StoreFull`` past the bound or on a full disk."""
@@ -82,6 +82,7 @@ class BlobWriter:
             raise StoreFull(str(error)) from error
         digest = self._hash.hexdigest()
         self._store.adopt(self._path, digest)
+        self._path = ""
         return digest, self.size
 
 
@@ -96,18 +97,23 @@ class Store:
         self.root = root
         self.keeps_results = keep_results
         self.temporary = root / "tmp"
-        self._blobs = root / "blobs"
+        self._blobs = os.fspath(root / "blobs")
         self._results = root / "results"
         self._verified: dict[str, tuple[int, int, int]] = {}
-        for folder in (self.temporary, self._blobs, self._results):
+        self._token = os.urandom(8).hex()
+        self._files = 0
+        for folder in (self.temporary, Path(self._blobs), self._results):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def path(self, digest: str) -> Path:
         """Return where the blob ``digest`` stands (it may not exist)."""
-        return self._blobs / digest[:2] / digest
+        return Path(self._place(digest))
+
+    def _place(self, digest: str) -> str:
+        return f"{self._blobs}/{digest[:2]}/{digest}"
 
     def __contains__(self, digest: str) -> bool:
-        return self.path(digest).is_file()
+        return os.path.isfile(self._place(digest))
 
     def writer(self, limit_bytes: int | None = None) -> BlobWriter:
         """Return a writer for a new blob."""
@@ -126,11 +132,23 @@ class Store:
                 writer.write(chunk)
             return writer.commit()
 
-    def adopt(self, temporary: Path, digest: str) -> None:
+    def new_file(self) -> tuple[int, str]:
+        """Return the handle and path of a new temporary file. Called by ``BlobWriter``.
+
+        Its name is this store's, this process's and its own, and is used once.
+        """
+        self._files += 1
+        path = f"{self.temporary}/blob-{self._token}-{os.getpid()}-{self._files}"
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), path
+
+    def adopt(self, temporary: str, digest: str) -> None:
         """Give the finished file ``temporary`` its name. Called by ``BlobWriter``."""
-        target = self.path(digest)
-        target.parent.mkdir(mode=0o700, exist_ok=True)
-        os.replace(temporary, target)
+        target = self._place(digest)
+        try:
+            os.replace(temporary, target)
+        except FileNotFoundError:  # the first blob of its folder
+            os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
+            os.replace(temporary, target)
         self._verified[digest] = _stamp(os.stat(target))
 
     @contextlib.contextmanager
@@ -141,7 +159,7 @@ class Store:
         not what its name says.
         """
         try:
-            handle = open(self.path(digest), "rb")  # noqa: SIM115  (closed by the with below)
+            handle = open(self._place(digest), "rb")  # noqa: SIM115  (closed by the with below)
         except FileNotFoundError as error:
             raise KeyError(digest) from error
         with handle:

@@ -350,13 +350,20 @@ def _attributes(scan: _Scan) -> tuple[tuple[str, str], ...]:
     return tuple(("start_address", f"{start:#010x}") for start in starts)
 
 
-def _recognise(buffer: Buffer, parse: Parse) -> bool:
+_ANY_INTEL: Final = re.compile(rb":[0-9A-Fa-f]{10}")
+_ANY_SREC: Final = re.compile(rb"S[0-9][0-9A-Fa-f]{8}")
+"""What the shortest records hold: contents without it are not looked at line by line."""
+
+
+def _recognise(buffer: Buffer, parse: Parse, any_record: re.Pattern[bytes]) -> bool:
     """Return whether one of the first lines is a valid record.
 
     Not only the very first: loaders skip lines they do not know, so a remark on top
     must not turn an image into mere text.
     """
     head = bytes(buffer[:_HEAD_BYTES])
+    if any_record.search(head) is None:
+        return False
     seen = 0
     for _, _, text in _lines(head):
         if text and parse(text) is not None:
@@ -369,12 +376,12 @@ def _recognise(buffer: Buffer, parse: Parse) -> bool:
 
 def _recognise_intel(buffer: Buffer, name: str) -> bool:
     del name
-    return _recognise(buffer, parse_intel)
+    return _recognise(buffer, parse_intel, _ANY_INTEL)
 
 
 def _recognise_srec(buffer: Buffer, name: str) -> bool:
     del name
-    return _recognise(buffer, parse_srec)
+    return _recognise(buffer, parse_srec, _ANY_SREC)
 
 
 def open_intel(source: Source) -> Opened:
