@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fwverify.cli import common
+from fwverify.cli import common, running
 
 if TYPE_CHECKING:
     from fwverify.case import Case
@@ -66,12 +66,12 @@ def approve(
     counters: tuple[Counter, ...] = ()
     if updates:
         _refuse_nameless(case, options, people)
-        with common.means(options, case) as means:
+        with running.means(options, case) as means:
             question = Question(updates=updates, at=when, case=case, signatures=signatures)
             kept, counters = examined(question, means)
         if not kept.complete:
             raise LedgerError(f"{ref}: not everything in the update could be examined")
-    with common.open_ledger(ledger, create=bool(updates)) as opened:
+    with running.open_ledger(ledger, create=bool(updates)) as opened:
         if kept is not None:
             opened.propose(
                 ref,
@@ -109,7 +109,7 @@ def _refuse_nameless(case: Case | None, options: common.Options, people: tuple[s
 @_JSON
 def list_(ledger: str | None, as_json: bool) -> None:
     """List the baselines, their state and who approved them."""
-    with common.open_ledger(ledger) as opened:
+    with running.open_ledger(ledger) as opened:
         records = opened.list()
     if as_json:
         _print(records, as_json)
@@ -128,7 +128,7 @@ def list_(ledger: str | None, as_json: bool) -> None:
 @_JSON
 def show(ref: str, ledger: str | None, as_json: bool) -> None:
     """Show one baseline with its approvals."""
-    with common.open_ledger(ledger) as opened:
+    with running.open_ledger(ledger) as opened:
         _print(opened.show(ref), as_json)
 
 
@@ -141,7 +141,7 @@ def show(ref: str, ledger: str | None, as_json: bool) -> None:
 def revoke(ref: str, person: str, reason: str, at: str | None, ledger: str | None) -> None:
     """Revoke a baseline; it can never be used again."""
     when = common.moment(at)
-    with common.open_ledger(ledger) as opened:
+    with running.open_ledger(ledger) as opened:
         opened.revoke(ref, by=person, reason=reason, at=when)
         _print(opened.show(ref), as_json=False)
 
@@ -154,7 +154,7 @@ def history(ledger: str | None, as_json: bool) -> None:
 
     The log is a hash chain; one that was altered is refused.
     """
-    with common.open_ledger(ledger) as opened:
+    with running.open_ledger(ledger) as opened:
         entries = opened.history()
     if as_json:
         _print(entries, as_json)

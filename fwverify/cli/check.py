@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from fwverify import exit_codes
-from fwverify.cli import common
+from fwverify.cli import common, running
 
 
 @click.command()
@@ -44,8 +44,8 @@ def check(
     options = common.Options(**rest)
     case = common.read_case(options)
     when = common.moment(at)
-    with common.means(options, case) as bare:
-        means = common.with_baseline(bare, baseline, options, case, when)
+    with running.means(options, case) as bare:
+        means = running.with_baseline(bare, baseline, options, case, when)
         question = Question(
             updates=updates,
             at=when,
@@ -61,6 +61,6 @@ def check(
         from fwverify.report.folder import write_reports
 
         write_reports(report, out)
-    common.record(report, baseline, options.ledger)
+    running.record(report, baseline, options.ledger)
     common.print_report(report, output, partial(render, out=str(out) if out else None))
     common.finish(exit_codes.for_check(report), exit_zero)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fwverify import exit_codes
-from fwverify.cli import common
+from fwverify.cli import common, running
 
 if TYPE_CHECKING:
     from fwverify.analyse.trial import Trial
@@ -106,7 +106,7 @@ def test_rules(
     expectation = Expectation(schema="fwverify.rules-expect/1")
     if expect is not None:
         expectation = load_toml(expect, Expectation)
-    with common.means(common.Options(**rest), None) as means:
+    with running.means(common.Options(**rest), None) as means:
         done = trial(
             positive, goodware, expectation, means.rules, means.store, means.pool, means.limits
         )

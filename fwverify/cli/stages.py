@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from fwverify import exit_codes
-from fwverify.cli import common
+from fwverify.cli import common, running
 
 if TYPE_CHECKING:
     from fwverify.model import StageName
@@ -37,7 +37,7 @@ def unpack(
 ) -> None:
     """Unpack to the last byte and write what came out."""
     options = common.Options(**rest)
-    with common.means(options, None, _UNPACK) as means:
+    with running.means(options, None, _UNPACK) as means:
         from fwverify.pipeline import Question, inspect
         from fwverify.report.unpack_screen import render_unpack
         from fwverify.unpack.writing import refuse_used, write_tree
@@ -84,7 +84,7 @@ def verify(
         secrets=options.secrets,
         plaintexts=options.plaintexts,
     )
-    with common.means(options, case, _VERIFY) as means:
+    with running.means(options, case, _VERIFY) as means:
         report = inspect(question, means, _VERIFY)
     common.print_report(report, output, render_verify)
     common.finish(exit_codes.for_verify(report), exit_zero)
@@ -104,7 +104,7 @@ def scan(
     from fwverify.report.terminal import render_scan
 
     options = common.Options(**rest)
-    with common.means(options, None, _SCAN) as means:
+    with running.means(options, None, _SCAN) as means:
         question = Question(
             updates=paths,
             at=common.moment(at),
@@ -130,8 +130,8 @@ def diff(old: Path, new: Path, at: str | None, output: str, exit_zero: bool, **r
 
     options = common.Options(**rest)
     when = common.moment(at)
-    with common.means(options, None, _DIFF) as bare:
-        means = common.with_baseline(bare, str(old), options, None, when)
+    with running.means(options, None, _DIFF) as bare:
+        means = running.with_baseline(bare, str(old), options, None, when)
         question = Question(
             updates=(new,),
             at=when,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fwverify.cli.common import record
+from fwverify.cli.running import record
 from fwverify.model import Report, Subject, Verdict
 from tests.cli.program import Ran, fwverify
 

@@ -1,0 +1,261 @@
+"""With what a command answers: store, workers, rules, trust, policy, baseline, ledger.
+
+Guarantees: only what the wanted stages need is read; a store without the signatures that
+the configuration asks for decides nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fwverify.cli.common import Options, announce, configuration, moment, trace
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from fwverify.case import Case
+    from fwverify.config import Config
+    from fwverify.model import Report, StageName
+    from fwverify.pipeline import Known, Means
+    from fwverify.policy.model import LoadedPolicy
+    from fwverify.secrets import Secrets
+    from fwverify.store import Store
+    from fwverify.trust_listing import NamedTrust
+    from fwverify.verify.trust import TrustStore
+
+_PRELOAD = ("fwverify.unpack.opening:prepare",)
+"""What every worker needs, whatever is asked."""
+
+LEDGER_PREFIX = "ledger:"
+
+
+@contextlib.contextmanager
+def means(
+    options: Options, case: Case | None, wanted: frozenset[StageName] | None = None
+) -> Iterator[Means]:
+    """Yield everything the pipeline works with, and end the workers afterwards.
+
+    ``wanted`` are the stages that will run, all where it is None: rules, trust and policy
+    that none of them needs are not read, or only as far as the report names them.
+    """
+    import tempfile
+
+    from fwverify.forked import Forker
+
+    with contextlib.ExitStack() as stack:
+        forker = Forker(_PRELOAD)  # it loads the parsers while the rest is loaded here
+        stack.callback(forker.close)
+        from fwverify.workers import Pool
+
+        config = configuration()
+        secrets = _secrets(options)
+        jobs = options.jobs or len(os.sched_getaffinity(0))
+        folder = config.store
+        if options.no_cache:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fwverify-")))
+        twice = wanted is None or "compare" in wanted  # the baseline has much of the update
+        store = _store(folder, keep_results=twice or not options.no_cache)
+        pool = stack.enter_context(
+            Pool(jobs, config.limits.memory_bytes, (str(store.root),), _PRELOAD, forker)
+        )
+        from fwverify.analyse.rules import load_rules
+        from fwverify.pipeline import EVERY_STAGE, Means
+        from fwverify.unpack.given import Given
+
+        stages = EVERY_STAGE if wanted is None else wanted
+        policy = _policy(options, case, config, stages)
+        trust = _trust(options, config, policy, stages)
+        yield Means(
+            store=store,
+            pool=pool,
+            limits=config.limits,
+            rules=load_rules(
+                (*config.rules, *options.rules),
+                options.engine or config.engine,
+                compiled="analyse" in stages,
+            ),
+            trust=trust,
+            rule=(rule := _rule(options, case, trust) if "verify" in stages else None),
+            accepted=_accepted(options, case, rule),
+            policy=policy,
+            config_sha256=config.sha256,
+            ad_hoc=options.ad_hoc(config.engine),
+            given=Given(secrets=secrets.secrets),
+            announce=announce,
+            trace=trace,
+        )
+
+
+def _policy(
+    options: Options, case: Case | None, config: Config, stages: frozenset[StageName]
+) -> LoadedPolicy | None:
+    """Return the policy in force; None where nothing is verified or decided under it."""
+    if not stages & {"verify", "decide"}:
+        return None
+    from fwverify.analyse.taxonomy import CAPABILITIES
+    from fwverify.policy.load import select_policy
+
+    return select_policy(
+        case.class_name if case else "generic",
+        config.policies,
+        options.policy,
+        tuple(capability.id for capability in CAPABILITIES),
+    )
+
+
+def _trust(
+    options: Options, config: Config, policy: LoadedPolicy | None, stages: frozenset[StageName]
+) -> TrustStore | NamedTrust:
+    """Return the trust store with the policy's floors, or by its digest alone."""
+    folder = options.trust or config.trust
+    if policy is None or "verify" not in stages:
+        from fwverify.trust_listing import name_trust
+
+        return name_trust(folder)
+    from fwverify.keyring.signing import require
+    from fwverify.verify.trust import load_trust, with_floors
+
+    floors = policy.policy.strength
+    in_force = load_trust(folder)
+    if options.trust is None:
+        needed = config.signatures_required
+        require(config.trust, in_force, config.signers, needed, moment(None))
+    return with_floors(
+        in_force,
+        min_rsa_bits=floors.min_rsa_bits,
+        min_ec_bits=floors.min_ec_bits,
+        digests=floors.digests,
+    )
+
+
+def _secrets(options: Options) -> Secrets:
+    """Return what the secret files hold, and warn where others can read them."""
+    from fwverify.secrets import load_secrets
+
+    loaded = load_secrets(options.secrets)
+    for warning in loaded.warnings:
+        click.echo(f"fwverify: warning: {warning}", err=True)
+    return loaded
+
+
+def _store(folder: Path, *, keep_results: bool) -> Store:
+    """Return the store in ``folder``; raises ``InputFileError`` where it cannot be written."""
+    from fwverify.store import Store
+    from fwverify.strict import InputFileError
+
+    try:
+        return Store(folder, keep_results=keep_results)
+    except OSError as error:
+        why = f"{error.strerror} (the cache; set paths.store, or use --no-cache)"
+        raise InputFileError(folder, None, "", why) from error
+
+
+def _rule(options: Options, case: Case | None, trust: Any) -> Any:
+    from fwverify.verify.trust import ad_hoc_rule, select_rule
+
+    if options.keys or options.anchors:
+        return ad_hoc_rule(options.keys, options.anchors)
+    if case is None:
+        return None
+    return select_rule(trust, case.vendor, case.product)
+
+
+def _accepted(options: Options, case: Case | None, rule: Any) -> Any:
+    """Return the ledger's highest accepted values where the rule asks; none without a ledger."""
+    from fwverify.ledger.schema import is_absent
+
+    if rule is None or rule.rollback_field is None or case is None:
+        return ()
+    url = options.ledger or configuration().ledger_url
+    if is_absent(url):
+        return ()
+    with open_ledger(url) as ledger:
+        return ledger.highest(case.vendor, case.product)
+
+
+def with_baseline(
+    current: Means, reference: str | None, options: Options, case: Case | None, at: datetime
+) -> Means:
+    """Return ``current`` with the baseline that ``reference`` names, analysed or looked up."""
+    from dataclasses import replace
+
+    if reference is None:
+        return current
+    if reference.startswith(LEDGER_PREFIX):
+        known = _approved(reference.removeprefix(LEDGER_PREFIX), options.ledger, case)
+    else:
+        known = _analysed(Path(reference), current, at)
+    return replace(current, known=known)
+
+
+def _analysed(path: Path, current: Means, at: datetime) -> Known:
+    from fwverify.model import Baseline
+    from fwverify.pipeline import Known, Question, profile
+
+    if not path.exists():
+        raise click.UsageError(f"--baseline {path}: no such file or folder")
+    kept = profile(Question(updates=(path,), at=at), current)
+    return Known(Baseline(ref=path.name, sha256=kept.subject.sha256, approved=False), kept)
+
+
+def _approved(ref: str, url: str | None, case: Case | None) -> Known:
+    """Return the ledger's baseline ``ref`` for the product and context of ``case``.
+
+    An approval is bound to its deployment context: in another one it is void, and the
+    baseline counts as not approved. Another product's baseline is misuse.
+    """
+    import msgspec
+
+    from fwverify.pipeline import Known
+
+    with open_ledger(url) as ledger:
+        stored = ledger.get(ref)
+    entry = stored.entry
+    asked = (case.vendor, case.product) if case else ("", "")
+    if asked != (entry.vendor, entry.product):
+        raise click.UsageError(
+            f"--baseline {LEDGER_PREFIX}{ref} is of {entry.vendor} {entry.product}, "
+            f"the update is of {' '.join(asked).strip() or 'no vendor and product'}"
+        )
+    context = case.context_sha256 if case else None
+    approved = stored.baseline.approved and entry.context_sha256 == context
+    return Known(msgspec.structs.replace(stored.baseline, approved=approved), stored.profile)
+
+
+def open_ledger(url: str | None, *, create: bool = False) -> Any:
+    """Return the ledger of ``--ledger`` or of the configuration."""
+    from fwverify.ledger import Ledger
+
+    return Ledger(url or configuration().ledger_url, create=create)
+
+
+def record(report: Report, reference: str | None, url: str | None) -> None:
+    """Append the verdict to the run log of the ledger that the baseline came from.
+
+    A log that cannot be written is said aloud and changes no verdict: a gate may hold
+    a ledger that it can only read.
+    """
+    from fwverify.ledger import LedgerError
+    from fwverify.ledger.model import VerdictEntry
+
+    if reference is None or not reference.startswith(LEDGER_PREFIX) or report.verdict is None:
+        return
+    entry = VerdictEntry(
+        at=report.at,
+        subject_sha256=report.subject.sha256,
+        verdict=report.verdict,
+        core_sha256=report.core_sha256,
+        baseline=reference,
+        digests=report.digests,
+    )
+    try:
+        with open_ledger(url) as ledger:
+            ledger.log_verdict(entry)
+    except LedgerError as error:
+        click.echo(f"fwverify: the verdict was not recorded in the ledger: {error}", err=True)
