@@ -6,7 +6,8 @@ to, and took programs from, two numbers). Found are dotted quads that stand alon
 (between zero bytes, with or without a port) in a program whose imports turn such a text
 into an address and dial. Private, reserved, documentation and multicast ranges (IANA
 special-purpose registry, as ``ipaddress`` has it), well-known resolvers and version
-numbers of four small parts are left out.
+numbers of four small parts are left out, and so are texts that read as object identifiers
+(X.660) where longer ones stand in the program too.
 
 What is not seen: addresses as four bytes, put together at run time, or beside other text.
 """
@@ -45,6 +46,9 @@ _RESOLVERS: Final = frozenset(
     ]
 )
 _SMALL: Final = 32
+_OBJECT: Final = re.compile(rb"(?<=\x00)(?:1\.[0-3]|2\.\d{1,2})(?:\.\d{1,8}){4,}(?=\x00)")
+_OBJECT_ARCS: Final = (1, 2)
+_SECOND_ARCS: Final = 40
 
 
 def dialled(imports: frozenset[str], data: Buffer) -> tuple[Hit, ...]:
@@ -69,6 +73,7 @@ def dialled(imports: frozenset[str], data: Buffer) -> tuple[Hit, ...]:
 
 
 def _public(data: Buffer) -> Iterator[str]:
+    objects = _OBJECT.search(data) is not None
     for match in _QUAD.finditer(data):
         text = match[1].decode("ascii")
         try:
@@ -76,5 +81,8 @@ def _public(data: Buffer) -> Iterator[str]:
         except ValueError:
             continue
         version = max(address.packed) < _SMALL
+        first, second, *_ = address.packed
+        if objects and first in _OBJECT_ARCS and second < _SECOND_ARCS:
+            continue
         if address.is_global and not (address.is_multicast or version or text in _RESOLVERS):
             yield text

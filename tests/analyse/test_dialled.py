@@ -64,5 +64,11 @@ def test_a_program_that_does_not_dial_by_number_is_left(imports: tuple[str, ...]
     assert addresses("47.88.8.200", imports=frozenset(imports)) == ()
 
 
+def test_object_identifiers_are_left_beside_longer_ones() -> None:
+    assert addresses("2.5.4.41", "1.3.101.110", "1.2.840.113549.1.1.11") == ()
+    assert addresses("2.5.4.41", "1.3.101.110") != ()
+    assert addresses("47.88.8.200", "1.2.840.113549.1.1.11") == ("address 47.88.8.200",)
+
+
 def test_a_list_is_bounded() -> None:
     assert len(addresses(*(f"47.88.8.{last}" for last in range(100)))) == MAX_ADDRESSES
