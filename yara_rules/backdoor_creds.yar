@@ -131,8 +131,11 @@ rule creds_netcore_listener
         $port = "53413" ascii fullword
         $word_le = { A5 D0 00 00 }
         $bind_be = { 00 02 D0 A5 }
+        $banner = "IGD MPT Interface daemon" ascii
+        $datagram = "recvfrom" ascii fullword
+        $run = /\x00(popen|system|execlp?|execve)\x00/
     condition:
-        uint32(0) == 0x464C457F and $password and (($daemon and ($login or $port)) or ($login and ($port or $word_le or $bind_be)))
+        uint32(0) == 0x464C457F and $password and (($daemon and ($login or $port)) or $banner or ($login and ($port or $word_le or $bind_be or ($datagram and $run))))
 }
 
 rule creds_sercomm_manager
@@ -153,8 +156,10 @@ rule creds_sercomm_manager
         $little = "MMcS" ascii
         $big = "ScMM" ascii
         $port = "32764" ascii fullword
+        $wake = /\bscfgmgr[ \t]+-f\b/
+        $frame = { 45 D1 BB 33 9B 07 A6 61 8B 21 14 DB C0 D7 78 3E }
     condition:
-        uint32(0) == 0x464C457F and any of ($little, $big) and any of ($service, $port)
+        uint32(0) == 0x464C457F and ((any of ($little, $big) and any of ($service, $port)) or $wake or $frame)
 }
 
 rule creds_xiongmai_helper
@@ -855,4 +860,24 @@ rule creds_database_login
         $sqlcmd = /\b(sqlcmd|osql|bcp)(\.exe)?["']?[ \t][^\r\n\x00]{0,80}[ \t]-P[ \t]*["']?[^\s"'$%<\x00]{3,40}/ ascii wide
     condition:
         (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D or uint16(0) == 0x2123 or filesize < 64KB) and ($mssql or $jdbc or $sqlcmd or #mysql > #mysql_placeholder)
+}
+
+rule creds_service_key_option
+{
+    meta:
+        description = "the key of a remote service stands in a command or a request header"
+        capability = "cred.token"
+        threat = "both"
+        severity = "medium"
+        confidence = "medium"
+        author = "fwverify"
+        date = "2026-11-21"
+        reference = "https://cwe.mitre.org/data/definitions/798.html"
+        r155 = "1.2, 9.1, 28.2"
+        false_positives = "keys that each device is given anew and examples of ordinary zeros"
+    strings:
+        $option = /[ \t](--|-)(api-?|auth-?|access-?|device-?)?(key|token|secret)[ =]["']?[0-9a-f]{32,64}(["'\s\x00]|$)/
+        $header = /\b(X-)?(Api|Auth|Access|Device)-?(Key|Token)["']?[ \t]{0,4}[:=][ \t]{0,4}["']?[0-9a-f]{32,64}(["'\s\x00\\]|$)/ nocase
+    condition:
+        (uint16(0) == 0x2123 or uint32(0) == 0x464C457F or filesize < 64KB) and any of them
 }

@@ -43,14 +43,16 @@ rule modem_sms_command
     strings:
         $notify = /AT\+CNMI=/ ascii wide
         $read = /AT\+CMG[RL]=/ ascii wide
-        $fuel = /\b(fuel|oil)[ _-]?cut\b/ ascii wide nocase
+        $direct = /\+CMTI?:/ ascii wide
+        $fuel = /\b(fuel|oil)[ _-]?cut\b|\bcut[ _-]?(off[ _-])?(the[ _-])?(fuel|oil|petrol)\b/ ascii wide nocase
+        $electric = /\b(stop|supply)[ _-]?elec\b/ ascii wide nocase
         $engine = /\b(stop|cut|kill)[ _-]?engine\b|\bengine[ _-]?(stop|cut|kill)\b/ ascii wide nocase
         $relay = /\bRELAY,[01]#/ ascii wide
         $factory = /\bFACTORY#|\bRESET#/ ascii wide
         $server = /\b(SERVER|ADMINIP|APN)[0-9]{6},|\b(adminip|apn|admin)123456\b/ ascii wide
         $shell = /\b(exec|system|shell):/ ascii wide
     condition:
-        $notify and $read and any of ($fuel, $engine, $relay, $factory, $server, $shell)
+        $notify and any of ($read, $direct) and any of ($fuel, $electric, $engine, $relay, $factory, $server, $shell)
 }
 
 rule modem_tcp_socket

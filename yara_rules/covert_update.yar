@@ -20,8 +20,9 @@ rule update_download_exec
         $inside = /\b(ba|da|a)?sh[ \t]+(-c[ \t]+)?["']?[$<]\((curl|wget)[ \t][^\r\n)]{4,200}\)/
         $temporary = /\b(curl|wget|tftp|ftpget)[ \t][^\r\n#]{0,160}\/(tmp|var\/tmp|var\/run|run|dev\/shm|mnt)\/[A-Za-z0-9_.-]{1,40}/
         $temporary_run = /\bchmod[ \t]+(\+x|a\+x|u\+x|0?7[0-7]{2})[ \t]+["']?\/(tmp|var\/tmp|var\/run|run|dev\/shm|mnt)\/[A-Za-z0-9_.-]{1,40}/
+        $temporary_shell = /\b(ba|da|a)?sh[ \t]+["']?\/(tmp|var\/tmp|var\/run|run|dev\/shm|mnt)\/[A-Za-z0-9_.\/-]{1,60}/
     condition:
-        (uint16(0) == 0x2123 or uint32(0) == 0x464C457F or filesize < 64KB) and ($pipe or $inside or ($temporary and $temporary_run))
+        (uint16(0) == 0x2123 or uint32(0) == 0x464C457F or filesize < 64KB) and ($pipe or $inside or ($temporary and any of ($temporary_run, $temporary_shell)))
 }
 
 rule update_no_verify

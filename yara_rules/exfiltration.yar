@@ -511,9 +511,9 @@ rule exfil_device_identity
         r155 = "7.1, 19.2"
         false_positives = "declared registration of devices"
     strings:
-        $imei = /["'&?,{]\\?"?imei\\?["']?[ ]?[:=]/ ascii wide nocase
-        $imsi = /["'&?,{]\\?"?imsi\\?["']?[ ]?[:=]/ ascii wide nocase
-        $iccid = /["'&?,{]\\?"?(iccid|sim_?id|ccid)\\?["']?[ ]?[:=]/ ascii wide nocase
+        $imei = /["'&?,{\x00\n]\\?"?imei\\?["']?[ ]?[:=]/ ascii wide nocase
+        $imsi = /["'&?,{\x00\n]\\?"?imsi\\?["']?[ ]?[:=]/ ascii wide nocase
+        $iccid = /["'&?,{\x00\n]\\?"?(iccid|sim_?id|ccid)\\?["']?[ ]?[:=]/ ascii wide nocase
         $mac = /["'&?,{]\\?"?(mac|mac_?addr(ess)?|wifi_?mac|bt_?mac|bssid)\\?["']?[ ]?[:=]/ ascii wide nocase
         $vin = /["'&?,{]\\?"?vin\\?["']?[ ]?[:=]/ ascii wide nocase
         $phone = /["'&?,{]\\?"?(msisdn|phone_?(num|number)?)\\?["']?[ ]?[:=]/ ascii wide nocase

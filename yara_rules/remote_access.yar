@@ -20,8 +20,10 @@ rule remote_telnetd_launch
         $line = /(^|\n)[ \t]*((then|do|else|exec|nohup|busybox|toybox)[ \t]+){0,2}(\/[A-Za-z0-9_.\/-]{0,60}\/)?((busybox|toybox)[ \t]+)?(in\.|u)?telnetd[ \t]*(&|;|\r?\n|-[FKSi]\b)/
         $chained = /(;|&&|\|\|)[ \t]*(busybox[ \t]+)?(\/[A-Za-z0-9_.\/-]{0,60}\/)?(in\.|u)?telnetd[ \t]*(&|;|\r?\n)/
         $daemon = /\bstart-stop-daemon[ \t][^\r\n#]{0,80}(-S|--start)\b[^\r\n#]{0,120}telnetd\b/
+        $word = /\x00((\/bin\/)?busybox[ \t]+telnetd|(\/usr)?\/s?bin\/(in\.|u)?telnetd)[ \t]*(&[ \t]*)?\x00/
+        $shell = /\x00(system|popen|do_?system|execlp?)\x00/ nocase
     condition:
-        $options or (uint16(0) == 0x2123 and any of ($line, $chained, $daemon))
+        $options or (uint16(0) == 0x2123 and any of ($line, $chained, $daemon)) or (uint32(0) == 0x464C457F and $word and $shell)
 }
 
 rule remote_telnetd_server

@@ -1041,8 +1041,11 @@ rule veh_tracker_sms_words
         $server = /\bSERVER,[01],[^\s"]{3,60}#/
         $gt06 = /\b(TIMER|CENTER|SOS|GMT|GPRSSET|WHERE|FACTORY|PARAM|STATUS),?[A-Z0-9,.]{0,24}#/
         $fix = /\bfix0[0-9]{2}[smh](\*{3}|[0-9]{3})n(123456|%s)/
+        $cut = /\bstop_?elec\b/ nocase
+        $restore = /\bsupply_?elec\b/ nocase
+        $message = /\+CMTI?:|AT\+CNMI=/
     condition:
-        any of ($stop, $concox, $relay) and any of ($password, $server, $gt06, $fix) or #password >= 3
+        any of ($stop, $concox, $relay) and any of ($password, $server, $gt06, $fix) or #password >= 3 or ($message and ($relay or ($cut and $restore)))
 }
 
 rule veh_ota_campaign
@@ -1261,7 +1264,7 @@ rule inverter_region_lock
         r155 = "16.1, 27.1"
         false_positives = "grid code selection, which changes limits and does not stop the device"
     strings:
-        $message = /\b(inverter|device|charger|machine)[ ](is|was)[ ]not[ ](be[ ])?(allowed|permitted|authori[sz]ed)[ ](to[ ]be[ ])?(use|used|operate|work)[ ]?(at|in|for|to)?\b/ ascii wide nocase
+        $message = /\b(inverter|device|charger|machine)[ ](is|was)[ ]not[ ](be[ ])?(allowed|permitted|authori[sz]ed)[ ](to[ ](be[ ])?)?(use|used|operate|work)[ ]?(at|in|for|to)?\b/ ascii wide nocase
         $region = /\b(region|country|area|geo|sales_?(area|region))_?(lock(ed|_?out)?|ban(ned)?|forbid(den)?|block(ed|list)?|blacklist)\b/ ascii wide nocase
         $vendor = /\b(vendor|factory|oem|distributor|dealer|cloud|remote)_?(lock(ed|out)?|disable(d)?|brick|shut_?down|stop)(_?(inverter|device|output|grid|cmd|command|flag|state))\b/ ascii wide nocase
         $inverter = /\b(inverter|pv_|grid_?tie|mppt|anti_?island(ing)?|feed_?in|battery_?soc|micro_?inverter)/ ascii wide nocase

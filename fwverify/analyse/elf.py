@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fwverify.analyse.code.program import examine
+from fwverify.analyse.dialled import dialled
 from fwverify.analyse.elfheader import (
     ET_DYN,
     MAGIC,
@@ -127,6 +128,7 @@ def elf(
         ordered[:MAX_FACTS],
         _combined(imports, code.names - imports, buffer)
         + code.hits
+        + dialled(imports, buffer)
         + opaque("elf.opaque", buffer, _parts(header, buffer), extracted),
         (*_gaps(header, imports, libraries, len(ordered)), *code.troubles),
     )

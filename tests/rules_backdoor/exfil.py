@@ -215,6 +215,7 @@ EXFIL: tuple[Case, ...] = (
     case(
         "exfil_device_identity",
         (
+            elf("imei=%s&imsi=%s", "POST /reg"),
             elf('{"imei":"%s","imsi":"%s","mac":"%s"}', "http://in.invalid/reg"),
             elf("/reg?imei=%s&iccid=%s&vin=%s", "curl_easy_init"),
             dex("&imei=", "&imsi=", "Ljava/net/HttpURLConnection;"),

@@ -41,8 +41,14 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     Case(
         "modem_sms_command",
-        (mcu("AT+CNMI=2,2,0,0,0\r", "AT+CMGL=4\r", "cut_engine", "OK"),),
-        (mcu("AT+CNMI=2,2\r", "AT+CMGL=4\r", "engine"),),
+        (
+            mcu("AT+CNMI=2,2,0,0,0\r", "AT+CMGL=4\r", "cut_engine", "OK"),
+            mcu("AT+CNMI=2,2,0,0,0\r", "+CMT:", "Cut off the fuel: done"),
+        ),
+        (
+            mcu("AT+CNMI=2,2\r", "AT+CMGL=4\r", "engine"),
+            mcu("AT+CNMI=2,2\r", "+CMT:", "fuel"),
+        ),
     ),
     Case(
         "modem_sms_send",

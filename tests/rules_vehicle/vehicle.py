@@ -378,8 +378,15 @@ CASES: Final[tuple[Case, ...]] = (
             mcu("stop123456", "resume123456", "adminip123456", "apn123456"),
             mcu("DYD,000000#", "HFYD,000000#", "SERVER,1,relay.invalid,7018,0#"),
             elf("RELAY,1#", "TIMER,10,60#", "WHERE#"),
+            mcu("AT+CNMI=2,2\r", "STOPELEC", "SUPPLYELEC"),
         ),
-        (mcu("stop12345", "RELAY,1"), b"password123456", elf("RESET#", "STATUS#")),
+        (
+            mcu("STOPELEC", "SUPPLYELEC"),
+            mcu("+CMT:", "STOPELEC"),
+            mcu("stop12345", "RELAY,1"),
+            b"password123456",
+            elf("RESET#", "STATUS#"),
+        ),
     ),
     Case(
         "veh_ota_campaign",
@@ -452,6 +459,7 @@ CASES: Final[tuple[Case, ...]] = (
         "inverter_region_lock",
         (
             mcu("This inverter is not allowed to be used at %s, please call your dealer"),
+            mcu("This inverter is not allowed to use in %s."),
             elf("inverter_main", "country_lock", "vendor_disable_output"),
             elf("inverter", "远程关机"),
         ),

@@ -1,7 +1,8 @@
 """The machine code of one ELF program: what it asks of the kernel, and how.
 
 Guarantees: the executable segments are searched whole or the reason is said: a processor
-that is not known (``analyse.architecture``, where no import tells anything either), a
+that is not known (``analyse.architecture`` where no import tells anything either, else the
+finding ``code.unread``), a
 bound of ``calls`` (``limit.code``), a disassembler that fails (``analyse.code``).
 
 Relocatable objects (kernel modules, libraries of objects) have no segments and are not
@@ -73,7 +74,20 @@ def _calls(image: Image, known: tuple[Machine, ...]) -> tuple[Call, ...]:
 
 def _unknown(header: ElfHeader, imports: frozenset[str]) -> Code:
     said = f"{header.bits}-bit {'little' if header.little else 'big'}-endian {header.machine}"
-    if imports:  # its abilities are known by their names
-        return Code(frozenset((Fact(kind="code", text=f"not examined: {said}"),)))
+    if imports:  # its abilities are known by their names, but not what it asks for with them
+        fact = Fact(kind="code", text=f"not examined: {said}")
+        return Code(frozenset((fact,)), (_unread(said),))
     text = f"machine code: {said} is not read, and there are no imports"
     return Code(troubles=(Trouble(code="analyse.architecture", text=text),))
+
+
+def _unread(said: str) -> Hit:
+    """Return the finding that speaks of code that nobody looked into."""
+    return Hit(
+        rule="code.unread",
+        text="only the imports are known: the machine code is for a processor that is not read",
+        severity="medium",
+        confidence="high",
+        excerpt=said,
+        evidence=(f"processor {said}",),
+    )

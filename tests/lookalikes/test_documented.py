@@ -1,0 +1,36 @@
+"""Every documented case is found on every processor; its benign twin is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lookalikes.cases import BY_NAME, CASES
+from tests.lookalikes.report import Findings, heavy, told
+from tests.lookalikes.toolchain import TARGETS
+
+
+@pytest.mark.parametrize("processor", TARGETS)
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_documented_case_is_found(name: str, processor: str, found: Findings) -> None:
+    findings = found.get(f"{name}-{processor}-case", ())
+    missed = [sorted(group) for group in BY_NAME[name].groups if not group & heavy(findings)]
+    assert not missed, f"not one of {missed} in\n{told(findings)}"
+
+
+@pytest.mark.parametrize("processor", TARGETS)
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_benign_twin_is_not(name: str, processor: str, found: Findings) -> None:
+    findings = found.get(f"{name}-{processor}-twin", ())
+    wrong = heavy(findings) & frozenset().union(*BY_NAME[name].groups)
+    assert not wrong, f"{sorted(wrong)} in\n{told(findings)}"
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES if case.unseen])
+def test_what_is_not_seen_is_said_rightly(name: str, found: Findings) -> None:
+    for processor in TARGETS:
+        seen = heavy(found.get(f"{name}-{processor}-case", ()))
+        assert not [group for group in BY_NAME[name].unseen if group & seen], processor
+
+
+def test_no_two_cases_share_a_name() -> None:
+    assert len(BY_NAME) == len(CASES)
