@@ -11,7 +11,7 @@ all processes. Memory is the highest sum of the anonymous memory of the engine's
 looked at every 20 milliseconds. ``--large`` adds a file system image of 1 GiB.
 
 Prints a table and writes ``bench/out/unpack.json``. unblob is to have all the programs
-that its ``--show-external-dependencies`` names; binwalk is Debian's. Run as root, binwalk
+(beside it or on PATH) that its ``--show-external-dependencies`` names; binwalk is Debian's. Run as root, binwalk
 mounts what it finds: the bench runs in a mount namespace of its own and unmounts after it.
 """
 
@@ -174,8 +174,13 @@ def _measure(engine: str, command: tuple[str, ...], image: Image, work: Path) ->
     filled = [part.format(image=image.path, out=out) for part in command]
     spent = _processor_seconds()
     started = time.monotonic()
+    beside = os.path.dirname(shutil.which(filled[0]) or filled[0])  # an environment's programs
     process = subprocess.Popen(
-        filled, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        filled,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, "PATH": f"{beside}:{os.environ['PATH']}"},
     )
     highest, ended = 0, "exit"
     while process.poll() is None:
