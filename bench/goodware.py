@@ -109,6 +109,7 @@ TRUE: Final[tuple[Explained, ...]] = (
     Explained("nmap", "code.packet_all", "nmap and nping read whole packets"),
     Explained("tcpdump", "elf.packet_capture", "it captures packets"),
     Explained("collectd-core", "elf.packet_capture", "its dns plugin captures name look-ups"),
+    Explained("collectd-core", "surv_place_receiver", "its gps plugin reads a receiver"),
     Explained("wireshark-common", "surv_capture_command", "wifidump starts tcpdump, far away too"),
     *(
         Explained(package, "key.private", "the package brings the key of its test certificates")
