@@ -11,8 +11,9 @@ all processes. Memory is the highest sum of the anonymous memory of the engine's
 looked at every 20 milliseconds. ``--large`` adds a file system image of 1 GiB.
 
 Prints a table and writes ``bench/out/unpack.json``. unblob is to have all the programs
-(beside it or on PATH) that its ``--show-external-dependencies`` names; binwalk is Debian's. Run as root, binwalk
-mounts what it finds: the bench runs in a mount namespace of its own and unmounts after it.
+(beside it or on PATH) that its ``--show-external-dependencies`` names; binwalk is
+Debian's. Run as root, binwalk mounts what it finds: the bench runs in a mount namespace of
+its own and unmounts after it.
 """
 
 from __future__ import annotations

@@ -32,10 +32,10 @@ def refused(result, why):
 
 
 def test_no_anchor_and_other_anchors():
-    refused(signed_by(pki.signer(), code_roots=()), "no authority")
+    refused(signed_by(pki.signer(), code_roots=()), "no root")
     refused(signed_by(pki.signer(), code_roots=(pki.root("Other").cert,)), "no issuer matching")
     refused(signed_by(pki.signer(), pki.root(), code_roots=(pki.root("Other").cert,)), "")
-    refused(signed_by(pki.signer(), code_roots=(), time_roots=(pki.root().cert,)), "no authority")
+    refused(signed_by(pki.signer(), code_roots=(), time_roots=(pki.root().cert,)), "no root")
 
 
 def test_a_root_of_the_same_name_and_another_key():
@@ -134,7 +134,7 @@ def test_an_expired_authority_and_an_expired_anchor():
     old = pki.issue("Old CA", pki.key("p256", 64), pki.root(), ca=True, until=EARLY)
     refused(signed_by(child(issuer=old), old), "expired")
     old_root = pki.issue("Old Root", pki.key("p256", 65), ca=True, until=EARLY)
-    refused(signed_by(child(issuer=old_root), code_roots=(old_root.cert,)), "no authority valid")
+    refused(signed_by(child(issuer=old_root), code_roots=(old_root.cert,)), "no root that is")
     new_root = pki.issue("Old Root", pki.key("p256", 65), ca=True, serial=9)
     both = (old_root.cert, new_root.cert)
     assert axes(signed_by(child(issuer=old_root), code_roots=both)) == ("pass", "pass")
