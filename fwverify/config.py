@@ -146,6 +146,11 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
 
 def _signers(settings: TrustSettings, folder: Path, file: Path | None) -> tuple[PublicKey, ...]:
     """Return the distinct public keys of the trust store's signers."""
+    if not settings.signers:
+        if settings != TrustSettings():
+            why = "stands with trust.signers, and only with them"
+            raise InputFileError(file or CONFIG_NAME, None, "trust.signatures_required", why)
+        return ()
     from fwverify.verify.keys import KeyFormatError, read_keys
 
     found: dict[str, PublicKey] = {}
@@ -155,11 +160,8 @@ def _signers(settings: TrustSettings, folder: Path, file: Path | None) -> tuple[
         except KeyFormatError as error:
             raise InputFileError(file or CONFIG_NAME, None, "trust.signers", str(error)) from error
         found |= {key.identity: key for key in keys}
-    if settings.signers and len(found) < settings.signatures_required:
+    if len(found) < settings.signatures_required:
         why = f"{len(found)} distinct keys cannot give {settings.signatures_required} signatures"
-        raise InputFileError(file or CONFIG_NAME, None, "trust.signatures_required", why)
-    if not settings.signers and settings != TrustSettings():
-        why = "stands with trust.signers, and only with them"
         raise InputFileError(file or CONFIG_NAME, None, "trust.signatures_required", why)
     return tuple(found[identity] for identity in sorted(found))
 

@@ -168,10 +168,10 @@ def _rule(options: Options, case: Case | None, trust: Any) -> Any:
 
 def _accepted(options: Options, case: Case | None, rule: Any) -> Any:
     """Return the ledger's highest accepted values where the rule asks; none without a ledger."""
-    from fwverify.ledger.schema import is_absent
-
     if rule is None or rule.rollback_field is None or case is None:
         return ()
+    from fwverify.ledger.schema import is_absent
+
     url = options.ledger or configuration().ledger_url
     if is_absent(url):
         return ()
