@@ -176,6 +176,28 @@ def test_a_vmdk_with_a_parent_is_a_delta():
     assert "delta.base" in codes(Bench().open(data))
 
 
+def described(change) -> bytes:
+    """The VMDK image with ``change`` made to its descriptor, which keeps its length."""
+    data = image("vmdk")
+    area = data[512 : 512 + 20 * 512]
+    text = change(area.partition(b"\0")[0])
+    return data[:512] + text.ljust(len(area), b"\0") + data[512 + len(area) :]
+
+
+@pytest.mark.parametrize("left", [b"", b"\n", b'7"\n', b'3647"\n'])
+def test_what_a_shorter_content_id_leaves_behind_the_descriptor_is_no_fault(left):
+    opened = Bench().open(described(lambda text: text + b"\0" + left))
+    assert opened.complete
+    assert child(opened)
+
+
+@pytest.mark.parametrize("left", [b"x", b'7"\n\0x', b'83647"\n', b"curl evil", b"\xff"], ids=repr)
+def test_other_bytes_behind_the_descriptor_are_no_descriptor(left):
+    opened = Bench().open(described(lambda text: text + b"\0" + left))
+    assert "format.malformed" in codes(opened)
+    assert not opened.complete
+
+
 def test_vmdk_tables_that_differ_are_said():
     data = image("vmdk")
     (redundant,) = struct.unpack_from("<Q", data, 48)

@@ -35,6 +35,7 @@ _AT_END: Final = 0xFFFF_FFFF_FFFF_FFFF
 _MAX_GRAIN_SECTORS: Final = 1 << 15
 _MAX_DESCRIPTOR_BYTES: Final = 1 << 20
 _NO_PARENT: Final = 0xFFFF_FFFF
+_MAX_LEFT_BYTES: Final = 6  # A content id has 1 to 8 digits, and one byte is the new end.
 _PARENT: Final = re.compile(rb"^parentCID\s*=\s*([0-9a-fA-F]{1,8})\s*$", re.MULTILINE)
 _EXTENT: Final = re.compile(rb"^(?:RW|RDONLY)\s+\d+\s+\S+", re.MULTILINE)
 
@@ -129,9 +130,12 @@ def _descriptor(found: Gathered, header: Header) -> bool:
     if length > _MAX_DESCRIPTOR_BYTES:
         raise Malformed(36, "vmdk.descriptor_size", f"{length}")
     raw = Reader(found.buffer).peek(at, length, "vmdk.descriptor")
-    text = raw.rstrip(b"\0")
+    text, _, rest = raw.partition(b"\0")
     if not is_text(text):
         raise Malformed(at, "vmdk.descriptor", "is no text")
+    # Who writes a shorter content id over the text leaves the last bytes of the longer one.
+    if not all(text.endswith(left) and len(left) <= _MAX_LEFT_BYTES for left in rest.split(b"\0")):
+        raise Malformed(at + len(text), "vmdk.descriptor", "has bytes behind its end")
     claim(found, at, at + length)
     parent = _PARENT.search(text)
     if parent is not None and int(parent[1], 16) != _NO_PARENT:
