@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from shutil import rmtree
+
 import pytest
 
 LONGEST_NAME = 60
@@ -16,3 +20,16 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     if isinstance(val, bytes) or (isinstance(val, str) and len(val) > LONGEST_NAME):
         return argname
     return None
+
+
+@pytest.fixture(autouse=True, scope="session")
+def temporary_folder() -> Iterator[None]:
+    """Keep what a process makes through ``tempfile`` in one folder, and remove that.
+
+    A process of pytest-xdist ends without its exit handlers.
+    """
+    before = tempfile.tempdir
+    tempfile.tempdir = folder = tempfile.mkdtemp(prefix="fwverify-test-")
+    yield
+    tempfile.tempdir = before
+    rmtree(folder, ignore_errors=True)
