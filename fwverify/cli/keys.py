@@ -192,7 +192,8 @@ def check(output: str, at: str | None, trust: Path | None) -> None:
 
     config = common.configuration()
     signers = config.signers if trust is None else ()
-    remarks = lint(_store(trust), signers, config.signatures_required, common.moment(at))
+    needed = config.signatures_required
+    remarks = lint(_store(trust), signers, needed, common.moment(at), config.people)
     faults = sum(one.level == "fault" for one in remarks)
     if output == "json":
         click.echo(canonical_json(remarks).decode())
@@ -234,7 +235,8 @@ def _print_standing(store: Path, configured: bool, at: datetime) -> None:
     if not configured or not config.signers:
         click.echo("the configuration asks for no signatures of this store")
         return
-    found = signing.standing(store, load_trust(store), config.signers, at)
+    trust = load_trust(store)
+    found = signing.standing(store, trust, config.signers, at, config.people)
     for why in found.faults:
         click.echo(f"counts for nothing: {why}")
     click.echo(f"{len(found.keys)} of {config.signatures_required} signatures hold over it")

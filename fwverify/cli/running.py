@@ -125,7 +125,7 @@ def _trust(
     in_force = load_trust(folder)
     if options.trust is None:
         needed = config.signatures_required
-        require(config.trust, in_force, config.signers, needed, moment(None))
+        require(config.trust, in_force, config.signers, needed, moment(None), config.people)
     return with_floors(
         in_force,
         min_rsa_bits=floors.min_rsa_bits,
