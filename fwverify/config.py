@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from dataclasses import field as field_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -92,7 +93,7 @@ class Config:
     signers: tuple[PublicKey, ...] = ()
     signatures_required: int = 0
     engine: Engine = "yara-python"
-    register: Register = Register()
+    register: Register = field_of(default_factory=Register)
 
     @property
     def people(self) -> tuple[Person, ...]:
