@@ -7,13 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fwverify import exit_codes
 from fwverify.cli import common, running
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from fwverify.case import Case
+    from fwverify.keyring.detached import Private
     from fwverify.model import Counter
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_SIGN = click.option(
+    "--sign-with",
+    "key_files",
+    type=common.FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Private key (PEM, PKCS#12) of the person of the --by before it; it is not kept.",
+)
 _LEDGER = click.option("--ledger", metavar="URL", help="Ledger (default: the configured one).")
 
 
@@ -35,6 +47,11 @@ def baseline() -> None:
     help="Who approves; two different people make a baseline approved.",
 )
 @click.option("--reason", required=True, metavar="TEXT", help="Why it may be approved.")
+@_SIGN
+@click.option(
+    "--condition", "conditions", multiple=True, metavar="TEXT", help="What the approval depends on."
+)
+@click.option("--not-after", metavar="RFC3339", help="When the approval ends.")
 @common.trust_options
 @_LEDGER
 @_JSON
@@ -44,6 +61,9 @@ def approve(
     ref: str,
     people: tuple[str, ...],
     reason: str,
+    key_files: tuple[Path, ...],
+    conditions: tuple[str, ...],
+    not_after: str | None,
     signatures: tuple[Path, ...],
     at: str | None,
     as_json: bool,
@@ -61,6 +81,7 @@ def approve(
 
     options = common.Options(ledger=ledger, **rest)
     when = common.moment(at)
+    keys = _signing_keys(people, key_files)
     case = common.read_case(options)
     kept = None
     counters: tuple[Counter, ...] = ()
@@ -83,10 +104,43 @@ def approve(
                 version=case.version if case else None,
                 context_sha256=case.context_sha256 if case else None,
                 counters=counters,
+                case=case.id if case else None,
             )
-        for person in people:
-            opened.approve(ref, by=person, reason=reason, at=when)
-        _print(opened.show(ref), as_json)
+        for person, key in zip(people, keys, strict=True):
+            opened.approve(ref, by=person, reason=reason, at=when, key=key,
+                           conditions=conditions, not_after=not_after)  # fmt: skip
+        _print_one(opened, ref, when, as_json)
+
+
+def _signing_keys(people: tuple[str, ...], files: tuple[Path, ...]) -> tuple[Private | None, ...]:
+    """Return the key of each person in order; refuse, before anything is recorded, a wrong one.
+
+    With registered people each signs with a key of their own, which is not publicly known.
+    """
+    from fwverify.keyring.detached import SigningError, spki_of
+    from fwverify.people import named
+    from fwverify.verify.keys import identity_of
+    from fwverify.verify.trust import load_trust
+
+    config = common.configuration()
+    if not files and not config.people:
+        return (None,) * len(people)
+    if len(files) != len(people):
+        raise click.UsageError(
+            f"{len(people)} people approve with {len(files)} keys: give --sign-with for each --by"
+        )
+    known_bad = load_trust(config.trust).known_bad
+    keys = tuple(common.private_key(file) for file in files)
+    for person, key, file in zip(people, keys, files, strict=True):
+        spki = spki_of(key)
+        bad = known_bad.of_key(spki)
+        if bad:
+            raise SigningError(f"{file}: {bad}")
+        owner = named(person, config.people)
+        theirs = {each.identity for each in owner.keys} if owner else set()
+        if config.people and identity_of(spki) not in theirs:
+            raise SigningError(f"{file}: the configuration does not register this key for {person}")
+    return keys
 
 
 def _refuse_nameless(case: Case | None, options: common.Options, people: tuple[str, ...]) -> None:
@@ -111,15 +165,20 @@ def list_(ledger: str | None, as_json: bool) -> None:
     """List the baselines, their state and who approved them."""
     with running.open_ledger(ledger) as opened:
         records = opened.list()
+        now = common.moment(None)
+        standings = [opened.standing(record, now) for record in records]
     if as_json:
         _print(records, as_json)
         return
-    for record in records:
+    for record, standing in zip(records, standings, strict=True):
         people = ", ".join(f"{each.person} ({each.role})" for each in record.approvals)
         who = people or "nobody yet"
-        click.echo(f"{record.state:<12} {record.ref}  {record.subject_sha256[:16]}  {who}")
+        click.echo(f"{standing.state:<12} {record.ref}  {record.subject_sha256[:16]}  {who}")
+        _print_faults(standing)
     if not records:
         click.echo("no baselines")
+    broken = any(standing.broken for standing in standings)
+    common.finish(exit_codes.DENY if broken else exit_codes.OK, exit_zero=False)
 
 
 @baseline.command()
@@ -127,23 +186,33 @@ def list_(ledger: str | None, as_json: bool) -> None:
 @_LEDGER
 @_JSON
 def show(ref: str, ledger: str | None, as_json: bool) -> None:
-    """Show one baseline with its approvals."""
+    """Show one baseline with its approvals, as they stand now."""
     with running.open_ledger(ledger) as opened:
-        _print(opened.show(ref), as_json)
+        _print_one(opened, ref, common.moment(None), as_json)
 
 
 @baseline.command()
 @click.argument("ref")
 @click.option("--by", "person", required=True, metavar="PERSON", help="Who revokes.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@click.option(
+    "--sign-with",
+    "key_file",
+    type=common.FILE,
+    metavar="FILE",
+    help="Private key of that person; without one it is revoked all the same.",
+)
 @click.option("--at", metavar="RFC3339", help="When (default: now).")
 @_LEDGER
-def revoke(ref: str, person: str, reason: str, at: str | None, ledger: str | None) -> None:
+def revoke(
+    ref: str, person: str, reason: str, key_file: Path | None, at: str | None, ledger: str | None
+) -> None:
     """Revoke a baseline; it can never be used again."""
     when = common.moment(at)
+    key = common.private_key(key_file) if key_file else None
     with running.open_ledger(ledger) as opened:
-        opened.revoke(ref, by=person, reason=reason, at=when)
-        _print(opened.show(ref), as_json=False)
+        opened.revoke(ref, by=person, reason=reason, at=when, key=key)
+        _print_one(opened, ref, when, as_json=False)
 
 
 @click.command()
@@ -182,9 +251,33 @@ def _print(value: Any, as_json: bool) -> None:
 
     if as_json:
         click.echo(canonical_json(value).decode())
+
+
+def _print_one(opened: Any, ref: str, at: datetime, as_json: bool) -> None:
+    entry = opened.show(ref)
+    if as_json:
+        _print(entry, as_json)
         return
-    click.echo(f"{value.ref}: {value.state}")
-    click.echo(f"  update   sha256 {value.subject_sha256}")
-    for approval in value.approvals:
+    standing = opened.standing(entry, at)
+    click.echo(f"{entry.ref}: {standing.state}")
+    click.echo(f"  update   sha256 {entry.subject_sha256}")
+    for approval in entry.approvals:
         act = {"approver": "approved", "revoker": "revoked "}[approval.role]
-        click.echo(f"  {act} {approval.at} by {approval.person}: {approval.reason}")
+        signed = f", key {approval.key_sha256[:16]}" if approval.signature else ""
+        click.echo(f"  {act} {approval.at} by {approval.person}{signed}: {approval.reason}")
+        for condition in approval.conditions:
+            click.echo(f"           if {condition}")
+        if approval.not_after:
+            click.echo(f"           until {approval.not_after}")
+    for part in opened.components(ref):
+        shown = (f"{name} {value}" for name in ("ecu", "hw_id", "sw_id")
+                 if (value := getattr(part, name)))  # fmt: skip
+        click.echo(f"  part     {part.path}: {', '.join(shown)}")
+    _print_faults(standing)
+
+
+def _print_faults(standing: Any) -> None:
+    for why in (*standing.broken, *standing.faults):
+        click.echo(f"             does not count: {why}")
+    for name in standing.unsigned:
+        click.echo(f"             does not count: the approval by {name} is not signed")

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from fwverify.keyring.candidate import Candidate
     from fwverify.keyring.entries import Change
-    from fwverify.keyring.signing import Private
 
 _TRUST = click.option(
     "--trust", type=common.FILE, metavar="DIR", help="Trust store (default: the configured one)."
@@ -216,7 +215,7 @@ def sign(file: Path, person: str, at: str | None, trust: Path | None) -> None:
     from fwverify.keyring import signing
 
     store = _store(trust)
-    private = _private(file)
+    private = common.private_key(file)
     digest, count = signing.sign(store, private, person, common.moment(at))
     click.echo(f"sha256 {digest}")
     click.echo(f"signed by {count} distinct {'key' if count == 1 else 'keys'}")
@@ -240,18 +239,6 @@ def _print_standing(store: Path, configured: bool, at: datetime) -> None:
     for why in found.faults:
         click.echo(f"counts for nothing: {why}")
     click.echo(f"{len(found.keys)} of {config.signatures_required} signatures hold over it")
-
-
-def _private(file: Path) -> Private:
-    from fwverify.keyring import signing
-    from fwverify.strict import read_bounded
-
-    data = read_bounded(file)
-    try:
-        return signing.load_private(data, str(file))
-    except TypeError:
-        passphrase = click.prompt("Passphrase", hide_input=True, err=True)
-        return signing.load_private(data, str(file), passphrase.encode())
 
 
 @keys.group()

@@ -15,11 +15,15 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, select
 
 from fwverify.ledger.model import LedgerError
 from fwverify.ledger.tables import REVISION, REVISIONS, SCHEMA_VERSION, VERSION
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 
 def upgrade(connection: Connection) -> tuple[int, int]:
@@ -43,7 +47,7 @@ def upgrade(connection: Connection) -> tuple[int, int]:
     return before, after
 
 
-def _config(connection: Connection) -> object:
+def _config(connection: Connection) -> Config:
     from alembic.config import Config
 
     config = Config()
