@@ -116,16 +116,14 @@ def _prepare(
                 f"the ledger {shown} has the older schema {version}, this program knows "
                 f"{SCHEMA_VERSION}; back it up and run: fwverify ledger upgrade"
             )
-        _upgrade(engine, file, int(version or 0))
+        _upgrade(engine, file)
 
 
-def _upgrade(engine: Engine, file: Path | None, version: int) -> None:
+def _upgrade(engine: Engine, file: Path | None) -> None:
     from fwverify.ledger import upgrade
 
-    if file is not None:
-        upgrade.back_up(file, version)
     with writing(engine) as connection:
-        upgrade.upgrade(connection)
+        upgrade.upgrade(connection, file)
 
 
 def _parsed(url: str) -> URL:

@@ -26,17 +26,19 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 
-def upgrade(connection: Connection) -> tuple[int, int]:
+def upgrade(connection: Connection, file: Path | None) -> tuple[int, int]:
     """Bring the ledger to ``SCHEMA_VERSION`` inside the caller's write transaction.
 
-    Returns the schema before and after. Raises ``LedgerError`` where the marks of the
-    two do not fit.
+    ``file`` is that of an SQLite ledger, copied first. Returns the schema before and
+    after. Raises ``LedgerError`` where its marks do not fit, or no copy can be made.
     """
     from alembic import command
 
     before = _marked(connection)
     if before == SCHEMA_VERSION:
         return before, before
+    if file is not None:
+        back_up(file, before)
     config = _config(connection)
     if REVISION.name not in inspect(connection).get_table_names():
         command.stamp(config, REVISIONS[before])
@@ -77,12 +79,14 @@ def _marked(connection: Connection) -> int:
 def back_up(file: Path, version: int) -> Path:
     """Copy the SQLite ledger ``file`` of schema ``version`` beside itself; return the copy.
 
-    The copy is one state of the database (SQLite, "Online Backup API") and on the disk
-    before it has its name. Raises ``LedgerError`` where it cannot be made.
+    The caller holds the write lock; readers are let in. The copy is one state of the
+    database (SQLite, "Online Backup API") and on the disk before it has its name. Raises
+    ``LedgerError`` where it cannot be made.
     """
     target = _free(file, version)
-    making = target.with_name(f"{target.name}.{os.getpid()}.new")
+    making = target.with_name(f"{target.name}.new")
     try:
+        making.unlink(missing_ok=True)  # of a process that was killed: the lock is ours now
         with (
             closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as source,
             closing(sqlite3.connect(making)) as copy,

@@ -35,7 +35,7 @@ def upgrade() -> None:
         "baselines",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("ref", sa.String(200), nullable=False, unique=True),
-        sa.Column("product_id", sa.ForeignKey("products.id"), nullable=False),
+        sa.Column("product_id", sa.Integer, sa.ForeignKey("products.id"), nullable=False),
         sa.Column("version", sa.Text),
         sa.Column("subject_sha256", sa.String(64), nullable=False),
         sa.Column("profile", sa.LargeBinary, nullable=False),
@@ -49,7 +49,7 @@ def upgrade() -> None:
     op.create_table(
         "approvals",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("baseline_id", sa.ForeignKey("baselines.id"), nullable=False),
+        sa.Column("baseline_id", sa.Integer, sa.ForeignKey("baselines.id"), nullable=False),
         sa.Column("person", sa.Text, nullable=False),
         sa.Column("person_key", sa.Text, nullable=False),
         sa.Column("role", sa.String(16), nullable=False),

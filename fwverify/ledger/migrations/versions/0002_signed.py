@@ -39,7 +39,7 @@ def _approvals() -> None:
     op.create_table(
         "approvals_new",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("baseline_id", sa.ForeignKey("baselines.id"), nullable=False),
+        sa.Column("baseline_id", sa.Integer, sa.ForeignKey("baselines.id"), nullable=False),
         sa.Column("person", sa.Text, nullable=False),
         sa.Column("person_key", sa.Text, nullable=False),
         sa.Column("role", sa.String(16), nullable=False),
@@ -58,7 +58,7 @@ def _new_tables() -> None:
     op.create_table(
         "components",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("baseline_id", sa.ForeignKey("baselines.id"), nullable=False),
+        sa.Column("baseline_id", sa.Integer, sa.ForeignKey("baselines.id"), nullable=False),
         sa.Column("path", sa.Text, nullable=False),
         *(sa.Column("sha256", sa.String(64)), sa.Column("ecu", sa.Text)),
         *(sa.Column("hw_id", sa.Text), sa.Column("sw_id", sa.Text)),
@@ -71,7 +71,7 @@ def _new_tables() -> None:
     )
     op.create_table(
         "baseline_blobs",
-        sa.Column("baseline_id", sa.ForeignKey("baselines.id"), primary_key=True),
+        sa.Column("baseline_id", sa.Integer, sa.ForeignKey("baselines.id"), primary_key=True),
         sa.Column("path", sa.Text, primary_key=True),
         sa.Column("sha256", sa.String(64), nullable=False),
         sa.Column("size", sa.Integer, nullable=False),
