@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,12 +59,12 @@ def server() -> Iterator[Path]:
 
 
 def database(folder: Path) -> str:
-    """Return the URL of a new, empty database."""
+    """Return the URL of the server's database, emptied."""
     import pg8000.native
 
-    name = f"l{uuid.uuid4().hex}"
     socket = f"{folder}/.s.PGSQL.5432"
     connection = pg8000.native.Connection("fwverify", unix_sock=socket, database="postgres")
-    connection.run(f"CREATE DATABASE {name}")
+    connection.run("DROP SCHEMA public CASCADE")
+    connection.run("CREATE SCHEMA public")
     connection.close()
-    return f"postgresql://fwverify@/{name}?unix_sock={socket}"
+    return f"postgresql://fwverify@/postgres?unix_sock={socket}"
