@@ -96,6 +96,14 @@ def signed(
     return replace(act, key_sha256=identity, signature=value)
 
 
+def require_own(name: str, private: Private, registered: tuple[Person, ...]) -> None:
+    """Refuse a signer of an export who is not registered as an approver under ``name``."""
+    owner = owner_of(identity_of(detached.spki_of(private)), registered)
+    known = owner is not None and person_key(owner.name) == person_key(name)
+    if registered and not (known and owner is not None and "approver" in owner.roles):
+        raise SigningError(f"the configuration does not register this key for an approver {name}")
+
+
 def standing(entry: Entry, registered: tuple[Person, ...], at: str | None) -> Standing:
     """Return what the approvals of ``entry`` are worth at ``at`` (RFC 3339, UTC).
 

@@ -22,15 +22,19 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from fwverify.keyring.detached import Private
-from fwverify.ledger import log, profiles, records, rollback
+from fwverify.ledger import devices, exports, kept, log, profiles, records, rollback
 from fwverify.ledger.approvals import (
     APPROVERS_NEEDED,
     Standing,
     recorded,
+    require_own,
     require_sound,
     signed,
     standing,
 )
+from fwverify.ledger.devices import Device
+from fwverify.ledger.exports import Imported
+from fwverify.ledger.kept import KeptBlob, Purged
 from fwverify.ledger.model import (
     REF_PREFIX,
     Approval,
@@ -49,7 +53,7 @@ from fwverify.ledger.model import (
     checked_ref,
     person_key,
 )
-from fwverify.ledger.schema import open_engine, reading, writing
+from fwverify.ledger.schema import forget, open_engine, reading, writing
 from fwverify.ledger.tables import BASELINES
 from fwverify.model import Baseline, Counter, Profile
 from fwverify.people import Person
@@ -98,10 +102,12 @@ class Ledger:
         context_sha256: str | None = None,
         counters: tuple[Counter, ...] = (),
         case: str | None = None,
+        content: kept.Content | None = None,
     ) -> Entry:
         """Store ``profile`` as the provisional baseline ``ref``.
 
-        ``counters`` become accepted values (``highest``) once the baseline is approved.
+        ``counters`` become accepted values (``highest``) once the baseline is approved;
+        ``content`` gives the submitted bytes, which are then kept for later rules.
         Proposing the same once more changes nothing. Raises ``LedgerError`` when ``ref``
         stands for something else or was revoked.
         """
@@ -123,11 +129,25 @@ class Ledger:
             row = records.find(connection, entry.ref)
             if row is not None:
                 return _same_or_refuse(records.entry_of(connection, row), entry)
-            number = records.add(connection, entry, body, case)
-            records.add_components(connection, number, profile)
-            log.append(connection, "baseline.proposed", recorded(entry))
-            rollback.propose(connection, entry, counters)
+            self._add(connection, entry, profile, body, counters, case, content)
         return entry
+
+    def _add(
+        self,
+        connection: Connection,
+        entry: Entry,
+        profile: Profile,
+        body: bytes,
+        counters: tuple[Counter, ...],
+        case: str | None,
+        content: kept.Content | None,
+    ) -> None:
+        number = records.add(connection, entry, body, case)
+        records.add_components(connection, number, profile)
+        if content is not None:
+            kept.add(connection, number, profile, content)
+        log.append(connection, "baseline.proposed", recorded(entry))
+        rollback.propose(connection, entry, counters)
 
     def approve(
         self,
@@ -203,14 +223,9 @@ class Ledger:
             entry = records.entry_of(connection, row)
             _refuse_revoked(entry)
             records.hold_against_log(connection, (entry,), whole=False)
-            body = connection.execute(
-                select(BASELINES.c.profile).where(BASELINES.c.ref == entry.ref)
-            ).scalar_one()
-        judged = standing(entry, self._people, None if at is None else checked_at(at))
-        require_sound(entry, judged)
-        profile = profiles.unpacked(body, entry.profile_sha256)
-        if profile.subject.sha256 != entry.subject_sha256:
-            raise LedgerError(f"the record of {entry.ref} and its profile name different updates")
+            judged = standing(entry, self._people, None if at is None else checked_at(at))
+            require_sound(entry, judged)
+            profile = _profile(connection, entry)
         return Stored(
             profile=profile,
             baseline=Baseline(
@@ -260,6 +275,115 @@ class Ledger:
             row = records.found(connection, ref)
             return records.components(connection, row["id"], row["ref"])
 
+    def kept(self, ref: str) -> tuple[KeptBlob, ...]:
+        """Return which submitted files of ``ref`` are kept."""
+        with self._read() as connection:
+            return kept.of(connection, kept.number_of(connection, ref))
+
+    def content(self, sha256: str) -> Iterator[bytes]:
+        """Yield the kept bytes of ``sha256``; see ``kept.read``."""
+        with self._read() as connection:
+            yield from kept.read(connection, sha256)
+
+    def inventory(self, ref: str) -> Profile:
+        """Return the profile of ``ref`` whatever its approvals are worth; to look at alone."""
+        with self._read() as connection:
+            entry = records.entry_of(connection, records.found(connection, ref))
+            records.hold_against_log(connection, (entry,), whole=False)
+            return _profile(connection, entry)
+
+    def purge(self, case: str, by: str, reason: str, at: str | datetime) -> Purged:
+        """Remove the kept bytes of a case; digests, records and approvals stay."""
+        name, why, when = checked_name(by), checked_reason(reason), checked_at(at)
+        with self._write() as connection:
+            done = kept.purge(connection, case, name, why, when)
+        forget(self._engine)
+        return done
+
+    def import_devices(self, found: tuple[Device, ...], by: str, at: str | datetime) -> int:
+        """Take a list of devices; return its number."""
+        when = checked_at(at)
+        with self._write() as connection:
+            return devices.add(connection, found, by, when).number
+
+    def devices(self) -> tuple[Device, ...]:
+        """Return each device as the newest list tells, sorted."""
+        with self._read() as connection:
+            log.verify(connection)
+            return devices.current(connection)
+
+    def unapproved(self, at: str | datetime) -> tuple[Device, ...]:
+        """Return the devices whose image is that of no approved baseline of their product.
+
+        A baseline whose approvals do not count at ``at`` approves nothing.
+        """
+        good: set[tuple[str, str, str]] = set()
+        for entry in self.list():
+            found = self.standing(entry, at)
+            if found.state == "approved" and not found.broken:
+                good |= {(entry.vendor, entry.product, each) for each in self._images(entry.ref)}
+        return tuple(
+            each
+            for each in self.devices()
+            if (each.vendor, each.product, each.image_sha256) not in good
+        )
+
+    def affected(self, ref: str) -> tuple[Device, ...]:
+        """Return the devices that run an image of ``ref``, under whatever product's name."""
+        images = self._images(ref)
+        return tuple(each for each in self.devices() if each.image_sha256 in images)
+
+    def _images(self, ref: str) -> frozenset[str]:
+        """Return the digests of the update and of its submitted files."""
+        profile = self.inventory(ref)
+        return frozenset(
+            (profile.subject.sha256, *(str(each.sha256) for each in kept.members(profile)))
+        )
+
+    def export(
+        self, ref: str, at: str | datetime, signers: tuple[tuple[str, Private], ...]
+    ) -> bytes:
+        """Return the approved baseline ``ref`` as a file that ``signers`` sign."""
+        for name, key in signers:
+            require_own(name, key, self._people)
+        stored = self.get(ref, at)
+        if not stored.baseline.approved:
+            raise LedgerError(f"{stored.entry.ref} is {stored.state}: only approved ones travel")
+        with self._read() as connection:
+            counters = rollback.proposed(connection, stored.entry.ref)
+            blobs = {
+                each.sha256: b"".join(kept.read(connection, each.sha256))
+                for each in kept.of(connection, kept.number_of(connection, ref))
+            }
+        return exports.write(stored.entry, stored.profile, counters, blobs, signers)
+
+    def import_(self, found: Imported, at: str | datetime, ref: str | None = None) -> Entry:
+        """Store what a partner exported, as a provisional baseline submitted by the partner.
+
+        Raises ``LedgerError`` when the reference stands for something else.
+        """
+        entry = msgspec.structs.replace(
+            found.entry,
+            ref=checked_ref(ref or found.entry.ref),
+            vendor=checked_label("vendor", found.entry.vendor),
+            product=checked_label("product", found.entry.product),
+            submitted_by=checked_name(found.partner.name),
+            created_at=checked_at(at),
+        )
+        body, _ = profiles.packed(found.profile)
+        blobs = found.blobs
+        whole = {each.sha256 for each in kept.members(found.profile)} == set(blobs)
+        content = (lambda sha256: (blobs[sha256],)) if whole else None
+        with self._write() as connection:
+            row = records.find(connection, entry.ref)
+            if row is not None:
+                return _same_or_refuse(records.entry_of(connection, row), entry)
+            self._add(connection, entry, found.profile, body, found.counters, None, content)
+            origin = {"ref": entry.ref, "organisation": found.partner.name, "keys": found.keys}
+            told = origin | {"export_sha256": found.sha256, "at": entry.created_at}
+            log.append(connection, "baseline.imported", told)
+        return entry
+
     def log_verdict(self, entry: VerdictEntry) -> LogHead:
         """Append a verdict to the run log; return the log's new head."""
         checked = msgspec.structs.replace(entry, at=checked_at(entry.at))
@@ -298,6 +422,17 @@ def _own_errors() -> Iterator[None]:
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise LedgerError(f"the ledger failed: {str(cause).splitlines()[0]}") from error
+
+
+def _profile(connection: Connection, entry: Entry) -> Profile:
+    """Return the profile of ``entry``, which is of the same update. Raises ``LedgerError``."""
+    body = connection.execute(
+        select(BASELINES.c.profile).where(BASELINES.c.ref == entry.ref)
+    ).scalar_one()
+    profile = profiles.unpacked(body, entry.profile_sha256)
+    if profile.subject.sha256 != entry.subject_sha256:
+        raise LedgerError(f"the record of {entry.ref} and its profile name different updates")
+    return profile
 
 
 def _refuse_revoked(entry: Entry) -> None:

@@ -38,6 +38,12 @@ def accept(connection: Connection, entry: Entry, at: str) -> None:
             return
 
 
+def proposed(connection: Connection, ref: str) -> tuple[Counter, ...]:
+    """Return what was recorded of the age of ``ref``."""
+    told = (found.counters for found in _entries(connection, _PROPOSED) if found.ref == ref)
+    return next(told, ())
+
+
 def highest(connection: Connection, vendor: str, product: str) -> tuple[Counter, ...]:
     """Return the accepted values of the product, sorted; check the chain first."""
     counters = {
