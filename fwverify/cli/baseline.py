@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,9 @@ if TYPE_CHECKING:
 
     from fwverify.case import Case
     from fwverify.keyring.detached import Private
-    from fwverify.model import Counter
+    from fwverify.store import Store
 
+_PIECE_BYTES = 1024 * 1024
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _SIGN = click.option(
     "--sign-with",
@@ -52,6 +55,9 @@ def baseline() -> None:
     "--condition", "conditions", multiple=True, metavar="TEXT", help="What the approval depends on."
 )
 @click.option("--not-after", metavar="RFC3339", help="When the approval ends.")
+@click.option(
+    "--keep/--no-keep", default=True, help="Keep the submitted files for rescan (default: yes)."
+)
 @common.trust_options
 @_LEDGER
 @_JSON
@@ -64,6 +70,7 @@ def approve(
     key_files: tuple[Path, ...],
     conditions: tuple[str, ...],
     not_after: str | None,
+    keep: bool,
     signatures: tuple[Path, ...],
     at: str | None,
     as_json: bool,
@@ -75,44 +82,65 @@ def approve(
     One --by makes a provisional baseline; a second person approves it with the same
     command without UPDATE.
     """
-    from fwverify.ledger import LedgerError
-    from fwverify.pipeline import Question
-    from fwverify.pipeline import baseline as examined
-
     options = common.Options(ledger=ledger, **rest)
     when = common.moment(at)
-    keys = _signing_keys(people, key_files)
-    case = common.read_case(options)
-    kept = None
-    counters: tuple[Counter, ...] = ()
+    keys = signing_keys(people, key_files)
     if updates:
-        _refuse_nameless(case, options, people)
-        with running.means(options, case) as means:
-            question = Question(updates=updates, at=when, case=case, signatures=signatures)
-            kept, counters = examined(question, means)
-        if not kept.complete:
-            raise LedgerError(f"{ref}: not everything in the update could be examined")
-    with running.open_ledger(ledger, create=bool(updates)) as opened:
-        if kept is not None:
-            opened.propose(
-                ref,
-                kept,
-                vendor=case.vendor if case else "",
-                product=case.product if case else "",
-                submitter=(case.submitter if case else None) or "",
-                at=when,
-                version=case.version if case else None,
-                context_sha256=case.context_sha256 if case else None,
-                counters=counters,
-                case=case.id if case else None,
-            )
+        _propose(updates, ref, people, signatures, when, options, keep=keep)
+    with running.open_ledger(ledger) as opened:
         for person, key in zip(people, keys, strict=True):
             opened.approve(ref, by=person, reason=reason, at=when, key=key,
                            conditions=conditions, not_after=not_after)  # fmt: skip
         _print_one(opened, ref, when, as_json)
 
 
-def _signing_keys(people: tuple[str, ...], files: tuple[Path, ...]) -> tuple[Private | None, ...]:
+def _propose(
+    updates: tuple[Path, ...],
+    ref: str,
+    people: tuple[str, ...],
+    signatures: tuple[Path, ...],
+    when: datetime,
+    options: common.Options,
+    *,
+    keep: bool,
+) -> None:
+    """Analyse the update and store it as the provisional baseline ``ref``."""
+    from fwverify.ledger import LedgerError
+    from fwverify.ledger.kept import fits
+    from fwverify.pipeline import Question
+    from fwverify.pipeline import baseline as examined
+
+    case = _named_case(common.read_case(options), options, people)
+    with running.means(options, case) as means:
+        question = Question(updates=updates, at=when, case=case, signatures=signatures)
+        profile, counters = examined(question, means)
+        if not profile.complete:
+            raise LedgerError(f"{ref}: not everything in the update could be examined")
+        if keep and not fits(profile):
+            click.echo("fwverify: the update is too large to be kept; rescan will say so", err=True)
+        with running.open_ledger(options.ledger, create=True) as opened:
+            opened.propose(
+                ref,
+                profile,
+                vendor=case.vendor,
+                product=case.product,
+                submitter=case.submitter or "",
+                at=when,
+                version=case.version,
+                context_sha256=case.context_sha256,
+                counters=counters,
+                case=case.id,
+                content=partial(_pieces, means.store) if keep and fits(profile) else None,
+            )
+
+
+def _pieces(store: Store, sha256: str) -> Iterator[bytes]:
+    with store.open(sha256) as blob:
+        while piece := blob.read(_PIECE_BYTES):
+            yield piece
+
+
+def signing_keys(people: tuple[str, ...], files: tuple[Path, ...]) -> tuple[Private | None, ...]:
     """Return the key of each person in order; refuse, before anything is recorded, a wrong one.
 
     With registered people each signs with a key of their own, which is not publicly known.
@@ -143,8 +171,8 @@ def _signing_keys(people: tuple[str, ...], files: tuple[Path, ...]) -> tuple[Pri
     return keys
 
 
-def _refuse_nameless(case: Case | None, options: common.Options, people: tuple[str, ...]) -> None:
-    """Refuse, before anything is recorded, what the ledger would refuse halfway."""
+def _named_case(case: Case | None, options: common.Options, people: tuple[str, ...]) -> Case:
+    """Return the case; refuse, before anything is recorded, what would be refused halfway."""
     from fwverify.ledger.model import person_key
     from fwverify.strict import InputFileError
 
@@ -156,6 +184,7 @@ def _refuse_nameless(case: Case | None, options: common.Options, people: tuple[s
     for person in people:
         if person_key(person) == person_key(case.submitter):
             raise click.UsageError(f"{person} submitted the update and cannot approve it")
+    return case
 
 
 @baseline.command("list")
