@@ -219,27 +219,18 @@ def case() -> None:
 @_AT
 @_LEDGER
 def purge(case_id: str, person: str, reason: str, at: str | None, ledger: str | None) -> None:
-    """Remove a vendor's content of CASE (its id) from ledger and cache; digests stay."""
+    """Remove a vendor's content of CASE (its id) from the ledger, and the whole cache.
+
+    Digests, records and approvals stay.
+    """
     import shutil
 
-    config = common.configuration()
+    root = common.configuration().store
     with running.open_ledger(ledger) as opened:
         done = opened.purge(case_id, person, reason, common.moment(at))
-        digests = {
-            str(node.sha256)
-            for ref in done.refs
-            for node in opened.inventory(ref).nodes
-            if node.sha256
-        }
-    gone = 0
-    for sha256 in sorted(digests | set(done.blobs)):
-        blob = config.store / "blobs" / sha256[:2] / sha256
-        if blob.is_file():
-            blob.unlink()
-            gone += 1
-    shutil.rmtree(config.store / "results", ignore_errors=True)
-    click.echo(
-        f"{len(done.blobs)} kept files and {gone} cached contents removed; cached results, too"
-    )
+    for name in ("blobs", "results", "tmp"):  # what was derived from a content has its own name
+        if (root / name).exists():
+            shutil.rmtree(root / name)
+    click.echo(f"removed: {len(done.blobs)} kept files, and the whole cache at {root}")
     for ref in done.refs:
         click.echo(f"  {ref}: its record, digests and approvals stay")
