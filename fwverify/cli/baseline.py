@@ -58,6 +58,7 @@ def baseline() -> None:
 @click.option(
     "--keep/--no-keep", default=True, help="Keep the submitted files for rescan (default: yes)."
 )
+@click.option("--rxswin", metavar="NUMBER", help="RXSWIN under which the update stands.")
 @common.trust_options
 @_LEDGER
 @_JSON
@@ -71,6 +72,7 @@ def approve(
     conditions: tuple[str, ...],
     not_after: str | None,
     keep: bool,
+    rxswin: str | None,
     signatures: tuple[Path, ...],
     at: str | None,
     as_json: bool,
@@ -86,7 +88,7 @@ def approve(
     when = common.moment(at)
     keys = signing_keys(people, key_files)
     if updates:
-        _propose(updates, ref, people, signatures, when, options, keep=keep)
+        _propose(updates, ref, people, signatures, when, options, keep=keep, rxswin=rxswin)
     with running.open_ledger(ledger) as opened:
         for person, key in zip(people, keys, strict=True):
             opened.approve(ref, by=person, reason=reason, at=when, key=key,
@@ -103,6 +105,7 @@ def _propose(
     options: common.Options,
     *,
     keep: bool,
+    rxswin: str | None,
 ) -> None:
     """Analyse the update and store it as the provisional baseline ``ref``."""
     from fwverify.ledger import LedgerError
@@ -131,6 +134,7 @@ def _propose(
                 counters=counters,
                 case=case.id,
                 content=partial(_pieces, means.store) if keep and fits(profile) else None,
+                rxswin=rxswin,
             )
 
 
@@ -299,9 +303,15 @@ def _print_one(opened: Any, ref: str, at: datetime, as_json: bool) -> None:
         if approval.not_after:
             click.echo(f"           until {approval.not_after}")
     for part in opened.components(ref):
-        shown = (f"{name} {value}" for name in ("ecu", "hw_id", "sw_id")
-                 if (value := getattr(part, name)))  # fmt: skip
+        shown = [f"{name} {value}" for name in ("ecu", "hw_id", "sw_id")
+                 if (value := getattr(part, name))]  # fmt: skip
+        if not shown:
+            continue
         click.echo(f"  part     {part.path}: {', '.join(shown)}")
+    for one in opened.rxswin(entry.vendor, entry.product):
+        if one.ref == entry.ref:
+            click.echo(f"  rxswin   {one.rxswin}: {len(one.before)} files before, "
+                       f"{len(one.after)} after")  # fmt: skip
     _print_faults(standing)
 
 

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fwverify.keyring.detached import Private
 from fwverify.ledger import devices, exports, kept, log, profiles, records, rollback
+from fwverify.ledger import rxswin as register
 from fwverify.ledger.approvals import (
     APPROVERS_NEEDED,
     Standing,
@@ -53,6 +54,7 @@ from fwverify.ledger.model import (
     checked_ref,
     person_key,
 )
+from fwverify.ledger.rxswin import RxswinEntry
 from fwverify.ledger.schema import forget, open_engine, reading, writing
 from fwverify.ledger.tables import BASELINES
 from fwverify.model import Baseline, Counter, Profile
@@ -103,11 +105,13 @@ class Ledger:
         counters: tuple[Counter, ...] = (),
         case: str | None = None,
         content: kept.Content | None = None,
+        rxswin: str | None = None,
     ) -> Entry:
         """Store ``profile`` as the provisional baseline ``ref``.
 
         ``counters`` become accepted values (``highest``) once the baseline is approved;
-        ``content`` gives the submitted bytes, which are then kept for later rules.
+        ``content`` gives the submitted bytes, which are then kept for later rules;
+        ``rxswin`` is the number under which it will stand in the register (``rxswin``).
         Proposing the same once more changes nothing. Raises ``LedgerError`` when ``ref``
         stands for something else or was revoked.
         """
@@ -130,6 +134,8 @@ class Ledger:
             if row is not None:
                 return _same_or_refuse(records.entry_of(connection, row), entry)
             self._add(connection, entry, profile, body, counters, case, content)
+            if rxswin is not None:
+                register.propose(connection, entry.ref, checked_label("RXSWIN", rxswin))
         return entry
 
     def _add(
@@ -143,7 +149,7 @@ class Ledger:
         content: kept.Content | None,
     ) -> None:
         number = records.add(connection, entry, body, case)
-        records.add_components(connection, number, profile)
+        records.add_components(connection, number, entry.ref, profile)
         if content is not None:
             kept.add(connection, number, profile, content)
         log.append(connection, "baseline.proposed", recorded(entry))
@@ -194,6 +200,8 @@ class Ledger:
             found = standing(after, self._people, act.at)
             if (before.state, found.state) == ("provisional", "approved"):
                 rollback.accept(connection, after, act.at)
+                parts = records.parts(after.ref, _profile(connection, after))
+                register.enter(connection, after, parts, act.at)
             return after
 
     def revoke(
@@ -269,11 +277,18 @@ class Ledger:
             records.hold_against_log(connection, found, whole=True)
             return found
 
+    def rxswin(self, vendor: str, product: str) -> tuple[RxswinEntry, ...]:
+        """Return the RXSWIN register of a product, oldest entry first."""
+        with self._read() as connection:
+            log.verify(connection)
+            return register.register(connection, vendor, product)
+
     def components(self, ref: str) -> tuple[Component, ...]:
         """Return the device parts that ``ref`` has something for."""
         with self._read() as connection:
             row = records.found(connection, ref)
-            return records.components(connection, row["id"], row["ref"])
+            profile = _profile(connection, records.entry_of(connection, row))
+            return records.components(connection, row["id"], row["ref"], profile)
 
     def kept(self, ref: str) -> tuple[KeptBlob, ...]:
         """Return which submitted files of ``ref`` are kept."""

@@ -73,27 +73,44 @@ def add(connection: Connection, entry: Entry, body: bytes, case: str | None) -> 
     return _key(made)
 
 
-def add_components(connection: Connection, number: int, profile: Profile) -> None:
-    """Write what the case says of the device parts that submitted files are for."""
-    told = [
-        {"baseline_id": number} | {name: getattr(each, name) for name in _COMPONENT}
-        for each in profile.subject.members
-        if each.ecu or each.hw_id or each.sw_id
-    ]
-    if told:
-        connection.execute(insert(COMPONENTS), told)
+def parts(ref: str, profile: Profile) -> tuple[Component, ...]:
+    """Return the submitted files, and for which device parts the case says they are."""
+    return tuple(
+        Component(ref=ref, **{name: getattr(each, name) for name in _COMPONENT})
+        for each in sorted(profile.subject.members, key=lambda each: each.path)
+        if each.role != "secret"
+    )
 
 
 _COMPONENT: Final = ("path", "sha256", "ecu", "hw_id", "sw_id")
 
 
-def components(connection: Connection, number: int, ref: str) -> tuple[Component, ...]:
-    """Return the components of a baseline, sorted by path."""
+def add_components(connection: Connection, number: int, ref: str, profile: Profile) -> None:
+    """Write the parts of a new baseline, for whoever asks the database by ecu or hw_id."""
+    told = [
+        {"baseline_id": number} | {name: getattr(each, name) for name in _COMPONENT}
+        for each in parts(ref, profile)
+    ]
+    if told:
+        connection.execute(insert(COMPONENTS), told)
+
+
+def components(
+    connection: Connection, number: int, ref: str, profile: Profile
+) -> tuple[Component, ...]:
+    """Return the components of a baseline, sorted by path; the profile has to tell the same.
+
+    Raises ``LedgerError`` where the rows were altered.
+    """
     told = connection.execute(select(COMPONENTS).where(COMPONENTS.c.baseline_id == number))
-    made = (
+    made = [
         Component(ref=ref, **{name: row[name] for name in _COMPONENT}) for row in told.mappings()
-    )
-    return tuple(sorted(made, key=lambda each: each.path))
+    ]
+    wanted = parts(ref, profile)
+    # a baseline of schema 1 has no rows: what its profile says stands
+    if made and tuple(sorted(made, key=lambda each: each.path)) != wanted:
+        raise LedgerError(f"the components of {ref} were altered")
+    return wanted
 
 
 def _product_id(connection: Connection, vendor: str, product: str) -> int:

@@ -67,8 +67,40 @@ def test_components_and_hardware_ids_are_kept(url):
     kept = replace(profile(node("u", "x")), subject=subject(*parts))
     with Ledger(url) as ledger:
         ledger.propose("one", kept, vendor="v", product="p", submitter="s", at=AT)
-        (part,) = ledger.components("one")
+        part, plain = ledger.components("one")
+    assert (plain.path, plain.ecu) == ("b.bin", None)
+    for statement in ("UPDATE components SET hw_id = 'H2'", "DELETE FROM components WHERE id = 2"):
+        execute(url, statement)
+        with Ledger(url) as ledger, pytest.raises(LedgerError, match="components of one"):
+            ledger.components("one")
     assert (part.path, part.ecu, part.hw_id, part.sw_id) == ("a.bin", "BCM", "H1", "S1")
+
+
+def test_the_rxswin_register_tells_before_and_after(url):
+    from msgspec.structs import replace
+
+    with Ledger(url, people=PEOPLE) as ledger:
+        for number, rxswin, product in ((1, "X1", "meter"), (2, "X1", "meter"), (3, "X2", "meter"),
+                                        (4, "X1", "other"), (5, None, "meter")):  # fmt: skip
+            part = replace(member("a.bin", str(number)), ecu="BCM", sw_id=f"S{number}")
+            kept = replace(profile(node("u", "x")), subject=subject(part))
+            ledger.propose(f"r{number}", kept, vendor="acme", product=product, submitter="Desk",
+                           at=AT, rxswin=rxswin)  # fmt: skip
+            approve(ledger, "Ann", f"r{number}")
+            assert f"r{number}" not in {each.ref for each in ledger.rxswin("acme", product)}
+            approve(ledger, "Bob", f"r{number}")
+            approve(ledger, "Cy", f"r{number}")
+        told = [
+            (each.ref, [one.sw_id for one in each.before], [one.sw_id for one in each.after])
+            for each in ledger.rxswin("acme", "meter")
+        ]
+        assert told == [("r1", [], ["S1"]), ("r2", ["S1"], ["S2"]), ("r3", [], ["S3"])]
+        assert ledger.rxswin("acme", "other")[0].before == ()
+        with pytest.raises(LedgerError, match="RXSWIN"):
+            propose(ledger, "bad", rxswin="")
+    execute(url, "UPDATE run_log SET body = replace(body, '\"S2\"', '\"S9\"')")
+    with Ledger(url) as ledger, pytest.raises(LedgerError, match="run log"):
+        ledger.rxswin("acme", "meter")
 
 
 @pytest.mark.parametrize(
