@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import shutil
 import sqlite3
+import subprocess
 
 import msgspec
 import pytest
@@ -11,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fwverify.canonical import canonical_json, sha256_hex
-from fwverify.keyring.detached import SigningError
+from fwverify.keyring.detached import SigningError, load_private
 from fwverify.ledger import Approval, Ledger, LedgerError
-from fwverify.ledger.approvals import signed, standing
+from fwverify.ledger.approvals import message, signed, standing
 from fwverify.model import Counter
 from tests.builders.profiles import node, profile
 from tests.ledger.people import ANN, ANN_KEY, BOB, BOB_KEY, CY_KEY, EVE_KEY, PEOPLE, person
@@ -353,8 +356,6 @@ def test_conditions_have_bounds(ledger):
 @settings(max_examples=60, derandomize=True, deadline=None)
 @given(st.binary(max_size=80), st.integers(0, 63), st.integers(1, 255))
 def test_no_other_bytes_are_a_signature(noise, at, bit):
-    import base64
-
     base = Approval(ref=REF, person="Ann", role="approver", at=AT, reason="r")
     entry = _ENTRY
     good = signed(entry, base, ANN_KEY, PEOPLE)
@@ -376,3 +377,40 @@ def _an_entry():
 
 
 _ENTRY = _an_entry()
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: NOT compared")
+@pytest.mark.parametrize("kind", ["ed25519", "ec", "rsa"])
+def test_openssl_agrees_on_every_kind_of_signature(tmp_path, kind):
+    """The oracle makes the key, packs it as PKCS#12 and checks the signature."""
+    asked = {
+        "ed25519": ("-algorithm", "ed25519"),
+        "ec": ("-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+        "rsa": ("-algorithm", "rsa", "-pkeyopt", "rsa_keygen_bits:3072"),
+    }[kind]
+
+    def openssl(*arguments):
+        return subprocess.run(["openssl", *arguments], cwd=tmp_path, capture_output=True)
+
+    assert openssl("genpkey", *asked, "-out", "key.pem").returncode == 0
+    openssl("req", "-x509", "-key", "key.pem", "-subj", "/CN=a", "-out", "cert.pem")
+    openssl("pkey", "-in", "key.pem", "-pubout", "-out", "key.pub")
+    packed = openssl("pkcs12", "-export", "-inkey", "key.pem", "-in", "cert.pem", "-passout",
+                     "pass:open", "-out", "key.p12")  # fmt: skip
+    assert packed.returncode == 0, packed.stderr
+    key = load_private((tmp_path / "key.p12").read_bytes(), "key.p12", b"open")
+    act = signed(_ENTRY, Approval(ref=REF, person="Ann", role="approver", at=AT, reason="r"),
+                 key, (person("Ann", key),))  # fmt: skip
+    (tmp_path / "message").write_bytes(message(_ENTRY, act))
+    (tmp_path / "signature").write_bytes(base64.b64decode(act.signature))
+    options = {
+        "ed25519": ("-rawin",),
+        "ec": ("-rawin", "-digest", "sha256"),
+        "rsa": ("-rawin", "-digest", "sha256", "-pkeyopt", "rsa_padding_mode:pss",
+                "-pkeyopt", "rsa_pss_saltlen:32"),
+    }[kind]  # fmt: skip
+    call = ("pkeyutl", "-verify", "-pubin", "-inkey", "key.pub", "-in", "message", "-sigfile",
+            "signature", *options)  # fmt: skip
+    assert openssl(*call).returncode == 0
+    (tmp_path / "message").write_bytes(message(_ENTRY, act) + b" ")
+    assert openssl(*call).returncode != 0

@@ -134,7 +134,7 @@ def test_a_baseline_that_vanished_is_missed(url):
     with Ledger(url) as ledger:
         propose(ledger)
         propose(ledger, "two")
-    execute(url, "DELETE FROM baselines WHERE ref = 'two'")
+    execute(url, "DELETE FROM components", "DELETE FROM baselines WHERE ref = 'two'")
     with Ledger(url) as ledger, pytest.raises(LedgerError, match="tells of two"):
         ledger.list()
 
