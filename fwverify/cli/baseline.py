@@ -195,13 +195,16 @@ def _named_case(case: Case | None, options: common.Options, people: tuple[str, .
 @_LEDGER
 @_JSON
 def list_(ledger: str | None, as_json: bool) -> None:
-    """List the baselines, their state and who approved them."""
+    """List the baselines, their state now and who approved them."""
+    from msgspec.structs import replace
+
     with running.open_ledger(ledger) as opened:
         records = opened.list()
-        now = common.moment(None)
-        standings = [opened.standing(record, now) for record in records]
+        when = common.moment(None)
+        standings = [opened.standing(record, when) for record in records]
     if as_json:
-        _print(records, as_json)
+        _print([replace(one, state=now.state) for one, now in zip(records, standings, strict=True)],
+               as_json)  # fmt: skip
         return
     for record, standing in zip(records, standings, strict=True):
         people = ", ".join(f"{each.person} ({each.role})" for each in record.approvals)
@@ -287,11 +290,13 @@ def _print(value: Any, as_json: bool) -> None:
 
 
 def _print_one(opened: Any, ref: str, at: datetime, as_json: bool) -> None:
+    from msgspec.structs import replace
+
     entry = opened.show(ref)
-    if as_json:
-        _print(entry, as_json)
-        return
     standing = opened.standing(entry, at)
+    if as_json:
+        _print(replace(entry, state=standing.state), as_json)
+        return
     click.echo(f"{entry.ref}: {standing.state}")
     click.echo(f"  update   sha256 {entry.subject_sha256}")
     for approval in entry.approvals:

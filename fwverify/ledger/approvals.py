@@ -130,12 +130,25 @@ def standing(entry: Entry, registered: tuple[Person, ...], at: str | None) -> St
         else:
             by.setdefault(key, act.person)
     return Standing(
-        state=_state(entry, len(by)),
+        state=_state(entry, 0 if broken else len(by)),
         by=tuple(by.values()),
         unsigned=tuple(name for key, name in unsigned.items() if key not in by),
         faults=tuple(faults),
         broken=tuple(broken),
     )
+
+
+def adds_nothing(entry: Entry, act: Approval, registered: tuple[Person, ...]) -> bool:
+    """Return whether the person of ``act`` approves already, and for as long, at its time."""
+    from msgspec.structs import replace
+
+    for known in entry.approvals:
+        if person_key(known.person) != person_key(act.person):
+            continue
+        as_long = known.not_after is None or (act.not_after or "~") <= known.not_after
+        if as_long and standing(replace(entry, approvals=(known,)), registered, act.at).by:
+            return True
+    return False
 
 
 _NOUN: Final = {"approver": "approval", "revoker": "revocation"}

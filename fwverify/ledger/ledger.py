@@ -27,6 +27,7 @@ from fwverify.ledger import rxswin as register
 from fwverify.ledger.approvals import (
     APPROVERS_NEEDED,
     Standing,
+    adds_nothing,
     recorded,
     require_own,
     require_sound,
@@ -169,7 +170,7 @@ class Ledger:
         """Record that ``by`` approves ``ref``; return it with the state it then has.
 
         ``key`` signs the approval. A second approval of a person whose first one counts
-        changes nothing. Raises ``LedgerError`` for the submitter, an unknown or revoked
+        as long changes nothing. Raises ``LedgerError`` for the submitter, an unknown or revoked
         baseline, an empty name or reason, or no key where people are registered;
         ``SigningError`` for a key that is not that person's.
         """
@@ -193,7 +194,7 @@ class Ledger:
             before = standing(entry, self._people, act.at)
             if before.broken:
                 raise LedgerError(f"{entry.ref} does not count: {'; '.join(before.broken)}")
-            if person_key(act.person) in map(person_key, before.by):
+            if adds_nothing(entry, act, self._people):
                 return entry
             done = act if key is None else signed(entry, act, key, self._people)
             after = records.add_act(connection, row["id"], entry, done)

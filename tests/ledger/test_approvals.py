@@ -306,6 +306,19 @@ def test_an_expired_approval_is_refused_and_can_be_renewed(ledger):
     assert ledger.get(REF, LATER).baseline.approved
 
 
+def test_an_approval_can_be_prolonged_before_it_ends(ledger):
+    both(ledger, not_after="2026-12-01T00:00:00Z")
+    both(ledger, not_after="2026-11-30T00:00:00Z")
+    assert len(ledger.show(REF).approvals) == 2
+    both(ledger, at="2026-11-22T00:00:00Z", not_after=LATER)
+    assert len(ledger.show(REF).approvals) == 4
+    assert ledger.get(REF, "2027-01-01T00:00:00Z").baseline.approved
+    both(ledger, at="2026-11-23T00:00:00Z")
+    both(ledger, at="2026-11-24T00:00:00Z", not_after=LATER)
+    assert len(ledger.show(REF).approvals) == 6
+    assert ledger.get(REF, "2030-01-01T00:00:00Z").baseline.approved
+
+
 def test_an_expiry_holds_without_registered_people(file):
     with opened(file, ()) as ledger:
         propose(ledger)

@@ -117,6 +117,7 @@ def test_approvals_by_name_wait_for_signatures(place):
     config(place, "Ann", "Bob")
     assert check(place).json["baseline"]["approved"] is False
     assert "is not signed" in run(place, "baseline", "show", REF).out
+    assert run(place, "baseline", "show", REF, "--json").json["state"] == "provisional"
     done = approve(place, "Ann", "Bob", update=False, more=("--at", "2026-11-21T01:00:00Z"))
     assert done.code == 0
     assert check(place).json["baseline"]["approved"] is True
