@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from dataclasses import field as field_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -21,9 +22,11 @@ from fwverify.canonical import digest
 from fwverify.data import data_folder
 from fwverify.limits import Limits
 from fwverify.model import _Value as Value
+from fwverify.register import PartnerEntry, PersonEntry, Register, read_register
 from fwverify.strict import InputFileError, load_toml, read_bounded
 
 if TYPE_CHECKING:
+    from fwverify.people import Person
     from fwverify.verify.keys import PublicKey
 
 CONFIG_NAME = "fwverify.toml"
@@ -67,6 +70,8 @@ class ConfigFile(Value, frozen=True, kw_only=True):
     analyse: AnalyseSettings = AnalyseSettings()
     limits: Limits = field(default_factory=Limits)
     trust: TrustSettings = TrustSettings()
+    people: Annotated[tuple[PersonEntry, ...], Meta(max_length=1_000)] = ()
+    partners: Annotated[tuple[PartnerEntry, ...], Meta(max_length=1_000)] = ()
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,12 @@ class Config:
     signers: tuple[PublicKey, ...] = ()
     signatures_required: int = 0
     engine: Engine = "yara-python"
+    register: Register = field_of(default_factory=Register)
+
+    @property
+    def people(self) -> tuple[Person, ...]:
+        """The registered people; with any, approvals count only when signed by them."""
+        return self.register.people
 
 
 def load_config(path: Path | None) -> Config:
@@ -125,10 +136,13 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         return place
 
     paths = content.paths
-    signers = _signers(content.trust, folder, file)
+    register = Register()
+    if content.people or content.partners:
+        register = read_register(content.people, content.partners, folder, file or CONFIG_NAME)
+    signers = _signers(content.trust, register, folder, file)
     return Config(
         source=str(file) if file else "built in",
-        sha256=_digest(content, signers),
+        sha256=_digest(content, signers, register),
         trust=absolute(paths.trust, "paths.trust") if paths.trust else data_folder("signatures"),
         rules=tuple(absolute(name, "paths.rules") for name in paths.rules)
         or (data_folder("yara_rules"),),
@@ -141,19 +155,26 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         signers=signers,
         signatures_required=content.trust.signatures_required if signers else 0,
         engine=content.analyse.engine,
+        register=register,
     )
 
 
-def _signers(settings: TrustSettings, folder: Path, file: Path | None) -> tuple[PublicKey, ...]:
-    """Return the distinct public keys of the trust store's signers."""
-    if not settings.signers:
+def _signers(
+    settings: TrustSettings, register: Register, folder: Path, file: Path | None
+) -> tuple[PublicKey, ...]:
+    """Return the distinct public keys of the trust store's signers.
+
+    They are those of ``trust.signers`` and of registered people with the role ``signer``.
+    """
+    known = [key for one in register.people if "signer" in one.roles for key in one.keys]
+    if not settings.signers and not known:
         if settings != TrustSettings():
             why = "stands with trust.signers, and only with them"
             raise InputFileError(file or CONFIG_NAME, None, "trust.signatures_required", why)
         return ()
     from fwverify.verify.keys import KeyFormatError, read_keys
 
-    found: dict[str, PublicKey] = {}
+    found = {key.identity: key for key in known}
     for name in settings.signers:
         try:
             keys = read_keys(read_bounded((folder / name).resolve()), name)
@@ -166,7 +187,7 @@ def _signers(settings: TrustSettings, folder: Path, file: Path | None) -> tuple[
     return tuple(found[identity] for identity in sorted(found))
 
 
-def _digest(content: ConfigFile, signers: tuple[PublicKey, ...]) -> str:
+def _digest(content: ConfigFile, signers: tuple[PublicKey, ...], register: Register) -> str:
     """Return the digest of the configuration.
 
     A section that says nothing is left out: one that is added to the form leaves the
@@ -175,10 +196,15 @@ def _digest(content: ConfigFile, signers: tuple[PublicKey, ...]) -> str:
     plain = msgspec.to_builtins(content)
     if content.analyse == AnalyseSettings():
         del plain["analyse"]
+    for name in ("people", "partners"):
+        if not plain[name]:
+            del plain[name]
     if not signers:
         del plain["trust"]
+    keys = [[key.identity for key in signers], register.keys] if register.keys else None
+    if keys is None and not signers:
         return digest(plain)
-    return digest([plain, [key.identity for key in signers]])
+    return digest([plain, *(keys or [[key.identity for key in signers]])])
 
 
 def _ledger_url(url: str | None, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Names of people, as four eyes need them.
+"""People: their names, as four eyes need them, and the keys that are theirs.
 
 Guarantees: two spellings of one name (case, spacing, composed or compatibility forms,
 Cyrillic or Greek letters that look like Latin ones) give one ``person_key``; a name with
@@ -8,14 +8,23 @@ look the same.
 Specification: Unicode 15, 5.21 (default ignorable code points); UTS 39, 4 (confusables:
 single letters of the two scripts of most European names alone).
 
-Not done: letters of other scripts that look alike are two letters, and nobody here knows
-whether a name belongs to whoever typed it.
+A ``Person`` is one whom the operator's configuration registers with public keys; all
+that people sign here (trust store, approvals, exported baselines) is held against that
+one register.
+
+Not done: letters of other scripts that look alike are two letters, and without a register
+nobody here knows whether a name belongs to whoever typed it.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from typing import Final
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from fwverify.verify.keys import PublicKey
 
 MAX_CHARACTERS: Final = 4_000
 _INVISIBLE: Final = ("Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp")
@@ -66,3 +75,29 @@ def person_key(name: str) -> str:
     """Return what all spellings of one person's name have in common."""
     folded = unicodedata.normalize("NFKC", one_line("name", name).casefold())
     return folded.translate(_LOOK_ALIKE)
+
+
+@dataclass(frozen=True)
+class Person:
+    """One registered person; ``keys`` are the present one and former ones, theirs alone.
+
+    ``roles`` are ``approver`` (of baselines) and ``signer`` (of the trust store).
+    """
+
+    name: str
+    keys: tuple[PublicKey, ...]
+    roles: tuple[str, ...]
+
+
+def owner_of(key_sha256: str, registered: Iterable[Person]) -> Person | None:
+    """Return whose key has the identity ``key_sha256`` (``PublicKey.identity``)."""
+    for person in registered:
+        if any(key.identity == key_sha256 for key in person.keys):
+            return person
+    return None
+
+
+def named(name: str, registered: Iterable[Person]) -> Person | None:
+    """Return the registered person whose name is ``name`` in some spelling."""
+    wanted = person_key(name)
+    return next((each for each in registered if person_key(each.name) == wanted), None)

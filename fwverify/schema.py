@@ -100,6 +100,8 @@ _CONFIG_KEYS: Final[Mapping[str, str]] = {
     "analyse": "What matches the rules.",
     "limits": "Bounds on the work that an update may ask for.",
     "trust": "Whose signatures the trust store must carry.",
+    "people": "Who signs here: name, public keys, roles; approvals then need signatures.",
+    "partners": "Organisations whose signed baselines may be imported.",
 }
 
 _POLICY_KEYS: Final[Mapping[str, str]] = {

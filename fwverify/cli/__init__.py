@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from fwverify import __version__
-from fwverify.cli import baseline, check, keys, rules, stages, upkeep
+from fwverify.cli import baseline, check, keys, ledger, retro, rules, stages, upkeep
 from fwverify.cli.common import report_error
 
 
@@ -44,6 +44,9 @@ for command in (
     stages.diff,
     baseline.baseline,
     baseline.history,
+    ledger.ledger,
+    retro.devices,
+    retro.case,
     keys.keys,
     rules.rules,
     upkeep.policy,

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fwverify import exit_codes
 from fwverify.cli import common, running
 
 if TYPE_CHECKING:
-    from fwverify.case import Case
-    from fwverify.model import Counter
+    from datetime import datetime
 
+    from fwverify.case import Case
+    from fwverify.keyring.detached import Private
+    from fwverify.store import Store
+
+_PIECE_BYTES = 1024 * 1024
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_SIGN = click.option(
+    "--sign-with",
+    "key_files",
+    type=common.FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Private key (PEM, PKCS#12) of the person of the --by before it; it is not kept.",
+)
 _LEDGER = click.option("--ledger", metavar="URL", help="Ledger (default: the configured one).")
 
 
@@ -35,6 +50,15 @@ def baseline() -> None:
     help="Who approves; two different people make a baseline approved.",
 )
 @click.option("--reason", required=True, metavar="TEXT", help="Why it may be approved.")
+@_SIGN
+@click.option(
+    "--condition", "conditions", multiple=True, metavar="TEXT", help="What the approval depends on."
+)
+@click.option("--not-after", metavar="RFC3339", help="When the approval ends.")
+@click.option(
+    "--keep/--no-keep", default=True, help="Keep the submitted files for rescan (default: yes)."
+)
+@click.option("--rxswin", metavar="NUMBER", help="RXSWIN under which the update stands.")
 @common.trust_options
 @_LEDGER
 @_JSON
@@ -44,6 +68,11 @@ def approve(
     ref: str,
     people: tuple[str, ...],
     reason: str,
+    key_files: tuple[Path, ...],
+    conditions: tuple[str, ...],
+    not_after: str | None,
+    keep: bool,
+    rxswin: str | None,
     signatures: tuple[Path, ...],
     at: str | None,
     as_json: bool,
@@ -55,42 +84,99 @@ def approve(
     One --by makes a provisional baseline; a second person approves it with the same
     command without UPDATE.
     """
+    options = common.Options(ledger=ledger, **rest)
+    when = common.moment(at)
+    keys = signing_keys(people, key_files)
+    if updates:
+        _propose(updates, ref, people, signatures, when, options, keep=keep, rxswin=rxswin)
+    with running.open_ledger(ledger) as opened:
+        for person, key in zip(people, keys, strict=True):
+            opened.approve(ref, by=person, reason=reason, at=when, key=key,
+                           conditions=conditions, not_after=not_after)  # fmt: skip
+        _print_one(opened, ref, when, as_json)
+
+
+def _propose(
+    updates: tuple[Path, ...],
+    ref: str,
+    people: tuple[str, ...],
+    signatures: tuple[Path, ...],
+    when: datetime,
+    options: common.Options,
+    *,
+    keep: bool,
+    rxswin: str | None,
+) -> None:
+    """Analyse the update and store it as the provisional baseline ``ref``."""
     from fwverify.ledger import LedgerError
+    from fwverify.ledger.kept import fits
     from fwverify.pipeline import Question
     from fwverify.pipeline import baseline as examined
 
-    options = common.Options(ledger=ledger, **rest)
-    when = common.moment(at)
-    case = common.read_case(options)
-    kept = None
-    counters: tuple[Counter, ...] = ()
-    if updates:
-        _refuse_nameless(case, options, people)
-        with running.means(options, case) as means:
-            question = Question(updates=updates, at=when, case=case, signatures=signatures)
-            kept, counters = examined(question, means)
-        if not kept.complete:
+    case = _named_case(common.read_case(options), options, people)
+    with running.means(options, case) as means:
+        question = Question(updates=updates, at=when, case=case, signatures=signatures)
+        profile, counters = examined(question, means)
+        if not profile.complete:
             raise LedgerError(f"{ref}: not everything in the update could be examined")
-    with running.open_ledger(ledger, create=bool(updates)) as opened:
-        if kept is not None:
+        if keep and not fits(profile):
+            click.echo("fwverify: the update is too large to be kept; rescan will say so", err=True)
+        with running.open_ledger(options.ledger, create=True) as opened:
             opened.propose(
                 ref,
-                kept,
-                vendor=case.vendor if case else "",
-                product=case.product if case else "",
-                submitter=(case.submitter if case else None) or "",
+                profile,
+                vendor=case.vendor,
+                product=case.product,
+                submitter=case.submitter or "",
                 at=when,
-                version=case.version if case else None,
-                context_sha256=case.context_sha256 if case else None,
+                version=case.version,
+                context_sha256=case.context_sha256,
                 counters=counters,
+                case=case.id,
+                content=partial(_pieces, means.store) if keep and fits(profile) else None,
+                rxswin=rxswin,
             )
-        for person in people:
-            opened.approve(ref, by=person, reason=reason, at=when)
-        _print(opened.show(ref), as_json)
 
 
-def _refuse_nameless(case: Case | None, options: common.Options, people: tuple[str, ...]) -> None:
-    """Refuse, before anything is recorded, what the ledger would refuse halfway."""
+def _pieces(store: Store, sha256: str) -> Iterator[bytes]:
+    with store.open(sha256) as blob:
+        while piece := blob.read(_PIECE_BYTES):
+            yield piece
+
+
+def signing_keys(people: tuple[str, ...], files: tuple[Path, ...]) -> tuple[Private | None, ...]:
+    """Return the key of each person in order; refuse, before anything is recorded, a wrong one.
+
+    With registered people each signs with a key of their own, which is not publicly known.
+    """
+    from fwverify.keyring.detached import SigningError, spki_of
+    from fwverify.people import named
+    from fwverify.verify.keys import identity_of
+    from fwverify.verify.trust import load_trust
+
+    config = common.configuration()
+    if not files and not config.people:
+        return (None,) * len(people)
+    if len(files) != len(people):
+        raise click.UsageError(
+            f"{len(people)} people approve with {len(files)} keys: give --sign-with for each --by"
+        )
+    known_bad = load_trust(config.trust).known_bad
+    keys = tuple(common.private_key(file) for file in files)
+    for person, key, file in zip(people, keys, files, strict=True):
+        spki = spki_of(key)
+        bad = known_bad.of_key(spki)
+        if bad:
+            raise SigningError(f"{file}: {bad}")
+        owner = named(person, config.people)
+        theirs = {each.identity for each in owner.keys} if owner else set()
+        if config.people and identity_of(spki) not in theirs:
+            raise SigningError(f"{file}: the configuration does not register this key for {person}")
+    return keys
+
+
+def _named_case(case: Case | None, options: common.Options, people: tuple[str, ...]) -> Case:
+    """Return the case; refuse, before anything is recorded, what would be refused halfway."""
     from fwverify.ledger.model import person_key
     from fwverify.strict import InputFileError
 
@@ -102,24 +188,33 @@ def _refuse_nameless(case: Case | None, options: common.Options, people: tuple[s
     for person in people:
         if person_key(person) == person_key(case.submitter):
             raise click.UsageError(f"{person} submitted the update and cannot approve it")
+    return case
 
 
 @baseline.command("list")
 @_LEDGER
 @_JSON
 def list_(ledger: str | None, as_json: bool) -> None:
-    """List the baselines, their state and who approved them."""
+    """List the baselines, their state now and who approved them."""
+    from msgspec.structs import replace
+
     with running.open_ledger(ledger) as opened:
         records = opened.list()
+        when = common.moment(None)
+        standings = [opened.standing(record, when) for record in records]
     if as_json:
-        _print(records, as_json)
+        _print([replace(one, state=now.state) for one, now in zip(records, standings, strict=True)],
+               as_json)  # fmt: skip
         return
-    for record in records:
+    for record, standing in zip(records, standings, strict=True):
         people = ", ".join(f"{each.person} ({each.role})" for each in record.approvals)
         who = people or "nobody yet"
-        click.echo(f"{record.state:<12} {record.ref}  {record.subject_sha256[:16]}  {who}")
+        click.echo(f"{standing.state:<12} {record.ref}  {record.subject_sha256[:16]}  {who}")
+        _print_faults(standing)
     if not records:
         click.echo("no baselines")
+    broken = any(standing.broken for standing in standings)
+    common.finish(exit_codes.DENY if broken else exit_codes.OK, exit_zero=False)
 
 
 @baseline.command()
@@ -127,23 +222,33 @@ def list_(ledger: str | None, as_json: bool) -> None:
 @_LEDGER
 @_JSON
 def show(ref: str, ledger: str | None, as_json: bool) -> None:
-    """Show one baseline with its approvals."""
+    """Show one baseline with its approvals, as they stand now."""
     with running.open_ledger(ledger) as opened:
-        _print(opened.show(ref), as_json)
+        _print_one(opened, ref, common.moment(None), as_json)
 
 
 @baseline.command()
 @click.argument("ref")
 @click.option("--by", "person", required=True, metavar="PERSON", help="Who revokes.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
+@click.option(
+    "--sign-with",
+    "key_file",
+    type=common.FILE,
+    metavar="FILE",
+    help="Private key of that person; without one it is revoked all the same.",
+)
 @click.option("--at", metavar="RFC3339", help="When (default: now).")
 @_LEDGER
-def revoke(ref: str, person: str, reason: str, at: str | None, ledger: str | None) -> None:
+def revoke(
+    ref: str, person: str, reason: str, key_file: Path | None, at: str | None, ledger: str | None
+) -> None:
     """Revoke a baseline; it can never be used again."""
     when = common.moment(at)
+    key = common.private_key(key_file) if key_file else None
     with running.open_ledger(ledger) as opened:
-        opened.revoke(ref, by=person, reason=reason, at=when)
-        _print(opened.show(ref), as_json=False)
+        opened.revoke(ref, by=person, reason=reason, at=when, key=key)
+        _print_one(opened, ref, when, as_json=False)
 
 
 @click.command()
@@ -182,9 +287,41 @@ def _print(value: Any, as_json: bool) -> None:
 
     if as_json:
         click.echo(canonical_json(value).decode())
+
+
+def _print_one(opened: Any, ref: str, at: datetime, as_json: bool) -> None:
+    from msgspec.structs import replace
+
+    entry = opened.show(ref)
+    standing = opened.standing(entry, at)
+    if as_json:
+        _print(replace(entry, state=standing.state), as_json)
         return
-    click.echo(f"{value.ref}: {value.state}")
-    click.echo(f"  update   sha256 {value.subject_sha256}")
-    for approval in value.approvals:
+    click.echo(f"{entry.ref}: {standing.state}")
+    click.echo(f"  update   sha256 {entry.subject_sha256}")
+    for approval in entry.approvals:
         act = {"approver": "approved", "revoker": "revoked "}[approval.role]
-        click.echo(f"  {act} {approval.at} by {approval.person}: {approval.reason}")
+        signed = f", key {approval.key_sha256[:16]}" if approval.signature else ""
+        click.echo(f"  {act} {approval.at} by {approval.person}{signed}: {approval.reason}")
+        for condition in approval.conditions:
+            click.echo(f"           if {condition}")
+        if approval.not_after:
+            click.echo(f"           until {approval.not_after}")
+    for part in opened.components(ref):
+        shown = [f"{name} {value}" for name in ("ecu", "hw_id", "sw_id")
+                 if (value := getattr(part, name))]  # fmt: skip
+        if not shown:
+            continue
+        click.echo(f"  part     {part.path}: {', '.join(shown)}")
+    for one in opened.rxswin(entry.vendor, entry.product):
+        if one.ref == entry.ref:
+            click.echo(f"  rxswin   {one.rxswin}: {len(one.before)} files before, "
+                       f"{len(one.after)} after")  # fmt: skip
+    _print_faults(standing)
+
+
+def _print_faults(standing: Any) -> None:
+    for why in (*standing.broken, *standing.faults):
+        click.echo(f"             does not count: {why}")
+    for name in standing.unsigned:
+        click.echo(f"             does not count: the approval by {name} is not signed")

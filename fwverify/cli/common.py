@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fwverify.analyse.values import Engine
     from fwverify.case import Case
     from fwverify.config import Config
+    from fwverify.keyring.detached import Private
     from fwverify.model import Report
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -216,6 +217,19 @@ def configuration() -> Config:
     return load_config(click.get_current_context().find_root().obj)
 
 
+def private_key(file: Path) -> Private:
+    """Return the private key in ``file``; asks for its passphrase where it has one."""
+    from fwverify.keyring.detached import load_private
+    from fwverify.strict import read_bounded
+
+    data = read_bounded(file)
+    try:
+        return load_private(data, str(file))
+    except TypeError:
+        passphrase = click.prompt("Passphrase", hide_input=True, err=True)
+        return load_private(data, str(file), passphrase.encode())
+
+
 def read_case(options: Options) -> Case | None:
     """Return the case, checked against the options; None where neither is given.
 
@@ -313,7 +327,7 @@ def report_error(error: Exception) -> int:
 def _is_misuse(error: Exception) -> bool:
     from fwverify.analyse.rules import RuleError
     from fwverify.intake import IntakeError
-    from fwverify.keyring.signing import SigningError
+    from fwverify.keyring.detached import SigningError
     from fwverify.ledger import LedgerError
     from fwverify.strict import InputFileError
     from fwverify.verify.keys import KeyFormatError

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from fwverify.keyring.candidate import Candidate
     from fwverify.keyring.entries import Change
-    from fwverify.keyring.signing import Private
 
 _TRUST = click.option(
     "--trust", type=common.FILE, metavar="DIR", help="Trust store (default: the configured one)."
@@ -192,7 +191,8 @@ def check(output: str, at: str | None, trust: Path | None) -> None:
 
     config = common.configuration()
     signers = config.signers if trust is None else ()
-    remarks = lint(_store(trust), signers, config.signatures_required, common.moment(at))
+    needed = config.signatures_required
+    remarks = lint(_store(trust), signers, needed, common.moment(at), config.people)
     faults = sum(one.level == "fault" for one in remarks)
     if output == "json":
         click.echo(canonical_json(remarks).decode())
@@ -215,7 +215,7 @@ def sign(file: Path, person: str, at: str | None, trust: Path | None) -> None:
     from fwverify.keyring import signing
 
     store = _store(trust)
-    private = _private(file)
+    private = common.private_key(file)
     digest, count = signing.sign(store, private, person, common.moment(at))
     click.echo(f"sha256 {digest}")
     click.echo(f"signed by {count} distinct {'key' if count == 1 else 'keys'}")
@@ -234,22 +234,11 @@ def _print_standing(store: Path, configured: bool, at: datetime) -> None:
     if not configured or not config.signers:
         click.echo("the configuration asks for no signatures of this store")
         return
-    found = signing.standing(store, load_trust(store), config.signers, at)
+    trust = load_trust(store)
+    found = signing.standing(store, trust, config.signers, at, config.people)
     for why in found.faults:
         click.echo(f"counts for nothing: {why}")
     click.echo(f"{len(found.keys)} of {config.signatures_required} signatures hold over it")
-
-
-def _private(file: Path) -> Private:
-    from fwverify.keyring import signing
-    from fwverify.strict import read_bounded
-
-    data = read_bounded(file)
-    try:
-        return signing.load_private(data, str(file))
-    except TypeError:
-        passphrase = click.prompt("Passphrase", hide_input=True, err=True)
-        return signing.load_private(data, str(file), passphrase.encode())
 
 
 @keys.group()

@@ -125,7 +125,7 @@ def _trust(
     in_force = load_trust(folder)
     if options.trust is None:
         needed = config.signatures_required
-        require(config.trust, in_force, config.signers, needed, moment(None))
+        require(config.trust, in_force, config.signers, needed, moment(None), config.people)
     return with_floors(
         in_force,
         min_rsa_bits=floors.min_rsa_bits,
@@ -188,7 +188,7 @@ def with_baseline(
     if reference is None:
         return current
     if reference.startswith(LEDGER_PREFIX):
-        known = _approved(reference.removeprefix(LEDGER_PREFIX), options.ledger, case)
+        known = _approved(reference.removeprefix(LEDGER_PREFIX), options.ledger, case, at)
     else:
         known = _analysed(Path(reference), current, at)
     return replace(current, known=known)
@@ -204,7 +204,7 @@ def _analysed(path: Path, current: Means, at: datetime) -> Known:
     return Known(Baseline(ref=path.name, sha256=kept.subject.sha256, approved=False), kept)
 
 
-def _approved(ref: str, url: str | None, case: Case | None) -> Known:
+def _approved(ref: str, url: str | None, case: Case | None, at: datetime) -> Known:
     """Return the ledger's baseline ``ref`` for the product and context of ``case``.
 
     An approval is bound to its deployment context: in another one it is void, and the
@@ -215,7 +215,7 @@ def _approved(ref: str, url: str | None, case: Case | None) -> Known:
     from fwverify.pipeline import Known
 
     with open_ledger(url) as ledger:
-        stored = ledger.get(ref)
+        stored = ledger.get(ref, at)
     entry = stored.entry
     asked = (case.vendor, case.product) if case else ("", "")
     if asked != (entry.vendor, entry.product):
@@ -228,11 +228,14 @@ def _approved(ref: str, url: str | None, case: Case | None) -> Known:
     return Known(msgspec.structs.replace(stored.baseline, approved=approved), stored.profile)
 
 
-def open_ledger(url: str | None, *, create: bool = False) -> Any:
-    """Return the ledger of ``--ledger`` or of the configuration."""
+def open_ledger(url: str | None, *, create: bool = False, upgrading: bool = False) -> Any:
+    """Return the ledger of ``--ledger`` or of the configuration, with its registered people."""
     from fwverify.ledger import Ledger
 
-    return Ledger(url or configuration().ledger_url, create=create)
+    config = configuration()
+    return Ledger(
+        url or config.ledger_url, create=create, people=config.people, upgrading=upgrading
+    )
 
 
 def record(report: Report, reference: str | None, url: str | None) -> None:
@@ -241,7 +244,7 @@ def record(report: Report, reference: str | None, url: str | None) -> None:
     A log that cannot be written is said aloud and changes no verdict: a gate may hold
     a ledger that it can only read.
     """
-    from fwverify.ledger import LedgerError
+    from fwverify.ledger import Ledger, LedgerError
     from fwverify.ledger.model import VerdictEntry
 
     if reference is None or not reference.startswith(LEDGER_PREFIX) or report.verdict is None:
@@ -253,9 +256,10 @@ def record(report: Report, reference: str | None, url: str | None) -> None:
         core_sha256=report.core_sha256,
         baseline=reference,
         digests=report.digests,
+        case=report.case,
     )
     try:
-        with open_ledger(url) as ledger:
+        with Ledger(url or configuration().ledger_url, create=False) as ledger:
             ledger.log_verdict(entry)
     except LedgerError as error:
         click.echo(f"fwverify: the verdict was not recorded in the ledger: {error}", err=True)

@@ -19,6 +19,7 @@ from asn1crypto import x509 as asn1_x509
 from fwverify.keyring import signing
 from fwverify.keyring.candidate import of_certificate
 from fwverify.model import _Value as Value
+from fwverify.people import Person
 from fwverify.strict import InputFileError, load_toml
 from fwverify.trust_listing import SIGNATURES
 from fwverify.verify.anchors import Anchor, load_anchors, open_anchor
@@ -51,7 +52,11 @@ class Remark(Value, frozen=True, kw_only=True):
 
 
 def lint(
-    store: Path, signers: tuple[PublicKey, ...], required: int, at: datetime
+    store: Path,
+    signers: tuple[PublicKey, ...],
+    required: int,
+    at: datetime,
+    registered: tuple[Person, ...] = (),
 ) -> tuple[Remark, ...]:
     """Return all remarks about the store, faults first. Raises ``InputFileError`` if absent."""
     if not store.is_dir():
@@ -66,7 +71,7 @@ def lint(
         found += _vendor(store, path, trust, at)
     for anchor in trust.anchors:
         found += _anchor(store, anchor)
-    found += _signatures(store, trust, signers, required, at)
+    found += _signatures(store, trust, signers, required, at, registered)
     return _sorted(found)
 
 
@@ -195,11 +200,16 @@ def _unnamed(store: Path, path: Path, file: VendorFile) -> list[Remark]:
 
 
 def _signatures(
-    store: Path, trust: TrustStore, signers: tuple[PublicKey, ...], required: int, at: datetime
+    store: Path,
+    trust: TrustStore,
+    signers: tuple[PublicKey, ...],
+    required: int,
+    at: datetime,
+    registered: tuple[Person, ...],
 ) -> list[Remark]:
     if not signers:
         return [_note(SIGNATURES, "", "the configuration asks for no signatures of the store")]
-    found = signing.standing(store, trust, signers, at)
+    found = signing.standing(store, trust, signers, at, registered)
     told = [_note(SIGNATURES, "", why) for why in found.faults]
     if len(found.keys) < required:
         why = f"{len(found.keys)} of {required} signatures hold over the store as it is"

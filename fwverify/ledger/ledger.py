@@ -1,12 +1,13 @@
 """Approved baselines: proposed by one person, approved by two others.
 
 Guarantees: a baseline is ``approved`` only while two distinct people other than its
-submitter stand behind it (EVIDENCE, "Baseline approval … need four eyes"); a revoked
-one is never handed out; what is read has the digests that were recorded, and its state
-is the one its approvals give, else ``LedgerError``. Times come from the caller. Every
-change is one transaction and one entry of the run log.
+submitter stand behind it (EVIDENCE, "Baseline approval … need four eyes"), by their
+signatures where the configuration registers people (``approvals``); a revoked one is
+never handed out; what is read has the digests that were recorded, its state is the one
+its approvals give, and the run log tells the same, else ``LedgerError``. Times come from
+the caller. Every change is one transaction and one entry of the run log.
 
-What it does not do: authenticate people, sign, or migrate older schemas.
+What it does not do: authenticate people who are not registered.
 """
 
 from __future__ import annotations
@@ -14,50 +15,72 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final, Self
+from typing import Self
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from fwverify.canonical import digest
-from fwverify.ledger import log, profiles, rollback
+from fwverify.keyring.detached import Private
+from fwverify.ledger import devices, exports, kept, log, profiles, records, rollback
+from fwverify.ledger import rxswin as register
+from fwverify.ledger.approvals import (
+    APPROVERS_NEEDED,
+    Standing,
+    adds_nothing,
+    recorded,
+    require_own,
+    require_sound,
+    signed,
+    standing,
+)
+from fwverify.ledger.devices import Device
+from fwverify.ledger.exports import Imported
+from fwverify.ledger.kept import KeptBlob, Purged
 from fwverify.ledger.model import (
     REF_PREFIX,
     Approval,
-    ApprovalRole,
+    Component,
     Entry,
     LedgerError,
     LogEntry,
     LogHead,
-    State,
     Stored,
     VerdictEntry,
     checked_at,
+    checked_conditions,
     checked_label,
     checked_name,
     checked_reason,
     checked_ref,
     person_key,
 )
-from fwverify.ledger.schema import (
-    APPROVALS,
-    BASELINES,
-    PRODUCTS,
-    open_engine,
-    reading,
-    writing,
-)
+from fwverify.ledger.rxswin import RxswinEntry
+from fwverify.ledger.schema import forget, open_engine, reading, writing
+from fwverify.ledger.tables import BASELINES
 from fwverify.model import Baseline, Counter, Profile
+from fwverify.people import Person
 
-APPROVERS_NEEDED: Final = 2
+__all__ = ["APPROVERS_NEEDED", "Ledger"]
 
 
 class Ledger:
-    """The ledger at ``url`` (``sqlite:///FILE``), made when absent. A context manager."""
+    """The ledger at ``url`` (``sqlite:///FILE``, ``postgresql://…``). A context manager.
 
-    def __init__(self, url: str, *, create: bool = True) -> None:
-        self._engine = open_engine(url, create=create)
+    It is made when absent. ``people`` are the registered ones: with any, approvals need
+    their signatures. ``upgrading`` allows a team's ledger to be brought to this schema.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        create: bool = True,
+        people: tuple[Person, ...] = (),
+        upgrading: bool = False,
+    ) -> None:
+        self._engine = open_engine(url, create=create, upgrading=upgrading)
+        self._people = people
 
     def __enter__(self) -> Self:
         return self
@@ -81,10 +104,15 @@ class Ledger:
         version: str | None = None,
         context_sha256: str | None = None,
         counters: tuple[Counter, ...] = (),
+        case: str | None = None,
+        content: kept.Content | None = None,
+        rxswin: str | None = None,
     ) -> Entry:
         """Store ``profile`` as the provisional baseline ``ref``.
 
-        ``counters`` become accepted values (``highest``) once the baseline is approved.
+        ``counters`` become accepted values (``highest``) once the baseline is approved;
+        ``content`` gives the submitted bytes, which are then kept for later rules;
+        ``rxswin`` is the number under which it will stand in the register (``rxswin``).
         Proposing the same once more changes nothing. Raises ``LedgerError`` when ``ref``
         stands for something else or was revoked.
         """
@@ -103,72 +131,125 @@ class Ledger:
             approvals=(),
         )
         with self._write() as connection:
-            row = _find(connection, entry.ref)
+            row = records.find(connection, entry.ref)
             if row is not None:
-                return _same_or_refuse(_entry(connection, row), entry)
-            _insert(connection, entry, body)
-            log.append(connection, "baseline.proposed", _recorded(entry))
-            rollback.propose(connection, entry, counters)
+                return _same_or_refuse(records.entry_of(connection, row), entry)
+            self._add(connection, entry, profile, body, counters, case, content)
+            if rxswin is not None:
+                register.propose(connection, entry.ref, checked_label("RXSWIN", rxswin))
         return entry
 
-    def approve(self, ref: str, by: str, reason: str, at: str | datetime) -> Entry:
+    def _add(
+        self,
+        connection: Connection,
+        entry: Entry,
+        profile: Profile,
+        body: bytes,
+        counters: tuple[Counter, ...],
+        case: str | None,
+        content: kept.Content | None,
+    ) -> None:
+        number = records.add(connection, entry, body, case)
+        records.add_components(connection, number, entry.ref, profile)
+        if content is not None:
+            kept.add(connection, number, profile, content)
+        log.append(connection, "baseline.proposed", recorded(entry))
+        rollback.propose(connection, entry, counters)
+
+    def approve(
+        self,
+        ref: str,
+        by: str,
+        reason: str,
+        at: str | datetime,
+        *,
+        key: Private | None = None,
+        conditions: tuple[str, ...] = (),
+        not_after: str | datetime | None = None,
+    ) -> Entry:
         """Record that ``by`` approves ``ref``; return it with the state it then has.
 
-        A second approval of the same person changes nothing. Raises ``LedgerError`` for
-        the submitter, an unknown or revoked baseline, or an empty name or reason.
+        ``key`` signs the approval. A second approval of a person whose first one counts
+        as long changes nothing. Raises ``LedgerError`` for the submitter, an unknown or revoked
+        baseline, an empty name or reason, or no key where people are registered;
+        ``SigningError`` for a key that is not that person's.
         """
-        name, why, when = checked_name(by), checked_reason(reason), checked_at(at)
+        act = Approval(
+            ref=checked_ref(ref),
+            person=checked_name(by),
+            role="approver",
+            at=checked_at(at),
+            reason=checked_reason(reason),
+            conditions=checked_conditions(conditions),
+            not_after=None if not_after is None else checked_at(not_after),
+        )
+        if self._people and key is None:
+            raise LedgerError("people are registered: an approval needs the key of its person")
         with self._write() as connection:
-            row = _found(connection, ref)
-            entry = _entry(connection, row)
+            row = records.found(connection, ref)
+            entry = records.entry_of(connection, row)
             _refuse_revoked(entry)
-            if person_key(name) == person_key(entry.submitted_by):
-                raise LedgerError(f"{name} submitted {entry.ref} and cannot approve it")
-            if person_key(name) in {person_key(each.person) for each in entry.approvals}:
+            if person_key(act.person) == person_key(entry.submitted_by):
+                raise LedgerError(f"{act.person} submitted {entry.ref} and cannot approve it")
+            before = standing(entry, self._people, act.at)
+            if before.broken:
+                raise LedgerError(f"{entry.ref} does not count: {'; '.join(before.broken)}")
+            if adds_nothing(entry, act, self._people):
                 return entry
-            act = Approval(ref=entry.ref, person=name, role="approver", at=when, reason=why)
-            after = _record(connection, row, entry, act)
-            if (entry.state, after.state) == ("provisional", "approved"):
-                rollback.accept(connection, after, when)
+            done = act if key is None else signed(entry, act, key, self._people)
+            after = records.add_act(connection, row["id"], entry, done)
+            found = standing(after, self._people, act.at)
+            if (before.state, found.state) == ("provisional", "approved"):
+                rollback.accept(connection, after, act.at)
+                parts = records.parts(after.ref, _profile(connection, after))
+                register.enter(connection, after, parts, act.at)
             return after
 
-    def revoke(self, ref: str, by: str, reason: str, at: str | datetime) -> Entry:
-        """Take ``ref`` out of use for good; one person is enough to stop something."""
+    def revoke(
+        self, ref: str, by: str, reason: str, at: str | datetime, *, key: Private | None = None
+    ) -> Entry:
+        """Take ``ref`` out of use for good; one person is enough to stop something.
+
+        A key signs the revocation; without one it stops the baseline all the same.
+        """
         name, why, when = checked_name(by), checked_reason(reason), checked_at(at)
         with self._write() as connection:
-            row = _found(connection, ref)
-            entry = _entry(connection, row)
+            row = records.found(connection, ref)
+            entry = records.entry_of(connection, row)
             _refuse_revoked(entry)
             act = Approval(ref=entry.ref, person=name, role="revoker", at=when, reason=why)
-            return _record(connection, row, entry, act)
+            done = act if key is None else signed(entry, act, key, self._people)
+            return records.add_act(connection, row["id"], entry, done)
 
-    def get(self, ref: str) -> Stored:
-        """Return the baseline ``ref`` to compare with.
+    def get(self, ref: str, at: str | datetime | None = None) -> Stored:
+        """Return the baseline ``ref`` to compare with, as its approvals stand at ``at``.
 
-        Raises ``LedgerError`` when it is unknown, revoked, or not what was recorded.
+        Raises ``LedgerError`` when it is unknown, revoked, not what was recorded, or when
+        its approvals were altered, expired or are by people who do not count.
         """
         with self._read() as connection:
-            row = _found(connection, ref)
-            entry = _entry(connection, row)
+            row = records.found(connection, ref)
+            entry = records.entry_of(connection, row)
             _refuse_revoked(entry)
-            _hold_against_log(connection, entry)
-            body = connection.execute(
-                select(BASELINES.c.profile).where(BASELINES.c.ref == entry.ref)
-            ).scalar_one()
-        profile = profiles.unpacked(body, entry.profile_sha256)
-        if profile.subject.sha256 != entry.subject_sha256:
-            raise LedgerError(f"the record of {entry.ref} and its profile name different updates")
+            records.hold_against_log(connection, (entry,), whole=False)
+            judged = standing(entry, self._people, None if at is None else checked_at(at))
+            require_sound(entry, judged)
+            profile = _profile(connection, entry)
         return Stored(
             profile=profile,
             baseline=Baseline(
                 ref=REF_PREFIX + entry.ref,
                 sha256=entry.subject_sha256,
-                approved=entry.state == "approved",
+                approved=judged.state == "approved",
             ),
-            state=entry.state,
+            state=judged.state,
             approvals=entry.approvals,
             entry=entry,
         )
+
+    def standing(self, entry: Entry, at: str | datetime) -> Standing:
+        """Return what the approvals of ``entry`` are worth at ``at``."""
+        return standing(entry, self._people, checked_at(at))
 
     def highest(self, vendor: str, product: str) -> tuple[Counter, ...]:
         """Return the values below which no update of the product may fall.
@@ -183,13 +264,141 @@ class Ledger:
     def show(self, ref: str) -> Entry:
         """Return the record of ``ref``, revoked ones too."""
         with self._read() as connection:
-            return _entry(connection, _found(connection, ref))
+            entry = records.entry_of(connection, records.found(connection, ref))
+            records.hold_against_log(connection, (entry,), whole=False)
+            return entry
 
     def list(self) -> tuple[Entry, ...]:
-        """Return the records of all baselines, sorted by reference."""
+        """Return the records of all baselines, sorted by reference.
+
+        Raises ``LedgerError`` where one was altered, or is missing, or the run log was.
+        """
         with self._read() as connection:
-            rows = connection.execute(_SELECT.order_by(BASELINES.c.ref)).mappings().all()
-            return tuple(_entry(connection, row) for row in rows)
+            found = tuple(records.entry_of(connection, row) for row in records.rows(connection))
+            records.hold_against_log(connection, found, whole=True)
+            return found
+
+    def rxswin(self, vendor: str, product: str) -> tuple[RxswinEntry, ...]:
+        """Return the RXSWIN register of a product, oldest entry first."""
+        with self._read() as connection:
+            log.verify(connection)
+            return register.register(connection, vendor, product)
+
+    def components(self, ref: str) -> tuple[Component, ...]:
+        """Return the device parts that ``ref`` has something for."""
+        with self._read() as connection:
+            row = records.found(connection, ref)
+            profile = _profile(connection, records.entry_of(connection, row))
+            return records.components(connection, row["id"], row["ref"], profile)
+
+    def kept(self, ref: str) -> tuple[KeptBlob, ...]:
+        """Return which submitted files of ``ref`` are kept."""
+        with self._read() as connection:
+            return kept.of(connection, kept.number_of(connection, ref))
+
+    def content(self, sha256: str) -> Iterator[bytes]:
+        """Yield the kept bytes of ``sha256``; see ``kept.read``."""
+        with self._read() as connection:
+            yield from kept.read(connection, sha256)
+
+    def inventory(self, ref: str) -> Profile:
+        """Return the profile of ``ref`` whatever its approvals are worth; to look at alone."""
+        with self._read() as connection:
+            entry = records.entry_of(connection, records.found(connection, ref))
+            records.hold_against_log(connection, (entry,), whole=False)
+            return _profile(connection, entry)
+
+    def purge(self, case: str, by: str, reason: str, at: str | datetime) -> Purged:
+        """Remove the kept bytes of a case; digests, records and approvals stay."""
+        name, why, when = checked_name(by), checked_reason(reason), checked_at(at)
+        with self._write() as connection:
+            done = kept.purge(connection, case, name, why, when)
+        forget(self._engine)
+        return done
+
+    def import_devices(self, found: tuple[Device, ...], by: str, at: str | datetime) -> int:
+        """Take a list of devices; return its number."""
+        when = checked_at(at)
+        with self._write() as connection:
+            return devices.add(connection, found, by, when).number
+
+    def devices(self) -> tuple[Device, ...]:
+        """Return each device as the newest list tells, sorted."""
+        with self._read() as connection:
+            log.verify(connection)
+            return devices.current(connection)
+
+    def unapproved(self, at: str | datetime) -> tuple[Device, ...]:
+        """Return the devices whose image is that of no approved baseline of their product.
+
+        A baseline whose approvals do not count at ``at`` approves nothing.
+        """
+        good: set[tuple[str, str, str]] = set()
+        for entry in self.list():
+            found = self.standing(entry, at)
+            if found.state == "approved" and not found.broken:
+                good |= {(entry.vendor, entry.product, each) for each in self._images(entry.ref)}
+        return tuple(
+            each
+            for each in self.devices()
+            if (each.vendor, each.product, each.image_sha256) not in good
+        )
+
+    def affected(self, ref: str) -> tuple[Device, ...]:
+        """Return the devices that run an image of ``ref``, under whatever product's name."""
+        images = self._images(ref)
+        return tuple(each for each in self.devices() if each.image_sha256 in images)
+
+    def _images(self, ref: str) -> frozenset[str]:
+        """Return the digests of the update and of its submitted files."""
+        profile = self.inventory(ref)
+        return frozenset(
+            (profile.subject.sha256, *(str(each.sha256) for each in kept.members(profile)))
+        )
+
+    def export(
+        self, ref: str, at: str | datetime, signers: tuple[tuple[str, Private], ...]
+    ) -> bytes:
+        """Return the approved baseline ``ref`` as a file that ``signers`` sign."""
+        for name, key in signers:
+            require_own(name, key, self._people)
+        stored = self.get(ref, at)
+        if not stored.baseline.approved:
+            raise LedgerError(f"{stored.entry.ref} is {stored.state}: only approved ones travel")
+        with self._read() as connection:
+            counters = rollback.proposed(connection, stored.entry.ref)
+            blobs = {
+                each.sha256: b"".join(kept.read(connection, each.sha256))
+                for each in kept.of(connection, kept.number_of(connection, ref))
+            }
+        return exports.write(stored.entry, stored.profile, counters, blobs, signers)
+
+    def import_(self, found: Imported, at: str | datetime, ref: str | None = None) -> Entry:
+        """Store what a partner exported, as a provisional baseline submitted by the partner.
+
+        Raises ``LedgerError`` when the reference stands for something else.
+        """
+        entry = msgspec.structs.replace(
+            found.entry,
+            ref=checked_ref(ref or found.entry.ref),
+            vendor=checked_label("vendor", found.entry.vendor),
+            product=checked_label("product", found.entry.product),
+            submitted_by=checked_name(found.partner.name),
+            created_at=checked_at(at),
+        )
+        body, _ = profiles.packed(found.profile)
+        blobs = found.blobs
+        whole = {each.sha256 for each in kept.members(found.profile)} == set(blobs)
+        content = (lambda sha256: (blobs[sha256],)) if whole else None
+        with self._write() as connection:
+            row = records.find(connection, entry.ref)
+            if row is not None:
+                return _same_or_refuse(records.entry_of(connection, row), entry)
+            self._add(connection, entry, found.profile, body, found.counters, None, content)
+            origin = {"ref": entry.ref, "organisation": found.partner.name, "keys": found.keys}
+            told = origin | {"export_sha256": found.sha256, "at": entry.created_at}
+            log.append(connection, "baseline.imported", told)
+        return entry
 
     def log_verdict(self, entry: VerdictEntry) -> LogHead:
         """Append a verdict to the run log; return the log's new head."""
@@ -231,123 +440,15 @@ def _own_errors() -> Iterator[None]:
         raise LedgerError(f"the ledger failed: {str(cause).splitlines()[0]}") from error
 
 
-_SELECT: Final = select(
-    *(column for column in BASELINES.c if column.name != "profile"),
-    PRODUCTS.c.vendor,
-    PRODUCTS.c.product,
-).join(PRODUCTS, BASELINES.c.product_id == PRODUCTS.c.id)
-
-
-def _find(connection: Connection, ref: str) -> RowMapping | None:
-    found = connection.execute(_SELECT.where(BASELINES.c.ref == ref).with_for_update())
-    return found.mappings().one_or_none()
-
-
-def _found(connection: Connection, ref: str) -> RowMapping:
-    row = _find(connection, checked_ref(ref))
-    if row is None:
-        raise LedgerError(f"no baseline {checked_ref(ref)} in the ledger")
-    return row
-
-
-def _recorded(entry: Entry) -> Entry:
-    """Return what never changes about a baseline: all but its state and approvals."""
-    return msgspec.structs.replace(entry, state="provisional", approvals=())
-
-
-def _insert(connection: Connection, entry: Entry, body: bytes) -> None:
-    connection.execute(
-        insert(BASELINES).values(
-            ref=entry.ref,
-            product_id=_product_id(connection, entry.vendor, entry.product),
-            version=entry.version,
-            subject_sha256=entry.subject_sha256,
-            profile=body,
-            profile_sha256=entry.profile_sha256,
-            context_sha256=entry.context_sha256,
-            state=entry.state,
-            submitted_by=entry.submitted_by,
-            created_at=entry.created_at,
-            record_sha256=digest(_recorded(entry)),
-        )
-    )
-
-
-def _product_id(connection: Connection, vendor: str, product: str) -> int:
-    values = {"vendor": vendor, "product": product}
-    known = connection.execute(select(PRODUCTS.c.id).filter_by(**values)).scalar_one_or_none()
-    if known is not None:
-        return int(known)
-    made = connection.execute(insert(PRODUCTS).values(**values)).inserted_primary_key
-    if made is None:
-        raise LedgerError("the database gave no key for a new product")
-    return int(made[0])
-
-
-def _entry(connection: Connection, row: RowMapping) -> Entry:
-    """Return the record in ``row`` with its approvals, checked against its digest."""
-    names = set(Entry.__struct_fields__) - {"approvals"}
-    approvals = _approvals(connection, row["id"], row["ref"])
-    try:
-        entry = msgspec.convert(
-            {name: row[name] for name in names} | {"approvals": approvals}, Entry
-        )
-    except msgspec.ValidationError as error:
-        raise LedgerError(f"the record of {row['ref']!a} was altered: {error}") from error
-    if digest(_recorded(entry)) != row["record_sha256"]:
-        raise LedgerError(f"the record of {entry.ref} does not have its recorded digest")
-    if entry.state != _state(entry):
-        raise LedgerError(
-            f"{entry.ref} is marked {entry.state}, but its approvals make it {_state(entry)}"
-        )
-    return entry
-
-
-def _approvals(connection: Connection, baseline_id: int, ref: str) -> tuple[Approval, ...]:
-    rows = connection.execute(
-        select(APPROVALS).where(APPROVALS.c.baseline_id == baseline_id).order_by(APPROVALS.c.id)
-    )
-    return tuple(
-        Approval(ref=ref, person=row.person, role=_role(row.role), at=row.at, reason=row.reason)
-        for row in rows
-    )
-
-
-def _hold_against_log(connection: Connection, entry: Entry) -> None:
-    """Refuse a baseline whose proposal and approvals are not those of the run log.
-
-    Raises ``LedgerError``, for a broken chain too.
-    """
-    log.verify(connection)
-    acts: list[Approval] = []
-    proposed = False
-    for each in log.entries(connection):
-        kind, content = log.read(each)
-        if content.get("ref") != entry.ref:
-            continue
-        if kind == "baseline.proposed":
-            proposed = msgspec.convert(content, Entry) == _recorded(entry)
-        elif kind in ("baseline.approver", "baseline.revoker"):
-            acts.append(msgspec.convert(content, Approval))
-    if not proposed or tuple(acts) != entry.approvals:
-        raise LedgerError(f"the approvals of {entry.ref} are not those that the run log tells")
-
-
-def _role(text: str) -> ApprovalRole:
-    if text == "approver":
-        return "approver"
-    if text == "revoker":
-        return "revoker"
-    raise LedgerError(f"an approval has the unknown role {text!a}")
-
-
-def _state(entry: Entry) -> State:
-    """Return the state that the people behind ``entry`` give it."""
-    if any(each.role == "revoker" for each in entry.approvals):
-        return "revoked"
-    people = {person_key(each.person) for each in entry.approvals}
-    people.discard(person_key(entry.submitted_by))
-    return "approved" if len(people) >= APPROVERS_NEEDED else "provisional"
+def _profile(connection: Connection, entry: Entry) -> Profile:
+    """Return the profile of ``entry``, which is of the same update. Raises ``LedgerError``."""
+    body = connection.execute(
+        select(BASELINES.c.profile).where(BASELINES.c.ref == entry.ref)
+    ).scalar_one()
+    profile = profiles.unpacked(body, entry.profile_sha256)
+    if profile.subject.sha256 != entry.subject_sha256:
+        raise LedgerError(f"the record of {entry.ref} and its profile name different updates")
+    return profile
 
 
 def _refuse_revoked(entry: Entry) -> None:
@@ -370,24 +471,3 @@ def _same_or_refuse(known: Entry, proposed: Entry) -> Entry:
         f"{known.ref} already stands for update {known.subject_sha256[:16]} of {known.vendor} "
         f"{known.product}; choose another reference"
     )
-
-
-def _record(connection: Connection, row: RowMapping, entry: Entry, act: Approval) -> Entry:
-    after = msgspec.structs.replace(entry, approvals=(*entry.approvals, act))
-    after = msgspec.structs.replace(after, state=_state(after))
-    identifier = row["id"]
-    connection.execute(
-        insert(APPROVALS).values(
-            baseline_id=identifier,
-            person=act.person,
-            person_key=person_key(act.person),
-            role=act.role,
-            at=act.at,
-            reason=act.reason,
-        )
-    )
-    connection.execute(
-        update(BASELINES).where(BASELINES.c.id == identifier).values(state=after.state)
-    )
-    log.append(connection, f"baseline.{act.role}", act)
-    return after

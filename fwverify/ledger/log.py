@@ -18,14 +18,15 @@ from sqlalchemy import Connection, insert, select, update
 
 from fwverify.canonical import canonical_json, sha256_hex
 from fwverify.ledger.model import LedgerError, LogEntry, LogHead
-from fwverify.ledger.schema import LOG, LOG_START, VERSION
+from fwverify.ledger.tables import LOG, LOG_START, VERSION
 
 
 def append(connection: Connection, kind: str, content: Any) -> LogHead:
-    """Add an entry of ``kind`` inside the caller's write transaction; return the new head."""
-    row = connection.execute(
-        select(VERSION.c.log_entries, VERSION.c.log_head).with_for_update()
-    ).one()
+    """Add an entry of ``kind`` inside the caller's write transaction; return the new head.
+
+    That transaction holds the ledger's one write lock (``schema.writing``).
+    """
+    row = connection.execute(select(VERSION.c.log_entries, VERSION.c.log_head)).one()
     body = canonical_json({"kind": kind, "content": content}).decode()
     head = LogHead(entries=row.log_entries + 1, hash=_hash(row.log_head, body))
     connection.execute(

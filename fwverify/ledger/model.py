@@ -4,7 +4,8 @@ Guarantees: a person is one person however the name is capitalised, spaced or co
 names with invisible characters are refused, so that nobody approves twice under two
 spellings that look the same; times are RFC 3339 with an offset and kept in UTC.
 
-What it does not do: know whether a name belongs to whoever typed it.
+What it does not do: know whether a name belongs to whoever typed it (``approvals`` does,
+by signatures).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from fwverify.model import Baseline, Counter, Digests, Profile, Sha256, Verdict,
 
 REF_PREFIX: Final = "ledger:"
 REF_MAX_CHARACTERS: Final = 200
+MAX_CONDITIONS: Final = 100
 _REF: Final = re.compile(r"[A-Za-z0-9._/@+-]+")
 
 State: TypeAlias = Literal["provisional", "approved", "revoked"]
@@ -29,13 +31,21 @@ class LedgerError(Exception):
 
 
 class Approval(_Value, frozen=True, kw_only=True):
-    """One person's act on a baseline."""
+    """One person's act on a baseline; ``approvals`` says what it counts for.
+
+    ``not_after`` ends it, ``conditions`` are for people to keep to. ``signature`` is
+    base64 by the key of the identity ``key_sha256``; both are empty in an act by name.
+    """
 
     ref: str
     person: str
     role: ApprovalRole
     at: str
     reason: str
+    conditions: tuple[str, ...] = ()
+    not_after: str | None = None
+    key_sha256: str = ""
+    signature: str = ""
 
 
 class Entry(_Value, frozen=True, kw_only=True):
@@ -73,6 +83,7 @@ class VerdictEntry(_Value, frozen=True, kw_only=True):
     core_sha256: Sha256
     baseline: str | None
     digests: Digests
+    case: str | None = None
 
 
 class Accepted(_Value, frozen=True, kw_only=True):
@@ -83,6 +94,17 @@ class Accepted(_Value, frozen=True, kw_only=True):
     product: str
     at: str
     counters: tuple[Counter, ...]
+
+
+class Component(_Value, frozen=True, kw_only=True):
+    """One submitted file of a baseline with the device part that it is for."""
+
+    ref: str
+    path: str
+    sha256: Sha256 | None
+    ecu: str | None
+    hw_id: str | None
+    sw_id: str | None
 
 
 class LogEntry(_Value, frozen=True, kw_only=True):
@@ -153,3 +175,10 @@ def checked_at(at: str | datetime) -> str:
     if moment.tzinfo is None:
         raise LedgerError(f"{at!s} names no time zone")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def checked_conditions(conditions: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the conditions of an approval, each in one line, in the order given."""
+    if len(conditions) > MAX_CONDITIONS:
+        raise LedgerError(f"more than {MAX_CONDITIONS} conditions")
+    return tuple(_checked_line("condition", each) for each in conditions)

@@ -26,11 +26,22 @@ def propose(connection: Connection, entry: Entry, counters: tuple[Counter, ...])
 
 
 def accept(connection: Connection, entry: Entry, at: str) -> None:
-    """Make what was proposed with ``entry`` accepted, inside the caller's transaction."""
+    """Make what was proposed with ``entry`` accepted, inside the caller's transaction.
+
+    What was accepted before (an approval that expired and was renewed) stays as it is.
+    """
+    if any(found.ref == entry.ref for found in _entries(connection, _ACCEPTED)):
+        return
     for found in _entries(connection, _PROPOSED):
         if found.ref == entry.ref:
             log.append(connection, _ACCEPTED, _record(entry, found.counters, at))
             return
+
+
+def proposed(connection: Connection, ref: str) -> tuple[Counter, ...]:
+    """Return what was recorded of the age of ``ref``."""
+    told = (found.counters for found in _entries(connection, _PROPOSED) if found.ref == ref)
+    return next(told, ())
 
 
 def highest(connection: Connection, vendor: str, product: str) -> tuple[Counter, ...]:

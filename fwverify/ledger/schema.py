@@ -1,14 +1,15 @@
-"""The ledger's tables and how a database is opened.
+"""How a ledger's database is opened, and how one reads and writes in it.
 
-Guarantees: a database that is not a ledger, or one of a newer version, is refused
-before anything in it is changed; every change runs in one transaction that takes the
-write lock first (``BEGIN IMMEDIATE``), so two approvers cannot both read the old state;
-SQLite runs with foreign keys on, a write-ahead log and full synchronisation, so that a
-killed process leaves either the old or the new state; log rows cannot be updated or
-deleted through SQLite's own interface.
+Guarantees: a database that is not a ledger, or one of a newer schema, is refused before
+anything in it is changed; one of an older schema is upgraded (SQLite: a copy is made
+first; PostgreSQL: only by ``ledger upgrade``, since it is the team's); every change runs
+in one transaction that takes the write lock first (SQLite ``BEGIN IMMEDIATE``, PostgreSQL
+an advisory lock of the transaction), so two approvers cannot both read the old state;
+readers see one state throughout; SQLite runs with foreign keys on, a write-ahead log and
+full synchronisation, so that a killed process leaves either the old or the new state.
 
-What it does not do: defend against someone who may write the database file. Changed
-rows are noticed (``ledger``), a ledger replaced as a whole is not.
+What it does not do: defend against someone who may write the database. Changed rows are
+noticed (``ledger``), a ledger replaced as a whole is not.
 """
 
 from __future__ import annotations
@@ -18,116 +19,49 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    ForeignKey,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    UniqueConstraint,
-    create_engine,
-    event,
-    insert,
-    inspect,
-    select,
-)
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from fwverify.ledger.model import LedgerError
+from fwverify.ledger.tables import (
+    LOG_START,
+    METADATA,
+    PG_TRIGGERS,
+    REVISION,
+    REVISIONS,
+    SCHEMA_VERSION,
+    TRIGGERS,
+    VERSION,
+)
 
-SCHEMA_VERSION: Final = 1
-LOG_START: Final = "0" * 64
 BUSY_SECONDS: Final = 30
 _WRITE: Final = "fwverify_write"
+_ADVISORY_LOCK: Final = 0x66777665
+"""The number of the lock that PostgreSQL's writers hold in turn; ours alone by its rarity."""
 
-METADATA: Final = MetaData()
-
-VERSION: Final = Table(
-    "ledger_schema",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("version", Integer, nullable=False),
-    Column("log_entries", Integer, nullable=False),
-    Column("log_head", String(64), nullable=False),
-)
-
-PRODUCTS: Final = Table(
-    "products",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("vendor", Text, nullable=False),
-    Column("product", Text, nullable=False),
-    UniqueConstraint("vendor", "product"),
-)
-
-BASELINES: Final = Table(
-    "baselines",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("ref", String(200), nullable=False, unique=True),
-    Column("product_id", ForeignKey("products.id"), nullable=False),
-    Column("version", Text),
-    Column("subject_sha256", String(64), nullable=False),
-    Column("profile", LargeBinary, nullable=False),
-    Column("profile_sha256", String(64), nullable=False),
-    Column("context_sha256", String(64)),
-    Column("state", String(16), nullable=False),
-    Column("submitted_by", Text, nullable=False),
-    Column("created_at", String(32), nullable=False),
-    Column("record_sha256", String(64), nullable=False),
-)
-
-APPROVALS: Final = Table(
-    "approvals",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("baseline_id", ForeignKey("baselines.id"), nullable=False),
-    Column("person", Text, nullable=False),
-    Column("person_key", Text, nullable=False),
-    Column("role", String(16), nullable=False),
-    Column("at", String(32), nullable=False),
-    Column("reason", Text, nullable=False),
-    UniqueConstraint("baseline_id", "person_key", "role"),
-)
-
-LOG: Final = Table(
-    "run_log",
-    METADATA,
-    Column("entry", Integer, primary_key=True, autoincrement=False),
-    Column("prev_hash", String(64), nullable=False),
-    Column("body", Text, nullable=False),
-    Column("hash", String(64), nullable=False, unique=True),
-)
-
-_TRIGGERS: Final = tuple(
-    f"CREATE TRIGGER run_log_no_{change.lower()} BEFORE {change} ON run_log "
-    "BEGIN SELECT RAISE(ABORT, 'the run log is append-only'); END"
-    for change in ("UPDATE", "DELETE")
-)
+_DRIVERS: Final = {"postgresql": "postgresql+pg8000", "sqlite": "sqlite"}
 
 
-def open_engine(url: str, *, create: bool = True) -> Engine:
+def open_engine(url: str, *, create: bool = True, upgrading: bool = False) -> Engine:
     """Return an engine on the ledger at ``url``; with ``create`` it is made where absent.
 
-    Raises ``LedgerError`` for a bad URL, a database that cannot be opened, one that
-    holds something else, or one of another schema version.
+    ``upgrading`` lets a ledger of an older schema on PostgreSQL be upgraded. Raises
+    ``LedgerError`` for a bad URL, a database that cannot be opened, one that holds
+    something else, or one of a schema that is not known or not to be upgraded.
     """
     parsed = _parsed(url)
     shown = parsed.render_as_string(hide_password=True)
-    file = parsed.database if parsed.get_backend_name() == "sqlite" else None
-    if not create and file and not Path(file).is_file():
+    file = _file(parsed)
+    if not create and file and not file.is_file():
         raise LedgerError(f"there is no ledger at {shown}; approving a baseline makes one")
     try:
+        if file and file.is_file() and _is_cut_off(file):
+            raise LedgerError(f"the ledger {shown} is cut off: its last page is not whole")
         engine = _engine(parsed)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(engine.dispose)
-            _prepare(engine, shown)
+            _prepare(engine, shown, file, create=create, upgrading=upgrading)
             on_failure.pop_all()
     except (SQLAlchemyError, ImportError, OSError) as error:
         raise LedgerError(f"the ledger {shown} cannot be opened: {_cause(error)}") from error
@@ -136,32 +70,79 @@ def open_engine(url: str, *, create: bool = True) -> Engine:
 
 def is_absent(url: str) -> bool:
     """Return whether ``url`` names an SQLite file that is not there."""
-    parsed = _parsed(url)
-    file = parsed.database if parsed.get_backend_name() == "sqlite" else None
-    return bool(file) and file != ":memory:" and not Path(str(file)).is_file()
+    file = _file(_parsed(url))
+    return file is not None and not file.is_file()
 
 
-def _prepare(engine: Engine, shown: str) -> None:
+def _file(url: URL) -> Path | None:
+    """Return the file of an SQLite database, None for one in memory or on a server."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        return None
+    return Path(str(url.database))
+
+
+def _is_cut_off(file: Path) -> bool:
+    """Return whether the SQLite database ends within a page (file format, 1.3.2).
+
+    SQLite reads such a page as if zeros followed. While a write-ahead log is there, it
+    may still hold the rest.
+    """
+    log = file.with_name(file.name + "-wal")
+    if log.is_file() and log.stat().st_size:
+        return False
+    with file.open("rb") as opened:
+        head = opened.read(18)
+    page = int.from_bytes(head[16:18], "big") if head.startswith(b"SQLite format 3\0") else 0
+    page = 65536 if page == 1 else page
+    return bool(page) and file.stat().st_size % page != 0
+
+
+def _prepare(
+    engine: Engine, shown: str, file: Path | None, *, create: bool, upgrading: bool
+) -> None:
     """Make the tables of a new ledger; look at an old one before touching it."""
     with reading(engine) as connection:
         tables = set(inspect(connection).get_table_names())
         version = _version(connection) if VERSION.name in tables else None
-    if tables:
-        _refuse_other(shown, version)
-    else:
+    if not tables:
+        if not create and file is None:
+            raise LedgerError(f"there is no ledger at {shown}; approving a baseline makes one")
         _create(engine)
+        return
+    _refuse_other(shown, version)
+    if version != SCHEMA_VERSION:
+        if engine.dialect.name != "sqlite" and not upgrading:
+            raise LedgerError(
+                f"the ledger {shown} has the older schema {version}, this program knows "
+                f"{SCHEMA_VERSION}; back it up and run: fwverify ledger upgrade"
+            )
+        _upgrade(engine, file)
+
+
+def _upgrade(engine: Engine, file: Path | None) -> None:
+    from fwverify.ledger import upgrade
+
+    with writing(engine) as connection:
+        upgrade.upgrade(connection, file)
 
 
 def _parsed(url: str) -> URL:
     try:
-        return make_url(url)
+        parsed = make_url(url)
     except ArgumentError as error:
         raise LedgerError("the ledger's URL cannot be read; write sqlite:///FILE") from error
+    if parsed.drivername == "postgresql":
+        return parsed.set(drivername=_DRIVERS["postgresql"])
+    return parsed
 
 
 def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        engine = create_engine(url)
+        event.listen(engine, "begin", _on_begin_postgresql)
+        return engine
     if url.get_backend_name() != "sqlite":
-        return create_engine(url)
+        raise LedgerError("a ledger is kept in SQLite or PostgreSQL; write sqlite:///FILE")
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
@@ -176,12 +157,27 @@ def _on_connect(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
 
 
 def _on_begin(connection: Connection) -> None:
     write = connection.get_execution_options().get(_WRITE, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _on_begin_postgresql(connection: Connection) -> None:
+    """Let one writer in at a time; a reader gets one snapshot.
+
+    A writer stays at READ COMMITTED: what it reads after it got the lock is what the
+    writer before left (PostgreSQL, "Transaction Isolation"; a snapshot taken before the
+    lock would be older).
+    """
+    if not connection.get_execution_options().get(_WRITE, False):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
 
 
 def _version(connection: Connection) -> int | None:
@@ -196,7 +192,7 @@ def _refuse_other(shown: str, version: int | None) -> None:
             f"the ledger {shown} has schema {version}, this program knows {SCHEMA_VERSION}; "
             "use a newer fwverify; nothing was changed"
         )
-    if version < SCHEMA_VERSION:
+    if version not in REVISIONS:
         raise LedgerError(f"the ledger {shown} has the unknown schema {version}")
 
 
@@ -211,9 +207,9 @@ def _create(engine: Engine) -> None:
         if VERSION.name in inspect(connection).get_table_names():
             return
         METADATA.create_all(connection)
-        if engine.dialect.name == "sqlite":
-            for trigger in _TRIGGERS:
-                connection.exec_driver_sql(trigger)
+        for trigger in TRIGGERS if engine.dialect.name == "sqlite" else PG_TRIGGERS:
+            connection.exec_driver_sql(trigger)
+        connection.execute(insert(REVISION).values(version_num=REVISIONS[SCHEMA_VERSION]))
         connection.execute(
             insert(VERSION).values(id=1, version=SCHEMA_VERSION, log_entries=0, log_head=LOG_START)
         )
@@ -234,6 +230,15 @@ def writing(engine: Engine) -> Iterator[Connection]:
         connection.begin(),
     ):
         yield connection
+
+
+def forget(engine: Engine) -> None:
+    """Let SQLite move its write-ahead log into the database, where what is gone is zeros."""
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            raw = connection.connection.cursor()
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            raw.close()
 
 
 def _cause(error: BaseException) -> str:

@@ -331,9 +331,9 @@ def test_a_tampered_log_is_detected(ledger, file, statement):
 def test_a_newer_schema_is_refused_and_nothing_changes(file, ledger):
     propose(ledger)
     ledger.close()
-    alter(file, "UPDATE ledger_schema SET version = 2")
+    alter(file, "UPDATE ledger_schema SET version = 3")
     before = file.read_bytes()
-    with pytest.raises(LedgerError, match="schema 2, this program knows 1"):
+    with pytest.raises(LedgerError, match="schema 3, this program knows 2"):
         Ledger(f"sqlite:///{file}")
     assert file.read_bytes() == before
 

@@ -1,0 +1,117 @@
+"""Retro-hunt: what today's rules and policy say of a baseline that was approved before.
+
+Guarantees: the stored submission is unpacked and analysed anew with the rules in force,
+and judged as if it were delivered again against itself, so that what its approvers knew
+of is new no more, and a knock-out or a critical finding is refused all the same. Where
+the submission is not kept, the stored findings alone are judged, and that is said.
+
+Not judged: signatures and trust (``check`` does), which never make content better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from fwverify.case import Case
+from fwverify.ledger.kept import KeptBlob, members
+from fwverify.model import Analysed, Compared, Delta, Profile, Reason, Stages, Verdict
+from fwverify.pipeline import Means, Question
+from fwverify.pipeline import profile as examined
+from fwverify.policy import checks_findings
+from fwverify.policy.facts import Facts
+from fwverify.policy.model import Policy
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a new look at one baseline gave; ``unexamined`` says why it is not whole."""
+
+    hits: tuple[Reason, ...]
+    unexamined: str
+
+
+def look(
+    then: Profile,
+    kept: tuple[KeptBlob, ...],
+    content: Callable[[str], Iterable[bytes]],
+    folder: Path,
+    means: Means,
+    at: datetime,
+    case: Case | None,
+) -> Looked:
+    """Return what rules and policy say now; ``folder`` is empty and takes the submission."""
+    loaded = means.policy
+    if loaded is None:
+        return Looked((), "there is no policy to judge by")
+    wanted = {(each.path, str(each.sha256)) for each in members(then)}
+    if {(each.path, each.sha256) for each in kept} != wanted:
+        why = "its submission is not kept: new rules were not run over it"
+        return Looked(_judged(then, then, loaded.policy), why)
+    try:
+        updates = _written(then, kept, content, folder)
+    except (OSError, ValueError) as error:
+        return Looked(_judged(then, then, loaded.policy), f"cannot be laid out again: {error}")
+    now = examined(Question(updates=updates, at=at, case=case), means)
+    why = "" if now.complete else "not everything in it could be examined"
+    return Looked(_judged(now, then, loaded.policy), why)
+
+
+def _written(
+    then: Profile,
+    kept: tuple[KeptBlob, ...],
+    content: Callable[[str], Iterable[bytes]],
+    folder: Path,
+) -> tuple[Path, ...]:
+    """Write the submission below ``folder``; return what is to be given to the pipeline.
+
+    Paths follow the path grammar (``fwverify.paths``), which knows no ``..``; a path from
+    elsewhere that does is refused (``ValueError``).
+    """
+    for each in kept:
+        parts = PurePosixPath(each.path).parts
+        if not parts or ".." in parts or parts[0] == "/" or "\0" in each.path:
+            raise ValueError(f"{each.path!a} is no path of a submission")
+        target = folder.joinpath(*parts)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as file:
+            file.writelines(content(each.sha256))
+    if then.subject.kind == "set":
+        return (folder,)
+    return tuple(folder / each.path for each in members(then) if each.role != "signature")[:1]
+
+
+def _judged(now: Profile, then: Profile, policy: Policy) -> tuple[Reason, ...]:
+    """Return why the policy denies ``now``, delivered again against ``then``.
+
+    Raises ``ConditionError`` for a policy that cannot be evaluated: nothing is decided.
+    """
+    known = frozenset(each.fingerprint for each in then.findings)
+    facts = Facts(
+        subject=now.subject,
+        stages=Stages(),
+        unpacked=None,
+        verified=None,
+        analysed=Analysed(),
+        compared=Compared(delta=Delta(), capabilities_removed=(), known=known),
+        baseline=None,
+        findings=tuple(
+            msgspec.structs.replace(each, in_baseline=each.fingerprint in known)
+            for each in now.findings
+        ),
+        ad_hoc=(),
+        trust_is_configured=False,
+        policy_is_configured=True,
+        policy_strength_applied=False,
+    )
+    found = [
+        each.reason
+        for check in (checks_findings.rules_of_policy, checks_findings.otherwise)
+        for each in check(facts, policy)
+    ]
+    denied = {each for each in found if each.verdict is Verdict.DENY}
+    return tuple(sorted(denied, key=lambda each: (each.rule, each.text)))
