@@ -144,7 +144,9 @@ def test_with_a_baseline_that_nobody_approved(bench: Workbench) -> None:
 def test_an_approval_is_void_in_another_context(bench: Workbench) -> None:
     case = bench.folder / "case.toml"
     case.write_text(CASE.read_text() + '\n[context]\nconnectivity = "networked"\n')
-    judged(bench.check(bench.benign(), case=case), "REVIEW", {"baseline.provisional"})
+    ran = bench.check(bench.benign(), case=case)
+    judged(ran, "DENY", {"context.changed"})
+    assert "re-test" in ran.json["reasons"][0]["text"]
 
 
 def test_another_products_baseline_is_refused(bench: Workbench) -> None:
@@ -349,7 +351,9 @@ def test_a_ledger_of_ones_own_is_ad_hoc(bench: Workbench) -> None:
 def test_another_class_voids_the_approval(bench: Workbench) -> None:
     case = bench.folder / "case.toml"
     case.write_text(CASE.read_text().replace("vehicle-ecu", "generic"))
-    judged(bench.check(bench.benign(), case=case), "REVIEW", {"baseline.provisional"})
+    ran = bench.check(bench.benign(), case=case)
+    judged(ran, "DENY", {"context.changed"})
+    assert "re-test" in ran.json["reasons"][0]["text"]
 
 
 NEW = {
