@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from fwverify import __version__
-from fwverify.cli import baseline, check, keys, rules, stages, upkeep
+from fwverify.cli import baseline, check, keys, policy, rules, stages, upkeep
 from fwverify.cli.common import report_error
 
 
@@ -46,7 +46,7 @@ for command in (
     baseline.history,
     keys.keys,
     rules.rules,
-    upkeep.policy,
+    policy.policy,
     upkeep.formats,
     upkeep.schemes,
     upkeep.doctor,

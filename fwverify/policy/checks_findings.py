@@ -51,13 +51,18 @@ def told(rule: Rule, now: Situation) -> str:
 
 
 def matching_rules(policy: Policy, finding: Finding, now: Situation) -> tuple[int, ...]:
-    """Return the indices of the rules in force that apply; every condition is evaluated."""
+    """Return the indices of the rules in force that apply to ``finding``."""
+    found = applicable_rules(policy, finding)
+    return tuple(index for index in found if in_force(policy.rules[index], now))
+
+
+def applicable_rules(policy: Policy, finding: Finding) -> tuple[int, ...]:
+    """Return the indices of the rules that apply when in force; every one is evaluated."""
     return tuple(
         index
         for index, rule in enumerate(policy.rules)
         if rule.over == "finding"
         and applies(rule, finding)
-        and in_force(rule, now)
         and (finding.rule not in STRUCTURAL or _names(rule))
     )
 
@@ -87,8 +92,11 @@ def otherwise(facts: Facts, policy: Policy) -> Iterable[Judged]:
     for finding in judged_findings(facts):
         if finding.rule in STRUCTURAL:
             continue
+        matching = matching_rules(policy, finding, now)
         for overlay in OVERLAYS:
-            left = left_over(policy, finding, overlay, now)
+            left = left_over(
+                policy, finding, toughest(policy, matching, overlay, now), now, overlay
+            )
             if left is not None:
                 (critical if left == CRITICAL else unnamed).append((overlay, finding))
     if critical:
@@ -100,9 +108,10 @@ def otherwise(facts: Facts, policy: Policy) -> Iterable[Judged]:
         yield _judged(UNNAMED, step, text, unnamed)
 
 
-def left_over(policy: Policy, finding: Finding, overlay: Overlay, now: Situation) -> str | None:
-    """Return under which of the two names ``finding`` ends that no rule takes, or None."""
-    chosen = toughest(policy, matching_rules(policy, finding, now), overlay, now)
+def left_over(
+    policy: Policy, finding: Finding, chosen: int | None, now: Situation, overlay: Overlay
+) -> str | None:
+    """Return under which name ``finding`` ends beside the rule ``chosen`` for it, or None."""
     denied = chosen is not None and verdict_of(policy.rules[chosen], now) == Verdict.DENY
     if finding.severity == "critical" and not denied:
         return CRITICAL

@@ -7,9 +7,9 @@ situation that they tell apart, and ``effect`` judges it with the very functions
 ``decide`` uses. Two policies with equal effects over their common domain judge every
 finding alike, and one that is never milder there is never milder at all.
 
-Rules over endpoints, accounts, keys and services only ever add reasons; ``rows`` compares
-them by what they state. Not covered: the checks on stages, bytes and signatures, which
-depend on a policy through the bounds that ``bounds`` compares.
+Rules over endpoints, accounts, keys and services only ever add reasons; ``compared``
+holds them against each other by what they state. Not covered: the checks on stages, bytes
+and signatures, which depend on a policy through the bounds that ``compared.bounds`` compares.
 """
 
 from __future__ import annotations
@@ -19,10 +19,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from fwverify.canonical import make_finding
-from fwverify.model import OVERLAYS, Finding, Overlay, Threat, Verdict, worst
+from fwverify.model import OVERLAYS, Finding, Overlay, Threat, Verdict
 from fwverify.policy.checks_capability import stance_of
-from fwverify.policy.checks_findings import CRITICAL, UNNAMED, left_over, matching_rules, toughest
+from fwverify.policy.checks_findings import (
+    CRITICAL,
+    UNNAMED,
+    applicable_rules,
+    left_over,
+    toughest,
+)
 from fwverify.policy.conditions import CONFIDENCES, SEVERITIES
 from fwverify.policy.judged import STRUCTURAL
 from fwverify.policy.model import Condition, Policy, Rule
@@ -30,6 +38,7 @@ from fwverify.policy.situation import (
     SITE_CLASSES,
     THREAT_LEVELS,
     Situation,
+    in_force,
     verdict_of,
 )
 
@@ -70,6 +79,12 @@ class Effect:
 
     verdict: Verdict
     by: str
+    knock_out: bool = False
+
+    @property
+    def weight(self) -> tuple[int, bool]:
+        """How strict it is: by verdict, and what can never be released before the rest."""
+        return self.verdict.rank, self.knock_out
 
 
 def domain(policies: Sequence[Policy], capabilities: Iterable[str]) -> tuple[Kind, ...]:
@@ -77,50 +92,49 @@ def domain(policies: Sequence[Policy], capabilities: Iterable[str]) -> tuple[Kin
 
     ``capabilities`` is the taxonomy. Raises ``TooManyError``.
     """
-    values = [
-        _values(policies, "rule", (*STRUCTURAL, _OTHER)),
-        _capabilities(policies, tuple(capabilities)),
-        _asked(policies, "threat", _THREATS),
-        SEVERITIES,
-        CONFIDENCES,
-        _values(policies, "path", (_OTHER,)),
-        (False, True),
-        (False, True) if any(_declares(each) for each in policies) else (False,),
-    ]
-    count = 1
-    for each in values:
-        count *= len(each)
-    situations_count = len(situations(policies))
-    if count * situations_count > MAX_COMBINATIONS:
+    rules = _values(policies, "rule", (*STRUCTURAL, _OTHER))
+    ids = _capabilities(policies, tuple(capabilities))
+    threats = _asked(policies, "threat", _THREATS)
+    paths = _values(policies, "path", (_OTHER,))
+    said = (False, True) if any(_declares(each) for each in policies) else (False,)
+    kinds = len(rules) * len(ids) * len(threats) * len(paths) * len(said)
+    kinds *= 2 * len(SEVERITIES) * len(CONFIDENCES)
+    here = len(situations(policies))
+    if kinds * here > MAX_COMBINATIONS:
         raise TooManyError(
-            f"{count} kinds of findings in {situations_count} situations are told apart; "
-            f"at most {MAX_COMBINATIONS} are compared"
+            f"{kinds} kinds of findings in {here} situations are told apart; at most "
+            f"{MAX_COMBINATIONS} are compared"
         )
-    return tuple(_kind(*row) for row in itertools.product(*values))
+    return tuple(
+        Kind(_finding(rule, capability, threat, path, strength, known), declared)
+        for rule in rules
+        for capability in ids
+        for threat in threats
+        for path in paths
+        for strength in itertools.product(SEVERITIES, CONFIDENCES)
+        for known in (False, True)
+        for declared in said
+    )
 
 
-def _kind(
+def _finding(
     rule: str,
     capability: str | None,
     threat: Threat,
-    severity: str,
-    confidence: str,
     path: str,
+    strength: tuple[str, str],
     known: bool,
-    declared: bool,
-) -> Kind:
+) -> Finding:
     finding = make_finding(
         rule=rule,
         path=path,
         text="",
         capability=capability,
         threat=threat,
-        severity=severity,
-        confidence=confidence,
+        severity=strength[0],
+        confidence=strength[1],
     )
-    import msgspec
-
-    return Kind(msgspec.structs.replace(finding, in_baseline=known), declared)
+    return msgspec.structs.replace(finding, in_baseline=known)
 
 
 def _declares(policy: Policy) -> bool:
@@ -157,16 +171,10 @@ def _values(policies: Sequence[Policy], field: str, more: tuple[str, ...]) -> tu
     Of a prefix and a suffix together a text that has both stands for a class, too.
     """
     conditions = _conditions(policies, field)
-    texts = _texts(conditions)
-    heads = [*_texts(each for each in conditions if each.op == "prefix"), ""]
-    tails = [*_texts(each for each in conditions if each.op in ("suffix", "suffix_in")), ""]
-    joined = [f"{head}{_OTHER}{tail}" for head in heads for tail in tails if head or tail]
-    return _distinct(conditions, (*more, *texts, *joined))
+    return _distinct(conditions, (*more, *_candidates(conditions)))
 
 
-def _capabilities(
-    policies: Sequence[Policy], taxonomy: tuple[str, ...]
-) -> tuple[str | None, ...]:
+def _capabilities(policies: Sequence[Policy], taxonomy: tuple[str, ...]) -> tuple[str | None, ...]:
     """Return a representative of each class of capabilities; None is one of its own."""
     conditions = _conditions(policies, "capability")
     entries = [entry for policy in policies for entry in policy.capabilities]
@@ -242,33 +250,87 @@ def raised(policy: Policy, now: Situation) -> Situation:
     )
 
 
-def effect(policy: Policy, kind: Kind, overlay: Overlay, now: Situation) -> Effect:
-    """Return what ``policy`` makes of ``kind`` in ``overlay``: the worst that is said of it."""
-    here = raised(policy, now)
-    said = [Effect(Verdict.ALLOW, ""), *_by_rules(policy, kind.finding, overlay, here)]
+def field_can_hold(rule: Rule) -> bool:
+    """Return whether for each field some value meets all that ``rule`` asks of it."""
+    for field in {each.field for each in rule.when}:
+        own = [each for each in rule.when if each.field == field]
+        if any(isinstance(each.value, bool) for each in own):
+            wanted = {each.value is (each.op == "equals") for each in own}
+            if len(wanted) > 1:
+                return False
+        elif field in _ORDERED:
+            order = _ORDERED[field]
+            if not any(all(_ordered(each, word, order) for each in own) for word in order):
+                return False
+        elif not any(all(_compare(each, text) for each in own) for text in _candidates(own)):
+            return False
+    return True
+
+
+_ORDERED: Final = {"severity": SEVERITIES, "confidence": CONFIDENCES}
+
+
+def _ordered(condition: Condition, word: str, order: tuple[str, ...]) -> bool:
+    if condition.op == "at_least":
+        return order.index(word) >= order.index(str(condition.value))
+    return _compare(condition, word)
+
+
+def _candidates(conditions: Sequence[Condition]) -> tuple[str, ...]:
+    """Return texts among which one meets all ``conditions`` if any text does."""
+    texts = _texts(conditions)
+    heads = [*_texts(each for each in conditions if each.op == "prefix"), ""]
+    tails = [*_texts(each for each in conditions if each.op in ("suffix", "suffix_in")), ""]
+    return (*texts, *(f"{head}{_OTHER}{tail}" for head in heads for tail in tails))
+
+
+class Judge:
+    """One policy over the kinds of a domain; what holds in every situation is kept."""
+
+    def __init__(self, policy: Policy, kinds: Sequence[Kind]) -> None:
+        self.policy = policy
+        self._applicable = [applicable_rules(policy, each.finding) for each in kinds]
+        self._stances = [_stances(policy, each) for each in kinds]
+        self._kinds = kinds
+
+    def rules(self, index: int) -> tuple[int, ...]:
+        """Return the indices of the rules whose conditions hold for the kind ``index``."""
+        return self._applicable[index]
+
+    def effect(self, index: int, overlay: Overlay, now: Situation) -> Effect:
+        """Return the worst that is said of the kind ``index`` in ``overlay``."""
+        said = [Effect(Verdict.ALLOW, ""), *self._by_rules(index, overlay, now)]
+        said += [each for where, each in self._stances[index] if overlay in where]
+        return max(said, key=lambda each: each.weight)
+
+    def chosen(self, index: int, overlay: Overlay, now: Situation) -> int | None:
+        """Return which rule speaks of the kind ``index``, or None."""
+        rules = self.policy.rules
+        matching = tuple(each for each in self._applicable[index] if in_force(rules[each], now))
+        return toughest(self.policy, matching, overlay, now)
+
+    def _by_rules(self, index: int, overlay: Overlay, now: Situation) -> Iterator[Effect]:
+        finding = self._kinds[index].finding
+        chosen = self.chosen(index, overlay, now)
+        if chosen is not None:
+            rule = self.policy.rules[chosen]
+            yield Effect(verdict_of(rule, now), rule.id, rule.knock_out)
+        if finding.rule in STRUCTURAL:
+            return
+        left = left_over(self.policy, finding, chosen, now, overlay)
+        if left == CRITICAL:
+            yield Effect(Verdict.DENY, CRITICAL, knock_out=True)
+        elif left is not None:
+            yield Effect(Verdict(self.policy.otherwise.verdict), UNNAMED)
+
+
+def _stances(policy: Policy, kind: Kind) -> tuple[tuple[tuple[Overlay, ...], Effect], ...]:
     declared = frozenset({kind.finding.capability or ""} if kind.declared else ())
-    for entry in policy.capabilities:
-        verdict = stance_of(entry, kind.finding, declared)
-        if verdict is not None and overlay in entry.overlays:
-            said.append(Effect(verdict, f"capability.{entry.stance}"))
-    verdict = worst(tuple(each.verdict for each in said))
-    return next(each for each in said if each.verdict == verdict)
-
-
-def _by_rules(
-    policy: Policy, finding: Finding, overlay: Overlay, now: Situation
-) -> Iterator[Effect]:
-    chosen = toughest(policy, matching_rules(policy, finding, now), overlay, now)
-    if chosen is not None:
-        rule = policy.rules[chosen]
-        yield Effect(verdict_of(rule, now), rule.id)
-    if finding.rule in STRUCTURAL:
-        return
-    left = left_over(policy, finding, overlay, now)
-    if left == CRITICAL:
-        yield Effect(Verdict.DENY, CRITICAL)
-    elif left is not None:
-        yield Effect(Verdict(policy.otherwise.verdict), UNNAMED)
+    return tuple(
+        (entry.overlays, Effect(verdict, f"capability.{entry.stance}"))
+        for entry in policy.capabilities
+        if (verdict := stance_of(entry, kind.finding, declared)) is not None
+    )
 
 
 @dataclass(frozen=True)
@@ -282,15 +344,18 @@ class Difference:
     right: Effect
 
 
-def differences(
-    left: Policy, right: Policy, capabilities: Iterable[str]
-) -> Iterator[Difference]:
-    """Yield where the two policies differ in effect; raises ``TooManyError``."""
+def differences(left: Policy, right: Policy, capabilities: Iterable[str]) -> Iterator[Difference]:
+    """Yield where the two policies differ in effect; raises ``TooManyError``.
+
+    Each judges under its own least levels of threat and site.
+    """
     both = (left, right)
     kinds = domain(both, capabilities)
+    one, other = Judge(left, kinds), Judge(right, kinds)
     for now in situations(both):
-        for kind in kinds:
+        here, there = raised(left, now), raised(right, now)
+        for index, kind in enumerate(kinds):
             for overlay in OVERLAYS:
-                one, other = (effect(each, kind, overlay, now) for each in both)
-                if one.verdict != other.verdict:
-                    yield Difference(kind, overlay, now, one, other)
+                ours, theirs = one.effect(index, overlay, here), other.effect(index, overlay, there)
+                if ours.weight != theirs.weight:
+                    yield Difference(kind, overlay, now, ours, theirs)
