@@ -61,10 +61,13 @@ def applicable_rules(policy: Policy, finding: Finding) -> tuple[int, ...]:
     return tuple(
         index
         for index, rule in enumerate(policy.rules)
-        if rule.over == "finding"
-        and applies(rule, finding)
-        and (finding.rule not in STRUCTURAL or _names(rule))
+        if rule.over == "finding" and applies(rule, finding) and may_judge(rule, finding)
     )
+
+
+def may_judge(rule: Rule, finding: Finding) -> bool:
+    """Return whether ``rule`` may speak of ``finding``: of a structural one if it names it."""
+    return finding.rule not in STRUCTURAL or _names(rule)
 
 
 def _names(rule: Rule) -> bool:

@@ -62,12 +62,12 @@ class Comparison:
 def compare(left: Policy, right: Policy, capabilities: Iterable[str]) -> Comparison:
     """Return what differs between two policies; raises ``effects.TooManyError``."""
     found = tuple(differences(left, right, capabilities))
-    ours = sum(each.left.weight > each.right.weight for each in found)
+    ours = sum(each.kinds for each in found if each.left.weight > each.right.weight)
     return Comparison(
         rows=(*bounds(left, right), *tables(left, right)),
         findings=_grouped(found),
         left_findings=ours,
-        right_findings=len(found) - ours,
+        right_findings=sum(each.kinds for each in found) - ours,
     )
 
 

@@ -15,7 +15,8 @@ and signatures, which depend on a policy through the bounds that ``compared.boun
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,15 +24,15 @@ import msgspec
 
 from fwverify.canonical import make_finding
 from fwverify.model import OVERLAYS, Finding, Overlay, Threat, Verdict
-from fwverify.policy.checks_capability import stance_of
+from fwverify.policy.checks_capability import is_allowed, stance_of
 from fwverify.policy.checks_findings import (
     CRITICAL,
     UNNAMED,
-    applicable_rules,
     left_over,
+    may_judge,
     toughest,
 )
-from fwverify.policy.conditions import CONFIDENCES, SEVERITIES
+from fwverify.policy.conditions import CONFIDENCES, SEVERITIES, holds
 from fwverify.policy.judged import STRUCTURAL
 from fwverify.policy.model import Condition, Policy, Rule
 from fwverify.policy.situation import (
@@ -289,13 +290,26 @@ class Judge:
 
     def __init__(self, policy: Policy, kinds: Sequence[Kind]) -> None:
         self.policy = policy
-        self._applicable = [applicable_rules(policy, each.finding) for each in kinds]
+        met: dict[tuple[int, int, object], bool] = {}
+        self._applicable = [_applicable(policy, each.finding, met) for each in kinds]
         self._stances = [_stances(policy, each) for each in kinds]
         self._kinds = kinds
 
     def rules(self, index: int) -> tuple[int, ...]:
         """Return the indices of the rules whose conditions hold for the kind ``index``."""
         return self._applicable[index]
+
+    def signature(self, index: int) -> Hashable:
+        """Return all that the effect of the kind ``index`` depends on beside the situation."""
+        finding = self._kinds[index].finding
+        return (
+            self._applicable[index],
+            self._stances[index],
+            finding.severity,
+            finding.in_baseline,
+            finding.rule in STRUCTURAL,
+            tuple(is_allowed(self.policy, finding, overlay) for overlay in OVERLAYS),
+        )
 
     def effect(self, index: int, overlay: Overlay, now: Situation) -> Effect:
         """Return the worst that is said of the kind ``index`` in ``overlay``."""
@@ -324,6 +338,25 @@ class Judge:
             yield Effect(Verdict(self.policy.otherwise.verdict), UNNAMED)
 
 
+def _applicable(
+    policy: Policy, finding: Finding, met: dict[tuple[int, int, object], bool]
+) -> tuple[int, ...]:
+    """Return ``applicable_rules``; ``met`` keeps each condition's answer per value."""
+    found = []
+    for place, rule in enumerate(policy.rules):
+        if rule.over != "finding" or not may_judge(rule, finding):
+            continue
+        for number, condition in enumerate(rule.when):
+            key = (place, number, getattr(finding, condition.field))
+            if key not in met:
+                met[key] = holds(condition, finding)
+            if not met[key]:
+                break
+        else:
+            found.append(place)
+    return tuple(found)
+
+
 def _stances(policy: Policy, kind: Kind) -> tuple[tuple[tuple[Overlay, ...], Effect], ...]:
     declared = frozenset({kind.finding.capability or ""} if kind.declared else ())
     return tuple(
@@ -335,13 +368,17 @@ def _stances(policy: Policy, kind: Kind) -> tuple[tuple[tuple[Overlay, ...], Eff
 
 @dataclass(frozen=True)
 class Difference:
-    """A kind in a situation and overlay of which two policies make something else."""
+    """A kind in a situation and overlay of which two policies make something else.
+
+    ``kinds`` counts those that both judge in the same way as this one.
+    """
 
     kind: Kind
     overlay: Overlay
     now: Situation
     left: Effect
     right: Effect
+    kinds: int
 
 
 def differences(left: Policy, right: Policy, capabilities: Iterable[str]) -> Iterator[Difference]:
@@ -352,10 +389,14 @@ def differences(left: Policy, right: Policy, capabilities: Iterable[str]) -> Ite
     both = (left, right)
     kinds = domain(both, capabilities)
     one, other = Judge(left, kinds), Judge(right, kinds)
+    alike = Counter((one.signature(at), other.signature(at)) for at in range(len(kinds)))
+    first: dict[Hashable, int] = {}
+    for index in range(len(kinds)):
+        first.setdefault((one.signature(index), other.signature(index)), index)
     for now in situations(both):
         here, there = raised(left, now), raised(right, now)
-        for index, kind in enumerate(kinds):
+        for key, index in first.items():
             for overlay in OVERLAYS:
                 ours, theirs = one.effect(index, overlay, here), other.effect(index, overlay, there)
                 if ours.weight != theirs.weight:
-                    yield Difference(kind, overlay, now, ours, theirs)
+                    yield Difference(kinds[index], overlay, now, ours, theirs, alike[key])

@@ -178,9 +178,10 @@ def _rule_faults(
 def _spoken(judge: Judge, count: int, policy: Policy) -> set[int]:
     """Return the rules under which some finding ends in some situation."""
     spoken: set[int] = set()
+    first = {judge.rules(index): index for index in range(count)}
     for now in situations((policy,)):
         here = raised(policy, now)
-        for index in range(count):
+        for index in first.values():
             for overlay in OVERLAYS:
                 chosen = judge.chosen(index, overlay, here)
                 if chosen is not None:
