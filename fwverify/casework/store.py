@@ -58,7 +58,8 @@ class CaseStore:
         """Return the ids of all cases, sorted."""
         if not self.root.is_dir():
             return ()
-        return tuple(sorted(each.name for each in self.root.iterdir() if each.is_dir()))
+        found = (each.name for each in self.root.iterdir() if each.is_dir())
+        return tuple(sorted(name for name in found if not name.startswith(".")))
 
     def add(self, data: bytes, *, person: str, at: str) -> Held:
         """Keep the case file ``data``, with its id as its name; raises ``InputFileError``."""

@@ -26,7 +26,11 @@ def toml_of(values: Mapping[str, Any], file: str = "case.toml") -> str:
     except msgspec.ValidationError as error:
         raise InputFileError(file, None, "", str(error)) from error
     text = "\n".join(_table(_stated(msgspec.to_builtins(case)), ())) + "\n"
-    if parse_case(text.encode("utf-8"), file) != case:
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputFileError(file, None, "", "holds bytes that are no text") from error
+    if parse_case(data, file) != case:
         raise InputFileError(file, None, "", "cannot be written as a case file")
     return text
 

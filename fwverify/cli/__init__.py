@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from fwverify import __version__
-from fwverify.cli import baseline, check, keys, policy, rules, stages, upkeep
+from fwverify.cli import baseline, case, check, keys, policy, rules, stages, upkeep
 from fwverify.cli.common import report_error
 
 
@@ -42,6 +42,7 @@ for command in (
     stages.verify,
     stages.scan,
     stages.diff,
+    case.case,
     baseline.baseline,
     baseline.history,
     keys.keys,
