@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,10 +55,12 @@ def case() -> None:
     """Make cases, note, assign, and carry them to a colleague."""
 
 
-def _fields(rows: tuple[tuple[str, str, bool], ...]) -> Any:
+def _fields(
+    rows: tuple[tuple[str, str, bool], ...],
+) -> Callable[[common.Command], common.Command]:
     """Return what adds an option for each row to a command."""
 
-    def add(command: Any) -> Any:
+    def add(command: common.Command) -> common.Command:
         for name, text, _ in reversed(rows):
             flag = "--" + name.replace("_", "-")
             command = click.option(flag, f"f_{name}", metavar="TEXT", help=f"{text}.")(command)

@@ -22,7 +22,6 @@ from fwverify.policy.situation import SITE_CLASSES, THREAT_LEVELS, strength_on
 Side: TypeAlias = Literal["left", "right", "other"]
 Verdictless: TypeAlias = Literal["left", "right", "neither", "equal"]
 _AT_LEAST: Final = ("info", "low", "medium")
-_LAST_DAY: Final = "9999-12-31"
 
 
 @dataclass(frozen=True)

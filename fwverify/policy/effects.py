@@ -390,7 +390,7 @@ def differences(left: Policy, right: Policy, capabilities: Iterable[str]) -> Ite
     kinds = domain(both, capabilities)
     one, other = Judge(left, kinds), Judge(right, kinds)
     alike = Counter((one.signature(at), other.signature(at)) for at in range(len(kinds)))
-    first: dict[Hashable, int] = {}
+    first: dict[tuple[Hashable, Hashable], int] = {}
     for index in range(len(kinds)):
         first.setdefault((one.signature(index), other.signature(index)), index)
     for now in situations(both):

@@ -15,7 +15,7 @@ from fwverify.case import day_of
 from fwverify.policy.checks_capability import names
 from fwverify.policy.conditions import check
 from fwverify.policy.model import CapabilityRule, Policy, Rule, Tightening
-from fwverify.policy.situation import strength_on
+from fwverify.policy.situation import LAST_DAY, strength_on
 from fwverify.policy.subjects import network_of
 
 RESERVED_PREFIXES: Final = (
@@ -34,7 +34,6 @@ RESERVED_PREFIXES: Final = (
     "trust.",
     "unpack.",
 )
-_LAST_DAY: Final = "9999-12-31"
 Steps: TypeAlias = tuple[str | int, ...]
 
 
@@ -44,7 +43,7 @@ def policy_faults(policy: Policy, capabilities: tuple[str, ...]) -> Iterator[tup
         yield ("signatures", "reason"), "required = false needs a reason"
     yield from shared_faults(policy, capabilities)
     try:
-        strength_on(policy, _LAST_DAY)
+        strength_on(policy, LAST_DAY)
     except ValueError as error:
         yield ("crypto",), str(error)
 

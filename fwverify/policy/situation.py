@@ -27,6 +27,9 @@ from fwverify.policy.model import (
 THREAT_LEVELS: Final[tuple[ThreatLevel, ...]] = get_args(ThreatLevel)
 SITE_CLASSES: Final[tuple[SiteClass, ...]] = get_args(SiteClass)
 
+LAST_DAY: Final = "9999-12-31"
+"""The day on which every dated floor counts."""
+
 
 @dataclass(frozen=True)
 class Situation:

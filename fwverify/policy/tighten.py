@@ -17,7 +17,13 @@ import msgspec
 
 from fwverify.model import Verdict
 from fwverify.policy.model import Intake, Otherwise, Policy, Rule, Tightening
-from fwverify.policy.situation import SITE_CLASSES, THREAT_LEVELS, stricter
+from fwverify.policy.situation import (
+    LAST_DAY,
+    SITE_CLASSES,
+    THREAT_LEVELS,
+    strength_on,
+    stricter,
+)
 
 T = TypeVar("T")
 Steps: TypeAlias = tuple[str | int, ...]
@@ -38,7 +44,7 @@ def tightened(base: Policy, over: Tightening) -> Policy:
         strength = stricter(base.strength, over.strength)
     except ValueError as error:
         raise ContradictionError(f"{over.name}: strength: {error}") from error
-    return msgspec.structs.replace(
+    result = msgspec.structs.replace(
         base,
         unexplained_max_bytes=_lower(base.unexplained_max_bytes, over.unexplained_max_bytes),
         unexplained_entropy_milli=_lower(
@@ -59,6 +65,11 @@ def tightened(base: Policy, over: Tightening) -> Policy:
         jurisdictions=(*base.jurisdictions, *over.jurisdictions),
         rules=(*base.rules, *(_renamed(rule, over.name, names) for rule in over.rules)),
     )
+    try:
+        strength_on(result, LAST_DAY)
+    except ValueError as error:
+        raise ContradictionError(f"{over.name}: crypto: {error}") from error
+    return result
 
 
 def _renamed(rule: Rule, name: str, taken: set[str]) -> Rule:

@@ -299,6 +299,18 @@ def test_a_site_profile_of_the_operator_is_laid_over_its_own_classes(tmp_path):
     assert [each.rule for each in decision.reasons] == ["intake.refused", "intake.ticket"]
 
 
+def test_a_site_that_leaves_no_digest_is_refused_before_it_judges(tmp_path):
+    def dated(day, name):
+        return f'[[crypto]]\nfrom_date = "{day}"\ndigests = ["{name}"]\n'
+
+    (tmp_path / "sites").mkdir()
+    (tmp_path / "sites" / "dock.toml").write_text(SITE + dated("2028-01-01", "sha512"))
+    text = MINE.replace("[[rules]]", dated("2027-01-01", "sha256") + "\n[[rules]]", 1)
+    (tmp_path / "crane.toml").write_text(text)
+    with pytest.raises(load.PolicyError, match="no digest is left"):
+        load.select_policy("crane", tmp_path, None, IDS, "dock")
+
+
 def test_too_many_kinds_are_refused_and_never_sampled(monkeypatch, tmp_path):
     monkeypatch.setattr("fwverify.policy.effects.MAX_COMBINATIONS", 10)
     with pytest.raises(TooManyError):
