@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import msgspec
@@ -345,9 +346,15 @@ def test_an_effect_is_what_decide_says_of_that_finding_alone(policy, which, wher
     declared = (kind.finding.capability,) if kind.declared and kind.finding.capability else ("x",)
     case = msgspec.structs.replace(case, declared_changes=declared)
     decision = decide(_facts(kind.finding, case), policy)
-    judge = Judge(policy, kinds)
+    judge = _judge(policy.device)
     for overlay in ("type_approval_rules", "national_security_rules"):
         assert judge.effect(index, overlay, here).verdict == getattr(decision.verdicts, overlay)
+
+
+@functools.cache
+def _judge(name):
+    (policy,) = [each for each in CLASSES if each.device == name]
+    return Judge(policy, KINDS[name])
 
 
 KINDS = {each.device: domain((each,), IDS) for each in CLASSES}
