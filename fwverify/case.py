@@ -1,21 +1,61 @@
 """The case file: what the submitter says of an update, as strict TOML.
 
-The case says who submits what for which product and class, and names roles of members.
-It can never change configuration, trust or policy (CONTRACT, "Commands"): it only
-selects among what the operator has, and an option on the command line that contradicts
-it is an error, never an override.
+The case says who submits what for which product and class, who held it when, and for
+which deployment the verdict is asked. It can never change configuration, trust or policy
+(CONTRACT, "Commands"): it only selects among what the operator has, and an option on the
+command line that contradicts it is an error, never an override.
+
+Guarantees: unknown and duplicate keys, wrong types, days and times that do not exist or
+run backwards, and names with characters that do not show are each one ``InputFileError``
+with file, line and key. Times are RFC 3339 with an offset, days are ISO 8601.
+
+Not checked here: whether what is stated is enough (the policy's ``intake``), whether a
+permit is still valid (``policy.checks_intake``, as of ``--at``), whether it is true.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
 
 from fwverify.canonical import digest
 from fwverify.model import _Value as Value
-from fwverify.strict import InputFileError, load_toml
+from fwverify.people import UnusableText, one_line
+from fwverify.strict import InputFileError, line_of, parse_toml, read_bounded
 
 CASE_SCHEMA = "fwverify.case/1"
+MAX_CASE_BYTES: Final = 1024 * 1024
+MAX_STEPS: Final = 1_000
+"""Steps of custody in one case."""
+
+_LATER_CONTEXT_KEYS: Final = ("operator", "profile", "network", "colocated")
+"""Keys that the context has had since 0.4; unset they do not enter its digest."""
+
+Steps: TypeAlias = tuple[str | int, ...]
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+CaseId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
+ClaimName: TypeAlias = Literal[
+    "BACKEND_ALLOW_LIST",
+    "CAPTURE_PERIOD",
+    "DECLARED_REMOTE_MAINTENANCE",
+    "FUNCTIONALLY_EQUIVALENT",
+    "MEASURE_ONLY",
+    "METER_PUSH_MAX",
+    "NO_LOCATION_UPLOAD",
+    "NO_RECORDING",
+    "NO_REMOTE_MAINTENANCE",
+    "NO_REMOTE_OFF",
+    "NO_SUPPLIER_READ",
+    "NO_SWITCH",
+    "NO_WAN_COMMS",
+    "ONLY_DECLARED_REGISTERS",
+    "STAND_ALONE",
+]
 
 
 class CaseMember(Value, frozen=True, kw_only=True):
@@ -32,12 +72,21 @@ class CaseMember(Value, frozen=True, kw_only=True):
 
 
 class Context(Value, frozen=True, kw_only=True):
-    """The deployment for which the verdict is asked."""
+    """The deployment for which the verdict is asked.
+
+    ``site`` is the place's own name, ``profile`` the site profile that applies there;
+    ``operator`` runs the equipment, ``network`` names the one that it is on, and
+    ``colocated`` the other vendors whose equipment stands in the same room.
+    """
 
     site: str | None = None
     site_class: Literal["low", "medium", "high"] | None = None
     connectivity: Literal["stand-alone", "networked"] | None = None
     threat_level: Literal["normal", "raised", "high"] | None = None
+    operator: str | None = None
+    profile: Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9._-]{0,79}$")] | None = None
+    network: str | None = None
+    colocated: tuple[str, ...] = ()
 
 
 class DeclaredFlow(Value, frozen=True, kw_only=True):
@@ -50,6 +99,58 @@ class DeclaredFlow(Value, frozen=True, kw_only=True):
     source: str
     sink: str
     purpose: str | None = None
+
+
+class DeclaredClaim(Value, frozen=True, kw_only=True):
+    """What vendor or authority states of the product; ``source`` says where it stands."""
+
+    claim: ClaimName
+    values: tuple[str, ...] = ()
+    source: str | None = None
+
+
+class Rxswin(Value, frozen=True, kw_only=True):
+    """The RX software identification number before and after the update (UN R156)."""
+
+    before: str
+    after: str
+
+
+class Custody(Value, frozen=True, kw_only=True):
+    """One step of who held the update: ``at`` is RFC 3339, ``person`` does the ``act``."""
+
+    at: str
+    person: str
+    act: Literal["received", "handed-over", "stored", "checked", "installed", "returned"]
+    place: str | None = None
+    sha256: Digest | None = None
+    note: str | None = None
+
+
+class Permit(Value, frozen=True, kw_only=True):
+    """The permit to work on the equipment; both days are inclusive, in UTC."""
+
+    number: str
+    issuer: str
+    valid_from: str
+    valid_until: str
+
+
+class Clearance(Value, frozen=True, kw_only=True):
+    """A person's clearance: VOG (conduct) or VGB (no objection, security screening)."""
+
+    kind: Literal["VOG", "VGB"]
+    person: str
+    reference: str
+    valid_until: str
+
+
+class Countersign(Value, frozen=True, kw_only=True):
+    """That the operator admitted the person and took note of the work."""
+
+    person: str
+    operator: str
+    at: str
 
 
 class Case(Value, frozen=True, kw_only=True, rename={"class_name": "class"}):
@@ -71,6 +172,15 @@ class Case(Value, frozen=True, kw_only=True, rename={"class_name": "class"}):
     declared_flows: tuple[DeclaredFlow, ...] = ()
     members: tuple[CaseMember, ...] = ()
     context: Context | None = None
+    component: str | None = None
+    hardware_id: str | None = None
+    ticket: str | None = None
+    rxswin: Rxswin | None = None
+    declared_claims: tuple[DeclaredClaim, ...] = ()
+    custody: Annotated[tuple[Custody, ...], Meta(max_length=MAX_STEPS)] = ()
+    permit: Permit | None = None
+    clearances: tuple[Clearance, ...] = ()
+    countersign: Countersign | None = None
 
     @property
     def label(self) -> str:
@@ -85,15 +195,133 @@ class Case(Value, frozen=True, kw_only=True, rename={"class_name": "class"}):
         An approval is bound to both: the class chooses the policy, and the case, which
         names it, is the submitter's.
         """
-        return digest([self.class_name, self.context])
+        return digest([self.class_name, _bound(self.context)])
+
+
+def _bound(context: Context | None) -> dict[str, Any] | None:
+    """Return what of ``context`` is hashed; later keys only where they say something."""
+    if context is None:
+        return None
+    values: dict[str, Any] = msgspec.to_builtins(context)
+    return {
+        key: value
+        for key, value in values.items()
+        if key not in _LATER_CONTEXT_KEYS or value not in (None, [], ())
+    }
 
 
 def load_case(path: Path) -> Case:
     """Return the case in ``path``; raises ``InputFileError``."""
-    case = load_toml(path, Case)
+    return parse_case(read_bounded(path, MAX_CASE_BYTES), str(path))
+
+
+def parse_case(data: bytes, file: str) -> Case:
+    """Return the case in the TOML text ``data``; ``file`` names it in errors."""
+    case = parse_toml(data, file, Case)
+    for steps, why in faults(case):
+        line = line_of(data.decode("utf-8"), list(steps))
+        key = ".".join(str(step) for step in steps)
+        raise InputFileError(file, line, key, why)
+    return case
+
+
+def faults(case: Case) -> Iterator[tuple[Steps, str]]:
+    """Yield what the types cannot express, with the path of the key."""
     seen: set[str] = set()
     for member in case.members:
         if member.path in seen:
-            raise InputFileError(path, None, "members", f"{member.path} is named twice")
+            yield ("members",), f"{member.path} is named twice"
         seen.add(member.path)
-    return case
+    yield from _line_faults(case)
+    yield from _custody_faults(case)
+    yield from _permit_faults(case)
+    claims = [each.claim for each in case.declared_claims]
+    for index, claim in enumerate(claims):
+        if claim in claims[:index]:
+            yield ("declared_claims", index, "claim"), f"{claim} is declared twice"
+
+
+def _line_faults(case: Case) -> Iterator[tuple[Steps, str]]:
+    """Yield texts that are empty or hold what cannot be seen."""
+    for key in ("id", "component", "hardware_id", "ticket", "version", "submitter"):
+        yield from _text_fault((key,), getattr(case, key))
+    for name, record in (
+        ("context", case.context),
+        ("rxswin", case.rxswin),
+        ("permit", case.permit),
+        ("countersign", case.countersign),
+    ):
+        yield from _record_faults((name,), record)
+    for name, records in (("custody", case.custody), ("clearances", case.clearances)):
+        for index, each in enumerate(records):
+            yield from _record_faults((name, index), each)
+
+
+def _record_faults(steps: Steps, record: msgspec.Struct | None) -> Iterator[tuple[Steps, str]]:
+    for key in () if record is None else record.__struct_fields__:
+        value = getattr(record, key)
+        texts = value if isinstance(value, tuple) else (value,)
+        for text in texts:
+            yield from _text_fault((*steps, key), text)
+
+
+def _text_fault(steps: Steps, text: str | None) -> Iterator[tuple[Steps, str]]:
+    if text is None:
+        return
+    try:
+        one_line(str(steps[-1]), text)
+    except UnusableText as error:
+        yield steps, str(error)
+
+
+def _custody_faults(case: Case) -> Iterator[tuple[Steps, str]]:
+    before: datetime | None = None
+    for index, step in enumerate(case.custody):
+        at = time_of(step.at)
+        if at is None:
+            yield ("custody", index, "at"), f"{step.at[:80]} is no RFC 3339 time with an offset"
+        elif before is not None and at < before:
+            yield ("custody", index, "at"), f"{step.at} is before the step that stands above it"
+        before = at or before
+    signed = case.countersign
+    if signed is not None and time_of(signed.at) is None:
+        yield ("countersign", "at"), f"{signed.at[:80]} is no RFC 3339 time with an offset"
+
+
+def _permit_faults(case: Case) -> Iterator[tuple[Steps, str]]:
+    days: list[tuple[Steps, str]] = [
+        (("clearances", index, "valid_until"), each.valid_until)
+        for index, each in enumerate(case.clearances)
+    ]
+    if case.permit is not None:
+        days += [
+            (("permit", "valid_from"), case.permit.valid_from),
+            (("permit", "valid_until"), case.permit.valid_until),
+        ]
+    for steps, text in days:
+        if day_of(text) is None:
+            yield steps, f"{text[:80]} is no day (YYYY-MM-DD)"
+    if case.permit is not None:
+        first, last = day_of(case.permit.valid_from), day_of(case.permit.valid_until)
+        if first is not None and last is not None and last < first:
+            yield ("permit", "valid_until"), "the permit ends before it begins"
+
+
+def day_of(text: str) -> date | None:
+    """Return the day that ``text`` (YYYY-MM-DD) names, or None where there is no such day."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.isoformat() == text else None
+
+
+def time_of(text: str) -> datetime | None:
+    """Return the RFC 3339 time ``text``, or None where it is none or has no offset."""
+    if len(text) < len("2026-01-01T00:00:00Z") or text[10:11] not in ("T", "t", " "):
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if at.tzinfo is None else at

@@ -40,6 +40,7 @@ class Paths(Value, frozen=True, kw_only=True):
     rules: tuple[str, ...] = ()
     policies: str | None = None
     store: str | None = None
+    cases: str | None = None
 
 
 class LedgerSettings(Value, frozen=True, kw_only=True):
@@ -89,6 +90,7 @@ class Config:
     policies: Path | None
     ledger_url: str
     store: Path
+    cases: Path
     limits: Limits
     signers: tuple[PublicKey, ...] = ()
     signatures_required: int = 0
@@ -151,6 +153,9 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         store=(folder / paths.store).resolve()
         if paths.store
         else _user("XDG_CACHE_HOME", ".cache"),
+        cases=(folder / paths.cases).resolve()
+        if paths.cases
+        else _user("XDG_DATA_HOME", ".local/share") / "cases",
         limits=content.limits,
         signers=signers,
         signatures_required=content.trust.signatures_required if signers else 0,
@@ -194,6 +199,8 @@ def _digest(content: ConfigFile, signers: tuple[PublicKey, ...], register: Regis
     digest of a configuration without it as it was.
     """
     plain = msgspec.to_builtins(content)
+    if content.paths.cases is None:
+        del plain["paths"]["cases"]
     if content.analyse == AnalyseSettings():
         del plain["analyse"]
     for name in ("people", "partners"):

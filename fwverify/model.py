@@ -623,7 +623,10 @@ class Next(_Value, frozen=True, kw_only=True):
 
 
 class Reason(_Value, frozen=True, kw_only=True):
-    """Why the verdict is what it is. ``findings`` are fingerprints."""
+    """Why the verdict is what it is. ``findings`` are fingerprints.
+
+    ``knock_out``: no waiver and no release can accept what this reason names.
+    """
 
     rule: str
     verdict: Verdict
@@ -631,6 +634,7 @@ class Reason(_Value, frozen=True, kw_only=True):
     findings: tuple[str, ...]
     waived_by: str | None
     next: Next
+    knock_out: bool = False
 
 
 class Verdicts(_Value, frozen=True, kw_only=True):

@@ -96,10 +96,14 @@ class Question:
 
 @dataclass(frozen=True)
 class Known:
-    """A baseline to compare with, and how the report names it."""
+    """A baseline to compare with, and how the report names it.
+
+    ``approval_void`` says that it was approved for another deployment context.
+    """
 
     baseline: Baseline
     profile: Profile
+    approval_void: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ def inspect(question: Question, means: Means, wanted: frozenset[StageName] = EVE
         from fwverify.policy.decide import decide
 
         means.announce("decide")
-        decision = decide(_facts(outputs, findings, means), means.policy.policy)
+        decision = decide(_facts(outputs, findings, means, question), means.policy.policy)
         stages = msgspec.structs.replace(stages, decide=Stage(status="complete"))
     return seal(_report(question, means, outputs, findings, stages, decision))
 
@@ -363,7 +367,9 @@ def _all_findings(outputs: _Outputs, store: Store) -> tuple[Finding, ...]:
     )
 
 
-def _facts(outputs: _Outputs, findings: tuple[Finding, ...], means: Means) -> Facts:
+def _facts(
+    outputs: _Outputs, findings: tuple[Finding, ...], means: Means, question: Question
+) -> Facts:
     from fwverify.policy.facts import Facts
 
     return Facts(
@@ -379,6 +385,9 @@ def _facts(outputs: _Outputs, findings: tuple[Finding, ...], means: Means) -> Fa
         trust_is_configured="--trust" not in means.ad_hoc,
         policy_is_configured="--policy" not in means.ad_hoc,
         policy_strength_applied=True,
+        at=format_time(question.at),
+        case=question.case,
+        approval_void=means.known is not None and means.known.approval_void,
     )
 
 

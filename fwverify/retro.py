@@ -14,17 +14,25 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 import msgspec
 
 from fwverify.case import Case
 from fwverify.ledger.kept import KeptBlob, members
 from fwverify.model import Analysed, Compared, Delta, Profile, Reason, Stages, Verdict
-from fwverify.pipeline import Means, Question
+from fwverify.pipeline import Means, Question, format_time
 from fwverify.pipeline import profile as examined
-from fwverify.policy import checks_findings
+from fwverify.policy import checks_capability, checks_findings
 from fwverify.policy.facts import Facts
 from fwverify.policy.model import Policy
+
+_CHECKS: Final = (
+    checks_findings.rules_of_policy,
+    checks_findings.otherwise,
+    checks_capability.capability_stances,
+)
+"""Those of ``policy.decide`` that judge findings, and nothing that a stored profile lacks."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +59,16 @@ def look(
     wanted = {(each.path, str(each.sha256)) for each in members(then)}
     if {(each.path, each.sha256) for each in kept} != wanted:
         why = "its submission is not kept: new rules were not run over it"
-        return Looked(_judged(then, then, loaded.policy), why)
+        return Looked(_judged(then, then, loaded.policy, at, case), why)
     try:
         updates = _written(then, kept, content, folder)
     except (OSError, ValueError) as error:
-        return Looked(_judged(then, then, loaded.policy), f"cannot be laid out again: {error}")
+        return Looked(
+            _judged(then, then, loaded.policy, at, case), f"cannot be laid out again: {error}"
+        )
     now = examined(Question(updates=updates, at=at, case=case), means)
     why = "" if now.complete else "not everything in it could be examined"
-    return Looked(_judged(now, then, loaded.policy), why)
+    return Looked(_judged(now, then, loaded.policy, at, case), why)
 
 
 def _written(
@@ -85,7 +95,9 @@ def _written(
     return tuple(folder / each.path for each in members(then) if each.role != "signature")[:1]
 
 
-def _judged(now: Profile, then: Profile, policy: Policy) -> tuple[Reason, ...]:
+def _judged(
+    now: Profile, then: Profile, policy: Policy, at: datetime, case: Case | None
+) -> tuple[Reason, ...]:
     """Return why the policy denies ``now``, delivered again against ``then``.
 
     Raises ``ConditionError`` for a policy that cannot be evaluated: nothing is decided.
@@ -107,11 +119,10 @@ def _judged(now: Profile, then: Profile, policy: Policy) -> tuple[Reason, ...]:
         trust_is_configured=False,
         policy_is_configured=True,
         policy_strength_applied=False,
+        at=format_time(at),
+        case=case,
+        approval_void=False,
     )
-    found = [
-        each.reason
-        for check in (checks_findings.rules_of_policy, checks_findings.otherwise)
-        for each in check(facts, policy)
-    ]
+    found = [each.reason for check in _CHECKS for each in check(facts, policy)]
     denied = {each for each in found if each.verdict is Verdict.DENY}
     return tuple(sorted(denied, key=lambda each: (each.rule, each.text)))

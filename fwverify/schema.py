@@ -25,7 +25,7 @@ import msgspec
 from fwverify.case import Case
 from fwverify.config import ConfigFile
 from fwverify.model import Report
-from fwverify.policy.model import Policy
+from fwverify.policy.model import Policy, Tightening
 from fwverify.secrets import SecretFile
 from fwverify.verify.vendor_file import VendorFile
 
@@ -91,6 +91,15 @@ _CASE_KEYS: Final[Mapping[str, str]] = {
     "declared_flows": "Data flows that the vendor declares; every other one is then a finding.",
     "members": "Roles and hardware of members of a set.",
     "context": "The deployment that is asked about; an approval is bound to it.",
+    "component": "The component of the product that the update is for.",
+    "hardware_id": "The hardware that it is for, as the vendor names it.",
+    "ticket": "The order or incident that it belongs to.",
+    "rxswin": "The RX software identification number before and after (UN R156).",
+    "declared_claims": "What vendor or authority states of the product.",
+    "custody": "Who held the update when, in order.",
+    "permit": "The permit to work on the equipment.",
+    "clearances": "Clearances of the people who bring or install it.",
+    "countersign": "The operator's countersignature.",
 }
 
 _CONFIG_KEYS: Final[Mapping[str, str]] = {
@@ -116,6 +125,25 @@ _POLICY_KEYS: Final[Mapping[str, str]] = {
     "otherwise": "What a new finding leads to that no rule names.",
     "rules": "What findings lead to; the toughest rule that applies counts.",
     "strength": "Floors above those of the trust store.",
+    "extends": "The class whose policy this one tightens.",
+    "adopt": "Sets of measures that are adopted; none by default.",
+    "site": "The site profile that is laid over it.",
+    "threat_level": "The least threat level that counts, whatever the case says.",
+    "site_class": "The least site class that counts, whatever the case says.",
+    "deployments": "The deployments that it is meant for.",
+    "capabilities": "Capabilities that are allowed, need a declaration, or are forbidden.",
+    "crypto": "Floors of strength from a day on.",
+    "intake": "What a case must state, or it is refused.",
+    "jurisdictions": "Hosts and networks by the country whose law they lie under.",
+}
+
+_TIGHTENING_KEYS: Final[Mapping[str, str]] = {
+    **{
+        key: text
+        for key, text in _POLICY_KEYS.items()
+        if key not in ("class", "signatures", "baseline", "extends", "adopt", "site")
+    },
+    "text": "What it is for, and where it was taken from.",
 }
 
 _SECRET_KEYS: Final[Mapping[str, str]] = {
@@ -139,6 +167,7 @@ PUBLISHED: Final[tuple[Published, ...]] = (
     Published("case", Case, False, _CASE_KEYS),
     Published("config", ConfigFile, False, _CONFIG_KEYS),
     Published("policy", Policy, False, _POLICY_KEYS),
+    Published("tightening", Tightening, False, _TIGHTENING_KEYS),
     Published("secret", SecretFile, False, _SECRET_KEYS),
     Published("vendor", VendorFile, False, _VENDOR_KEYS),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from shutil import rmtree
 
 import pytest
@@ -30,6 +31,7 @@ def temporary_folder() -> Iterator[None]:
     """
     before = tempfile.tempdir
     tempfile.tempdir = folder = tempfile.mkdtemp(prefix="fwverify-test-")
+    Path(folder).chmod(0o711)  # a database server runs as another user below it
     yield
     tempfile.tempdir = before
     rmtree(folder, ignore_errors=True)

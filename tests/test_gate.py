@@ -144,7 +144,75 @@ def test_with_a_baseline_that_nobody_approved(bench: Workbench) -> None:
 def test_an_approval_is_void_in_another_context(bench: Workbench) -> None:
     case = bench.folder / "case.toml"
     case.write_text(CASE.read_text() + '\n[context]\nconnectivity = "networked"\n')
-    judged(bench.check(bench.benign(), case=case), "REVIEW", {"baseline.provisional"})
+    ran = bench.check(bench.benign(), case=case)
+    judged(ran, "DENY", {"context.changed"})
+    assert "re-test" in ran.json["reasons"][0]["text"]
+
+
+def test_a_site_profile_named_in_the_case_is_asked_at_intake(bench: Workbench) -> None:
+    case = bench.folder / "case.toml"
+    case.write_text(CASE.read_text() + '\n[context]\nprofile = "airport"\n')
+    ran = bench.check(bench.benign(), case=case, baseline=None)
+    assert ran.json["verdict"] == "DENY"
+    assert {"intake.refused", "intake.clearance.vgb", "intake.countersign"} <= reasons(ran)
+    assert ran.json["policy"] == "builtin-vehicle-ecu 2 + airport 1"
+    case.write_text(CASE.read_text() + '\n[context]\nprofile = "moon"\n')
+    assert bench.check(bench.benign(), case=case, baseline=None).code == 2
+
+
+def test_a_new_class_is_a_file_and_no_code(bench: Workbench) -> None:
+    """REQUIREMENTS, row 12."""
+    policies = bench.folder / "policies"
+    policies.mkdir()
+    (policies / "crane.toml").write_text(CRANE)
+    config = write_config(bench.folder)
+    config.write_text(config.read_text().replace("[paths]", '[paths]\npolicies = "policies"', 1))
+    case = bench.folder / "case.toml"
+    case.write_text(CASE.read_text().replace('"vehicle-ecu"', '"crane"'))
+    asked = ("--case", case, "--at", AT)
+    approved = fwverify(
+        "--config", config, "baseline", "approve", bench.signer.baseline, *asked,
+        "--reason", REASON, "--ref", REF, "--by", "A", "--by", "B",
+    )  # fmt: skip
+    assert approved.code == 0
+    compared = ("--baseline", f"ledger:{REF}", "--format", "json")
+    ran = fwverify("--config", config, "check", bench.benign(), *asked, *compared)
+    judged(ran, "ALLOW", {"allow"})
+    assert ran.json["policy"] == "crane 7"
+    assert fwverify("--config", config, "policy", "lint", policies / "crane.toml").code == 0
+    policies.joinpath("crane.toml").write_text(CRANE.replace("65536", "65537"))
+    ran = fwverify("--config", config, "check", bench.benign(), *asked, *compared)
+    assert ran.code == 2
+    assert "lowers the floor" in ran.err
+
+
+CRANE = """\
+schema = "fwverify.policy/1"
+name = "crane"
+class = "crane"
+version = "7"
+extends = "generic"
+unexplained_max_bytes = 65536
+
+[signatures]
+required = true
+
+[baseline]
+approved_required = true
+
+[otherwise]
+at_least = "medium"
+verdict = "REVIEW"
+next = { owner = "lab", action = "look" }
+
+[[rules]]
+id = "hoist"
+overlays = ["type_approval_rules"]
+verdict = "DENY"
+text = "logic that can drop the load"
+next = { owner = "vendor", action = "remove it" }
+when = [{ field = "capability", op = "equals", value = "power.kill" }]
+"""
 
 
 def test_another_products_baseline_is_refused(bench: Workbench) -> None:
@@ -349,7 +417,9 @@ def test_a_ledger_of_ones_own_is_ad_hoc(bench: Workbench) -> None:
 def test_another_class_voids_the_approval(bench: Workbench) -> None:
     case = bench.folder / "case.toml"
     case.write_text(CASE.read_text().replace("vehicle-ecu", "generic"))
-    judged(bench.check(bench.benign(), case=case), "REVIEW", {"baseline.provisional"})
+    ran = bench.check(bench.benign(), case=case)
+    judged(ran, "DENY", {"context.changed"})
+    assert "re-test" in ran.json["reasons"][0]["text"]
 
 
 NEW = {

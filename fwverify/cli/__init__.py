@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from fwverify import __version__
-from fwverify.cli import baseline, check, keys, ledger, retro, rules, stages, upkeep
+from fwverify.cli import baseline, case, check, keys, ledger, policy, retro, rules, stages, upkeep
 from fwverify.cli.common import report_error
 
 
@@ -42,14 +42,14 @@ for command in (
     stages.verify,
     stages.scan,
     stages.diff,
+    case.case,
     baseline.baseline,
     baseline.history,
     ledger.ledger,
     retro.devices,
-    retro.case,
     keys.keys,
     rules.rules,
-    upkeep.policy,
+    policy.policy,
     upkeep.formats,
     upkeep.schemes,
     upkeep.doctor,

@@ -44,7 +44,7 @@ def check(
     options = common.Options(**rest)
     case = common.read_case(options)
     when = common.moment(at)
-    with running.means(options, case) as bare:
+    with running.means(options, case, at=when) as bare:
         means = running.with_baseline(bare, baseline, options, case, when)
         question = Question(
             updates=updates,

@@ -11,6 +11,7 @@ import click
 from fwverify import exit_codes
 from fwverify.cli import common, running
 from fwverify.cli.baseline import baseline, signing_keys
+from fwverify.cli.case import case as cases
 
 if TYPE_CHECKING:
     from fwverify.ledger.devices import Device
@@ -207,12 +208,7 @@ def _print_json(value: Any) -> None:
     click.echo(canonical_json(value).decode())
 
 
-@click.group()
-def case() -> None:
-    """Look after what belongs to a case."""
-
-
-@case.command()
+@cases.command()
 @click.argument("case_id", metavar="CASE")
 @_BY
 @_REASON

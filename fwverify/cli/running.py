@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,12 +38,16 @@ LEDGER_PREFIX = "ledger:"
 
 @contextlib.contextmanager
 def means(
-    options: Options, case: Case | None, wanted: frozenset[StageName] | None = None
+    options: Options,
+    case: Case | None,
+    wanted: frozenset[StageName] | None = None,
+    at: datetime | None = None,
 ) -> Iterator[Means]:
     """Yield everything the pipeline works with, and end the workers afterwards.
 
     ``wanted`` are the stages that will run, all where it is None: rules, trust and policy
-    that none of them needs are not read, or only as far as the report names them.
+    that none of them needs are not read, or only as far as the report names them. ``at`` is
+    the moment for which the policy's dated floors count, now where it is None.
     """
     import tempfile
 
@@ -70,7 +75,7 @@ def means(
 
         stages = EVERY_STAGE if wanted is None else wanted
         policy = _policy(options, case, config, stages)
-        trust = _trust(options, config, policy, stages)
+        trust = _trust(options, config, policy, stages, at or moment(None))
         yield Means(
             store=store,
             pool=pool,
@@ -106,22 +111,28 @@ def _policy(
         config.policies,
         options.policy,
         tuple(capability.id for capability in CAPABILITIES),
+        case.context.profile if case and case.context else None,
     )
 
 
 def _trust(
-    options: Options, config: Config, policy: LoadedPolicy | None, stages: frozenset[StageName]
+    options: Options,
+    config: Config,
+    policy: LoadedPolicy | None,
+    stages: frozenset[StageName],
+    at: datetime,
 ) -> TrustStore | NamedTrust:
-    """Return the trust store with the policy's floors, or by its digest alone."""
+    """Return the trust store with the policy's floors at ``at``, or by its digest alone."""
     folder = options.trust or config.trust
     if policy is None or "verify" not in stages:
         from fwverify.trust_listing import name_trust
 
         return name_trust(folder)
     from fwverify.keyring.signing import require
+    from fwverify.policy.situation import strength_on
     from fwverify.verify.trust import load_trust, with_floors
 
-    floors = policy.policy.strength
+    floors = strength_on(policy.policy, at.astimezone(UTC).date().isoformat())
     in_force = load_trust(folder)
     if options.trust is None:
         needed = config.signatures_required
@@ -224,8 +235,9 @@ def _approved(ref: str, url: str | None, case: Case | None, at: datetime) -> Kno
             f"the update is of {' '.join(asked).strip() or 'no vendor and product'}"
         )
     context = case.context_sha256 if case else None
-    approved = stored.baseline.approved and entry.context_sha256 == context
-    return Known(msgspec.structs.replace(stored.baseline, approved=approved), stored.profile)
+    same = entry.context_sha256 == context
+    baseline = msgspec.structs.replace(stored.baseline, approved=stored.baseline.approved and same)
+    return Known(baseline, stored.profile, stored.baseline.approved and not same)
 
 
 def open_ledger(url: str | None, *, create: bool = False, upgrading: bool = False) -> Any:

@@ -84,7 +84,7 @@ def verify(
         secrets=options.secrets,
         plaintexts=options.plaintexts,
     )
-    with running.means(options, case, _VERIFY) as means:
+    with running.means(options, case, _VERIFY, question.at) as means:
         report = inspect(question, means, _VERIFY)
     common.print_report(report, output, render_verify)
     common.finish(exit_codes.for_verify(report), exit_zero)

@@ -1,39 +1,10 @@
-"""Commands about the tool itself: policy, formats, schemes, doctor, cache."""
+"""Commands about the tool itself: formats, schemes, doctor, cache."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from fwverify import exit_codes
 from fwverify.cli import common
-
-
-@click.group()
-def policy() -> None:
-    """Check policies."""
-
-
-@policy.command("lint")
-@click.argument("files", nargs=-1, required=True, type=common.FILE, metavar="FILE...")
-def lint_policy(files: tuple[Path, ...]) -> None:
-    """Check that each FILE is a strict and complete policy."""
-    from fwverify.policy.load import load_policy
-    from fwverify.strict import InputFileError
-
-    failed = False
-    for file in files:
-        if not file.is_file():
-            raise click.UsageError(f"{file}: no such file")
-        try:
-            loaded = load_policy(file)
-        except InputFileError as error:
-            failed = True
-            click.echo(str(error))
-        else:
-            click.echo(f"{file}: {loaded.label}, sha256 {loaded.sha256}")
-    common.finish(exit_codes.DENY if failed else exit_codes.OK, exit_zero=False)
 
 
 @click.command()

@@ -14,6 +14,7 @@ from fwverify.model import Verdict
 from fwverify.policy.facts import Facts
 from fwverify.policy.judged import Judged, judged, listed, named
 from fwverify.policy.model import Policy, Strength
+from fwverify.policy.situation import strength_on
 
 LEDGER_PREFIX: Final = "ledger:"
 
@@ -43,7 +44,7 @@ def baseline_approved(facts: Facts, policy: Policy) -> Iterable[Judged]:
             "approver",
             "approve it in the ledger and name it by its reference",
         )
-    elif not baseline.approved:
+    elif not baseline.approved and not facts.approval_void:
         yield judged(
             "baseline.provisional",
             Verdict.REVIEW,
@@ -108,7 +109,8 @@ def policy_configured(facts: Facts, _policy: Policy) -> Iterable[Judged]:
 
 def strength_applied(facts: Facts, policy: Policy) -> Iterable[Judged]:
     """INCOMPLETE when the policy raises the floors of strength and nothing was held to them."""
-    if policy.strength != Strength() and not facts.policy_strength_applied:
+    raised = strength_on(policy, facts.at[:10]) != Strength()
+    if raised and not facts.policy_strength_applied:
         yield judged(
             "policy.strength_ignored",
             Verdict.INCOMPLETE,

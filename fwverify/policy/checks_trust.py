@@ -165,6 +165,7 @@ def keys_not_known_bad(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "vendor",
             "sign with a key of your own that only you hold",
             findings,
+            knock_out=True,
         )
 
 

@@ -5,6 +5,9 @@ field, before any finding is judged; ``holds`` gives true or false for a conditi
 passed, and raises ``ConditionError`` for one that did not, so that a mistake becomes
 INCOMPLETE and never a quiet false (EVIDENCE: general expression languages failed open).
 
+What a condition is asked of is a finding, or a row of the inventory (``subjects``); each
+kind has its own fields, and a field of another kind is a fault of the policy.
+
 A finding without a capability has none: it equals no id, has no prefix, is in no list,
 and differs from every id.
 """
@@ -14,7 +17,8 @@ from __future__ import annotations
 from typing import Final, get_args
 
 from fwverify.model import Confidence, Finding, Severity, Threat
-from fwverify.policy.model import Condition, Rule
+from fwverify.policy.model import Condition, Over, Rule
+from fwverify.policy.subjects import Row
 
 SEVERITIES: Final[tuple[str, ...]] = get_args(Severity)
 CONFIDENCES: Final[tuple[str, ...]] = get_args(Confidence)
@@ -26,14 +30,30 @@ _ORDERED: Final[dict[str, tuple[str, ...]]] = {
 _WORDS: Final[dict[str, tuple[str, ...]]] = {**_ORDERED, "threat": _THREATS}
 _COMPARE: Final = ("equals", "not_equals")
 _LIST: Final = ("in", "not_in")
-_OPERATORS: Final[dict[str, tuple[str, ...]]] = {
-    "rule": (*_COMPARE, *_LIST, "prefix"),
-    "capability": (*_COMPARE, *_LIST, "prefix"),
-    "path": (*_COMPARE, *_LIST, "prefix"),
-    "threat": (*_COMPARE, *_LIST),
-    "severity": (*_COMPARE, *_LIST, "at_least"),
-    "confidence": (*_COMPARE, *_LIST, "at_least"),
-    "in_baseline": _COMPARE,
+_TEXT: Final = (*_COMPARE, *_LIST, "prefix")
+_PLACE: Final = (*_TEXT, "suffix", "suffix_in")
+_BOOLEAN: Final = ("in_baseline", "added", "outside")
+_ROW: Final[dict[str, tuple[str, ...]]] = {"path": _PLACE, "added": _COMPARE}
+_OPERATORS: Final[dict[Over, dict[str, tuple[str, ...]]]] = {
+    "finding": {
+        "rule": _TEXT,
+        "capability": _TEXT,
+        "path": _PLACE,
+        "threat": (*_COMPARE, *_LIST),
+        "severity": (*_COMPARE, *_LIST, "at_least"),
+        "confidence": (*_COMPARE, *_LIST, "at_least"),
+        "in_baseline": _COMPARE,
+    },
+    "endpoint": {
+        **_ROW,
+        "kind": (*_COMPARE, *_LIST),
+        "value": _PLACE,
+        "jurisdiction": (*_COMPARE, *_LIST),
+        "outside": _COMPARE,
+    },
+    "account": {**_ROW, "name": _TEXT, "state": (*_COMPARE, *_LIST)},
+    "key": {**_ROW, "kind": _TEXT, "fingerprint": (*_COMPARE, *_LIST)},
+    "service": {**_ROW, "name": _TEXT, "kind": _TEXT, "starts": _TEXT},
 }
 
 
@@ -41,18 +61,23 @@ class ConditionError(Exception):
     """A condition has no meaning for the finding it was asked about."""
 
 
-def check(condition: Condition, capabilities: tuple[str, ...] = ()) -> str | None:
-    """Return what is wrong with ``condition``, or None.
+def check(
+    condition: Condition, capabilities: tuple[str, ...] = (), over: Over = "finding"
+) -> str | None:
+    """Return what is wrong with ``condition`` when it is asked of an ``over``, or None.
 
     ``capabilities`` is the taxonomy, where known: an id outside it would never match
     and the rule would silently do nothing.
     """
     field, op, value = condition.field, condition.op, condition.value
-    if op not in _OPERATORS.get(field, ()):
+    fields = _OPERATORS.get(over, {})
+    if field not in fields:
+        return f"{field} is nothing that a rule over {over} can ask"
+    if op not in fields[field]:
         return f"{op} cannot be asked of {field}"
-    if field == "in_baseline":
-        return None if isinstance(value, bool) else "in_baseline is true or false"
-    if op in _LIST:
+    if field in _BOOLEAN:
+        return None if isinstance(value, bool) else f"{field} is true or false"
+    if op in (*_LIST, "suffix_in"):
         if not isinstance(value, tuple) or not value:
             return f"{op} needs a list of strings that is not empty"
         texts = value
@@ -83,9 +108,9 @@ def _check_texts(
     return None
 
 
-def holds(condition: Condition, finding: Finding) -> bool:
+def holds(condition: Condition, finding: Finding | Row, over: Over = "finding") -> bool:
     """Return whether ``finding`` meets ``condition``; raises ``ConditionError``."""
-    fault = check(condition)
+    fault = check(condition, (), over)
     if fault is not None:
         raise ConditionError(f"{condition.field} {condition.op}: {fault}")
     actual: str | bool | None = getattr(finding, condition.field)
@@ -95,9 +120,13 @@ def holds(condition: Condition, finding: Finding) -> bool:
     if op == "not_equals":
         return actual != value
     if isinstance(value, tuple):
+        if op == "suffix_in":
+            return isinstance(actual, str) and actual.endswith(value)
         return (actual in value) is (op == "in")
     if op == "prefix":
         return isinstance(actual, str) and actual.startswith(str(value))
+    if op == "suffix":
+        return isinstance(actual, str) and actual.endswith(str(value))
     return _at_least(condition.field, str(actual), str(value))
 
 
@@ -108,9 +137,9 @@ def _at_least(field: str, actual: str, bound: str) -> bool:
     return order.index(actual) >= order.index(bound)
 
 
-def applies(rule: Rule, finding: Finding) -> bool:
+def applies(rule: Rule, finding: Finding | Row) -> bool:
     """Return whether every condition of ``rule`` holds; all are evaluated, none skipped."""
-    results = [holds(condition, finding) for condition in rule.when]
+    results = [holds(condition, finding, rule.over) for condition in rule.when]
     if not results:
         raise ConditionError(f"rule {rule.id} has no condition")
     return all(results)

@@ -15,9 +15,13 @@ from typing import Final
 
 from fwverify.model import Decision, Overlay, Reason, Verdict, Verdicts, worst
 from fwverify.policy import (
+    checks_capability,
     checks_context,
+    checks_deployment,
     checks_findings,
     checks_image,
+    checks_intake,
+    checks_inventory,
     checks_trust,
 )
 from fwverify.policy.conditions import ConditionError
@@ -55,8 +59,13 @@ CHECKS: tuple[Check, ...] = (
     checks_context.trust_configured,
     checks_context.policy_configured,
     checks_context.strength_applied,
+    checks_deployment.approval_in_context,
+    checks_deployment.deployment_fits,
+    checks_intake.intake_complete,
     checks_findings.rules_of_policy,
     checks_findings.otherwise,
+    checks_capability.capability_stances,
+    checks_inventory.rules_over_inventory,
 )
 
 _ALLOW_TEXT: Final = (

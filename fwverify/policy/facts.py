@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from fwverify.case import Case
 from fwverify.merged_rules import per_rule
 from fwverify.model import (
     Analysed,
@@ -27,9 +28,11 @@ class Facts(_Value, frozen=True, kw_only=True):
     """Everything that ``decide`` may look at.
 
     ``findings`` are those of all stages (``merged_findings``). ``ad_hoc`` are the
-    command-line options that steered this run, such as ``--key``. The last three say
+    command-line options that steered this run, such as ``--key``. The next three say
     whether trust store and policy are the operator's configured ones, and whether the
-    verify stage judged with the policy's own floors of strength.
+    verify stage judged with the policy's own floors of strength. ``at`` is the RFC 3339
+    time of the question in UTC; ``approval_void`` that the baseline was approved, and for
+    another deployment context than the case's.
     """
 
     subject: Subject
@@ -44,6 +47,9 @@ class Facts(_Value, frozen=True, kw_only=True):
     trust_is_configured: bool
     policy_is_configured: bool
     policy_strength_applied: bool
+    at: str
+    case: Case | None
+    approval_void: bool
 
 
 def stage_findings(

@@ -43,6 +43,8 @@ def judged(
     owner: Owner,
     action: str,
     findings: tuple[str, ...] = (),
+    *,
+    knock_out: bool = False,
 ) -> Judged:
     """Return a reason for both overlays."""
     reason = Reason(
@@ -52,6 +54,7 @@ def judged(
         findings=findings,
         waived_by=None,
         next=Next(owner=owner, action=action),
+        knock_out=knock_out,
     )
     return Judged(reason=reason)
 

@@ -28,6 +28,7 @@ from fwverify.policy.facts import Facts, merged_findings
 from tests.builders.profiles import member, sha, subject
 
 SIZE = 100
+AT = "2026-11-21T12:00:00Z"
 COMPLETE = Stage(status="complete")
 PROBLEM = Problem(code="limit.depth", path="update.swu", text="too deep")
 
@@ -146,6 +147,9 @@ def good_facts(**changes) -> Facts:
         "trust_is_configured": True,
         "policy_is_configured": True,
         "policy_strength_applied": True,
+        "at": AT,
+        "case": None,
+        "approval_void": False,
     } | changes
     if "findings" not in fields:
         outputs = (fields[name] for name in ("unpacked", "verified", "analysed", "compared"))

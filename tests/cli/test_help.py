@@ -12,6 +12,7 @@ COMMANDS = (
     "verify",
     "scan",
     "diff",
+    "case",
     "baseline",
     "history",
     "keys",

@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fwverify.canonical import canonical_json, make_finding
+from fwverify.case import Context
 from fwverify.model import (
     OVERLAYS,
+    Account,
     Analysed,
     Baseline,
+    Delta,
     Next,
     Problem,
     SignatureCoverage,
@@ -27,12 +30,15 @@ from fwverify.policy.judged import STRUCTURAL
 from fwverify.policy.load import BUILTIN, load_class
 from fwverify.policy.model import (
     BaselineRule,
+    CapabilityRule,
     Condition,
+    Intake,
     Otherwise,
     Rule,
     Signatures,
     Strength,
 )
+from tests.builders.cases import case_for, facts_for, full_case
 from tests.builders.facts import (
     PROBLEM,
     SIZE,
@@ -485,7 +491,8 @@ def test_truth_table(facts, policy, verdict, rules):
 @pytest.mark.parametrize("name", ["unpacked", "verified", "analysed", "compared"])
 @pytest.mark.parametrize("builtin", BUILTIN)
 def test_removing_a_stage_output_never_gives_allow(name, builtin):
-    decision = decide(good_facts(**{name: None}), load_class(builtin).policy)
+    policy = load_class(builtin).policy
+    decision = decide(facts_for(policy, **{name: None}), policy)
     assert decision.verdict == INCOMPLETE
     assert any(each.rule.startswith("stage.skipped.") for each in decision.reasons)
 
@@ -502,7 +509,8 @@ def test_a_problem_inside_an_output_makes_its_stage_incomplete(name):
 
 @pytest.mark.parametrize("builtin", BUILTIN)
 def test_every_built_in_policy_can_allow(builtin):
-    assert decide(good_facts(), load_class(builtin).policy).verdict == ALLOW
+    policy = load_class(builtin).policy
+    assert decide(facts_for(policy), policy).verdict == ALLOW
 
 
 @pytest.mark.parametrize("rule", STRUCTURAL)
@@ -513,8 +521,9 @@ def test_a_structural_finding_alone_is_enough(rule):
     assert decision.reasons[0].findings == (structural(rule).fingerprint,)
 
 
-def with_findings(*found, known=()):
+def with_findings(*found, known=(), case=None):
     return good_facts(
+        case=case,
         analysed=Analysed(findings=tuple(found)),
         compared=compared(known=[each.fingerprint for each in known]),
     )
@@ -525,9 +534,10 @@ TELNET = finding()
 
 @pytest.mark.parametrize("builtin", BUILTIN)
 def test_a_new_way_in_is_denied_with_its_path(builtin):
-    decision = decide(with_findings(TELNET), load_class(builtin).policy)
+    policy = load_class(builtin).policy
+    decision = decide(with_findings(TELNET, case=case_for(policy)), policy)
     assert decision.verdict == DENY
-    (reason,) = decision.reasons
+    (reason, *_) = [each for each in decision.reasons if each.rule == "shell.new"]
     assert reason.findings == (TELNET.fingerprint,)
     assert TELNET.path in reason.text
 
@@ -541,12 +551,22 @@ def test_a_new_way_in_is_denied_with_its_path(builtin):
         ("scanner", "lateral.smb", DENY),
         ("generic", "lateral.smb", REVIEW),
         ("generic", "cred.uid0", DENY),
+        ("bus-truck", "can.inject", DENY),
+        ("bus-truck", "evade.log_wipe", DENY),
+        ("vehicle-ecu", "can.inject", REVIEW),
+        ("inverter-charger", "lateral.smb", DENY),
+        ("inverter-charger", "modem.apn", DENY),
+        ("meter-communication", "modem.apn", DENY),
+        ("scanner-port-networked", "tunnel.vpn", DENY),
+        ("scanner-airport-networked", "remote.maintenance", DENY),
     ],
 )
 def test_classes_refuse_what_is_grave_for_them(builtin, capability, verdict):
     found = finding(capability=capability)
-    assert decide(with_findings(found), load_class(builtin).policy).verdict == verdict
-    assert decide(with_findings(found, known=(found,)), load_class(builtin).policy).verdict == ALLOW
+    policy = load_class(builtin).policy
+    case = case_for(policy)
+    assert decide(with_findings(found, case=case), policy).verdict == verdict
+    assert decide(with_findings(found, known=(found,), case=case), policy).verdict == ALLOW
 
 
 @pytest.mark.parametrize("builtin", BUILTIN)
@@ -564,8 +584,11 @@ def test_classes_refuse_what_is_grave_for_them(builtin, capability, verdict):
 def test_severity_decides_for_what_has_no_rule_of_its_own(builtin, severity, confidence, verdict):
     found = finding(capability=None, rule="any.rule", severity=severity, confidence=confidence)
     policy = load_class(builtin).policy
-    assert decide(with_findings(found), policy).verdict == verdict
-    quiet = decide(with_findings(found, known=(found,)), policy).verdict
+    case = case_for(policy)
+    if (severity, confidence, policy.site_class) == ("high", "high", "high"):
+        verdict = DENY
+    assert decide(with_findings(found, case=case), policy).verdict == verdict
+    quiet = decide(with_findings(found, known=(found,), case=case), policy).verdict
     assert quiet == (DENY if severity == "critical" else ALLOW)
 
 
@@ -583,7 +606,7 @@ def test_a_downgrade_of_the_update_is_denied(builtin):
     assert decide(facts, GENERIC).verdict == REVIEW
 
 
-def rule(rule_id="r", verdict="DENY", overlays=OVERLAYS, **condition):
+def rule(rule_id="r", verdict="DENY", overlays=OVERLAYS, over="finding", **condition):
     fields = {"field": "rule", "op": "equals", "value": TELNET.rule}
     return Rule(
         id=rule_id,
@@ -592,6 +615,7 @@ def rule(rule_id="r", verdict="DENY", overlays=OVERLAYS, **condition):
         verdict=verdict,
         text="a test rule",
         next=NEXT,
+        over=over,
     )
 
 
@@ -697,8 +721,34 @@ BITES = {
     "strength_applied": good_facts(policy_strength_applied=False),
     "rules_of_policy": with_findings(finding(severity="low")),
     "otherwise": with_findings(finding(rule="unnamed", severity="medium")),
+    "approval_in_context": good_facts(approval_void=True),
+    "deployment_fits": good_facts(
+        case=full_case(ticket="T", context=Context(connectivity="networked"))
+    ),
+    "intake_complete": good_facts(case=full_case(ticket=None)),
+    "capability_stances": with_findings(
+        finding(rule="unnamed", severity="low", capability="modem.apn")
+    ),
+    "rules_over_inventory": good_facts(
+        analysed=Analysed(accounts=(Account(name="sa", uid=0, state="hash", path="u!/etc"),)),
+        compared=compared(
+            delta=Delta(accounts_added=(Account(name="sa", uid=0, state="hash", path="u!/etc"),))
+        ),
+    ),
 }
-MUTATION_POLICY = altered(rules=(rule(),), strength=Strength(min_rsa_bits=4096))
+MUTATION_POLICY = altered(
+    rules=(
+        rule(),
+        rule("account", over="account", field="added", value=True),
+    ),
+    strength=Strength(min_rsa_bits=4096),
+    deployments=("stand-alone",),
+    intake=Intake(required=()),
+    capabilities=(
+        CapabilityRule(id="modem.", stance="forbidden", severity="low", confidence="low"),
+    ),
+)
+ASKS_TICKET = altered(intake=Intake(required=("ticket",)))
 
 
 def test_each_check_has_its_own_case():
@@ -709,10 +759,11 @@ def test_each_check_has_its_own_case():
 
 @pytest.mark.parametrize("name", sorted(BITES))
 def test_disabling_any_check_would_allow_something(monkeypatch, name):
-    assert decide(BITES[name], MUTATION_POLICY).verdict != ALLOW
+    policy = ASKS_TICKET if name == "intake_complete" else MUTATION_POLICY
+    assert decide(BITES[name], policy).verdict != ALLOW
     without = tuple(check for check in decide_module.CHECKS if check.__name__ != name)
     monkeypatch.setattr(decide_module, "CHECKS", without)
-    assert decide(BITES[name], MUTATION_POLICY).verdict == ALLOW
+    assert decide(BITES[name], policy).verdict == ALLOW
 
 
 def test_disabling_the_entropy_check_would_pass_encrypted_content_to_review(monkeypatch):

@@ -271,7 +271,7 @@ TAXONOMY = tuple(
         ("can", "inject remote_bridge"),
         ("diag", "uds doip j1939"),
         ("veh", "kill geofence immobilise"),
-        ("meter", "disconnect limiter push factory capture_period"),
+        ("meter", "disconnect limiter push factory capture_period comms"),
         ("power", "kill"),
         ("surv", "audio video location sniff keylog"),
         ("evade", "packed antidebug log_wipe masquerade"),
@@ -414,7 +414,7 @@ def test_a_named_file_comes_before_the_class(tmp_path):
     (tmp_path / "meter.toml").write_text(TEXT.replace('"generic"', '"meter"'))
     assert select_policy("meter", tmp_path, path).label == "test 1"
     assert select_policy("meter", tmp_path, None).file == str(tmp_path / "meter.toml")
-    assert select_policy("meter", None, None).label == "builtin-meter 1"
+    assert select_policy("meter", None, None).label == "builtin-meter 2"
     with pytest.raises(InputFileError):
         select_policy("meter", None, tmp_path / "absent.toml")
 

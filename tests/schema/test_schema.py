@@ -93,6 +93,7 @@ ADDED = {
     "": {"notice", "signature_maps"},
     "digests": {"case"},
     "delta": {"dataflows_added"},
+    "reasons[]": {"knock_out"},
 }
 """Keys beyond the contract's: it may grow, never shrink."""
 

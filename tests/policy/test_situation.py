@@ -1,0 +1,593 @@
+"""Site, threat level, date, deployment and intake: what they add, and that none is milder."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fwverify.canonical import canonical_json
+from fwverify.case import Custody
+from fwverify.model import (
+    OVERLAYS,
+    Account,
+    Analysed,
+    Delta,
+    Endpoint,
+    Key,
+    Service,
+    Verdict,
+)
+from fwverify.policy import load
+from fwverify.policy.decide import decide
+from fwverify.policy.model import (
+    CapabilityRule,
+    Condition,
+    DatedStrength,
+    Intake,
+    Jurisdiction,
+    Policy,
+    Requirement,
+    Rule,
+    Strength,
+)
+from fwverify.policy.situation import strength_on
+from fwverify.policy.subjects import host_of, is_outside, jurisdiction
+from fwverify.strict import InputFileError
+from tests.builders.cases import case_for, clearance, facts_for, full_case, with_context
+from tests.builders.facts import compared, good_facts
+from tests.builders.profiles import finding
+
+ALLOW, REVIEW, INCOMPLETE, DENY = Verdict.ALLOW, Verdict.REVIEW, Verdict.INCOMPLETE, Verdict.DENY
+GENERIC = load.load_class("generic").policy
+NEXT = GENERIC.otherwise.next
+
+
+def altered(policy: Policy = GENERIC, **changes):
+    return msgspec.structs.replace(policy, **changes)
+
+
+def a_rule(field="severity", op="equals", value="low", **changes):
+    fields = {
+        "id": "r",
+        "overlays": OVERLAYS,
+        "when": (Condition(field=field, op=op, value=value),),
+        "verdict": "REVIEW",
+        "text": "t",
+        "next": NEXT,
+    }
+    return Rule(**(fields | changes))
+
+
+def found(*findings, known=(), case=None, **changes):
+    return good_facts(
+        analysed=Analysed(findings=tuple(findings)),
+        compared=compared(known=[each.fingerprint for each in known]),
+        case=case,
+        **changes,
+    )
+
+
+LOW = finding(severity="low", capability=None, rule="any")
+
+
+def verdict(policy, facts):
+    return decide(facts, policy).verdict
+
+
+# --- rows 6 and 7: threat level and site class ------------------------------------------
+
+
+@pytest.mark.parametrize("by", ["case", "policy"])
+def test_a_raised_threat_level_adds_rules(by):
+    """REQUIREMENTS, row 6."""
+    given = {"normal": ALLOW, "raised": REVIEW, "high": DENY}
+    for level, expected in given.items():
+        rules = (a_rule(from_threat="raised", deny_from_threat="high"),)
+        case = full_case()
+        policy = altered(rules=rules)
+        if by == "case":
+            case = with_context(case, threat_level=level)
+        else:
+            policy = altered(rules=rules, threat_level=level)
+        assert verdict(policy, found(LOW, case=case)) == expected, level
+
+
+@pytest.mark.parametrize("by", ["case", "policy"])
+def test_a_site_of_high_risk_turns_review_into_deny(by):
+    """REQUIREMENTS, row 7."""
+    for level, expected in {"low": REVIEW, "medium": REVIEW, "high": DENY}.items():
+        rules = (a_rule(deny_from_site_class="high"),)
+        case = with_context(full_case(), site_class=level if by == "case" else "low")
+        policy = altered(rules=rules, site_class=level if by == "policy" else "low")
+        decision = decide(found(LOW, case=case), policy)
+        assert decision.verdict == expected
+        if expected == DENY:
+            assert "site of class high" in decision.reasons[0].text
+
+
+def test_the_case_cannot_go_below_the_level_of_the_policy():
+    policy = altered(rules=(a_rule(deny_from_site_class="high"),), site_class="high")
+    for case in (None, full_case(), with_context(full_case(), site_class="low")):
+        assert verdict(policy, found(LOW, case=case)) == DENY
+
+
+def test_ready_classes_refuse_a_grave_finding_at_a_site_of_high_risk():
+    grave = finding(capability=None, rule="any", severity="high", confidence="high")
+    for name in ("generic", "vehicle-ecu", "meter", "scanner", "bus-truck"):
+        policy = load.load_class(name).policy
+        case = case_for(policy)
+        assert verdict(policy, found(grave, case=case)) == REVIEW
+        assert verdict(policy, found(grave, case=with_context(case, site_class="high"))) == DENY
+
+
+# --- row 67: dated crypto ---------------------------------------------------------------
+
+
+def test_floors_of_strength_count_from_their_day_on():
+    """REQUIREMENTS, row 67."""
+    policy = altered(
+        strength=Strength(min_rsa_bits=2048, digests=("sha1", "sha256", "sha512")),
+        crypto=(
+            DatedStrength(from_date="2027-01-01", digests=("sha256", "sha512")),
+            DatedStrength(from_date="2031-01-01", min_rsa_bits=3072, min_ec_bits=256),
+        ),
+    )
+    assert strength_on(policy, "2026-12-31") == policy.strength
+    assert strength_on(policy, "2027-01-01").digests == ("sha256", "sha512")
+    assert strength_on(policy, "2030-12-31").min_rsa_bits == 2048
+    assert strength_on(policy, "2031-01-01").min_rsa_bits == 3072
+    assert strength_on(GENERIC, "2030-12-31") == Strength()
+    assert strength_on(GENERIC, "2031-01-01") == Strength(min_rsa_bits=3072)
+
+
+def test_a_dated_floor_that_nothing_was_held_to_is_incomplete():
+    facts = good_facts(policy_strength_applied=False)
+    assert verdict(GENERIC, facts) == ALLOW
+    later = msgspec.structs.replace(facts, at="2031-01-01T00:00:00Z")
+    assert verdict(GENERIC, later) == INCOMPLETE
+
+
+def test_a_rule_counts_from_its_day_on():
+    policy = altered(rules=(a_rule(from_date="2027-01-01", verdict="DENY"),))
+    for at, expected in (("2026-12-31T23:59:59Z", ALLOW), ("2027-01-01T00:00:00Z", DENY)):
+        assert verdict(policy, found(LOW, at=at)) == expected
+
+
+# --- rows 21, 22, 23: deployment --------------------------------------------------------
+
+
+def test_a_void_approval_is_refused_with_re_test():
+    """REQUIREMENTS, rows 21, 22 and 31."""
+    (reason,) = decide(good_facts(approval_void=True), GENERIC).reasons
+    assert (reason.rule, reason.verdict) == ("context.changed", DENY)
+    assert "re-test" in reason.text
+
+
+def test_a_stand_alone_class_is_refused_on_a_network():
+    """REQUIREMENTS, row 22."""
+    policy = load.load_class("scanner-port-stand-alone").policy
+    case = with_context(case_for(policy), connectivity="networked")
+    decision = decide(facts_for(policy, case=case), policy)
+    assert decision.verdict == DENY
+    assert decision.reasons[0].rule == "context.deployment"
+    assert "re-test" in decision.reasons[0].text
+
+
+LINKS = ("modem.apn", "modem.tcp", "tunnel.vpn", "tunnel.dns", "remote.maintenance")
+
+
+@pytest.mark.parametrize("capability", LINKS)
+def test_a_link_outside_in_isolated_equipment_is_refused(capability):
+    """REQUIREMENTS, row 23: even where the baseline has it, and it is a knock-out."""
+    policy = load.load_class("scanner-port-stand-alone").policy
+    link = finding(capability=capability, severity="medium", confidence="medium")
+    decision = decide(found(link, known=(link,), case=case_for(policy)), policy)
+    assert decision.verdict == DENY
+    assert any(each.knock_out for each in decision.reasons)
+    networked = load.load_class("scanner-port-networked").policy
+    assert verdict(networked, found(link, known=(link,), case=case_for(networked))) == (
+        DENY if capability == "tunnel.dns" else ALLOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "expected"),
+    [
+        ("0.pool.ntp.example.org", "u!/etc/ntp.conf", DENY),
+        ("9.9.9.9", "u!/etc/resolv.conf", DENY),
+        ("203.0.113.9", "u!/etc/resolv.conf", ALLOW),
+        ("10.0.0.1", "u!/etc/ntp.conf", ALLOW),
+        ("time.scanner.lan", "u!/etc/chrony.conf", ALLOW),
+        ("8.8.4.4", "u!/etc/network/interfaces", DENY),
+    ],
+)
+def test_names_and_time_from_outside_are_refused_in_isolated_equipment(value, path, expected):
+    """REQUIREMENTS, row 23; 203.0.113.0/24 is not global (RFC 5737)."""
+    policy = load.load_class("scanner-port-stand-alone").policy
+    row = Endpoint(kind="host", value=value, path=path)
+    facts = facts_for(policy, analysed=Analysed(endpoints=(row,)))
+    assert verdict(policy, facts) == expected
+
+
+def test_what_dials_out_is_refused_in_isolated_equipment():
+    policy = load.load_class("scanner-airport-stand-alone").policy
+    row = Service(name="ModemManager.service", kind="systemd", starts="boot", listens=(), path="u")
+    assert verdict(policy, facts_for(policy, analysed=Analysed(services=(row,)))) == DENY
+
+
+def test_a_rule_for_one_deployment_holds_where_it_is_not_stated():
+    policy = altered(rules=(a_rule(deployment="stand-alone", verdict="DENY"),))
+    case = full_case()
+    for stated, expected in ((None, DENY), ("stand-alone", DENY), ("networked", ALLOW)):
+        at = with_context(case, connectivity=stated)
+        assert verdict(policy, found(LOW, case=at)) == expected
+    assert verdict(policy, found(LOW)) == DENY
+
+
+# --- rows 33 and 18, 30: declared, adopted, jurisdiction ---------------------------------
+
+
+def test_a_declared_link_is_for_a_person_and_an_undeclared_one_is_refused():
+    """REQUIREMENTS, row 33."""
+    policy = load.load_class("scanner-port-networked").policy
+    vpn, modem = finding(capability="tunnel.vpn"), finding(capability="modem.apn")
+    case = case_for(policy, declared_changes=("tunnel.vpn",))
+    assert verdict(policy, found(vpn, case=case)) == REVIEW
+    assert verdict(policy, found(vpn, case=case_for(policy))) == DENY
+    assert verdict(policy, found(modem, case=case)) == DENY
+    assert verdict(policy, found(vpn, known=(vpn,), case=case_for(policy))) == ALLOW
+
+
+@pytest.mark.parametrize("declared", ["*", "tunnel.*", "tunnel.", "TUNNEL.VPN", "tunnel"])
+def test_only_the_id_itself_declares(declared):
+    policy = altered(capabilities=(CapabilityRule(id="tunnel.", stance="declared"),))
+    vpn = finding(capability="tunnel.vpn")
+    case = full_case(declared_changes=(declared,))
+    assert verdict(policy, found(vpn, case=case)) == DENY
+
+
+def test_an_allowed_capability_silences_no_rule_and_nothing_grave():
+    policy = altered(
+        rules=(a_rule("capability", "equals", "net.listener"),),
+        capabilities=(CapabilityRule(id="net.", stance="allowed", reason="r"),),
+    )
+    for severity, capability, expected in (
+        ("medium", "net.endpoint", ALLOW),
+        ("high", "net.endpoint", REVIEW),
+        ("critical", "net.endpoint", DENY),
+        ("medium", "net.listener", REVIEW),
+        ("medium", "modem.apn", REVIEW),
+        ("medium", None, REVIEW),
+    ):
+        one = finding(rule="any", capability=capability, severity=severity)
+        assert verdict(policy, found(one)) == expected, (severity, capability)
+
+
+ABROAD = Endpoint(kind="host", value="update.vendor.cn", path="u!/etc/app.conf")
+
+
+def test_measures_of_another_country_are_off_until_adopted(tmp_path):
+    """REQUIREMENTS, row 18."""
+    facts = good_facts(analysed=Analysed(endpoints=(ABROAD,)))
+    assert all(load.load_class(name).policy.adopt == () for name in load.BUILTIN)
+    assert verdict(GENERIC, facts) == ALLOW
+    source = load.resources.files("fwverify.policy") / "builtin" / "generic.toml"
+    text = source.read_text().replace("unexplained_max", 'adopt = ["us-cvr"]\nunexplained_max', 1)
+    (tmp_path / "generic.toml").write_text(text)
+    adopted = load.load_class("generic", (tmp_path,))
+    decision = decide(facts, adopted.policy)
+    assert decision.verdicts.national_security_rules == REVIEW
+    assert decision.verdicts.type_approval_rules == ALLOW
+    assert "update.vendor.cn (CN)" in decision.reasons[0].text
+    assert adopted.label == "builtin-generic 2 + us-cvr 1"
+
+
+TABLE = (
+    Jurisdiction(country="US", source="s", hosts=("vendor.cn",)),
+    Jurisdiction(country="NL", source="s", hosts=(".eu.vendor.cn",), networks=("192.0.2.0/24",)),
+    Jurisdiction(country="DE", source="s", networks=("192.0.2.128/25", "2001:db8::/32")),
+)
+
+
+@pytest.mark.parametrize(
+    ("value", "host", "country"),
+    [
+        ("https://a:b@Update.Vendor.CN:8443/x", "update.vendor.cn", "US"),
+        ("x.eu.vendor.cn.", "x.eu.vendor.cn", "NL"),
+        ("notvendor.cn", "notvendor.cn", "CN"),
+        ("vendor.co.uk", "vendor.co.uk", "GB"),
+        ("vendor.com", "vendor.com", "unknown"),
+        ("localhost", "localhost", "unknown"),
+        ("192.0.2.1:80", "192.0.2.1", "NL"),
+        ("192.0.2.200", "192.0.2.200", "DE"),
+        ("198.51.100.1", "198.51.100.1", "unknown"),
+        ("http://[2001:db8::1]:80/", "2001:db8::1", "DE"),
+        ("someone@mail.ru", "mail.ru", "RU"),
+        ("", "", "unknown"),
+        ("пример.рф", "пример.рф", "unknown"),
+    ],
+)
+def test_the_jurisdiction_of_an_endpoint(value, host, country):
+    """REQUIREMENTS, row 30: unknown is a word, never nothing."""
+    assert host_of(value) == host
+    assert jurisdiction(host, TABLE) == country
+    assert jurisdiction(host, TABLE[::-1]) == country
+
+
+def test_an_unknown_jurisdiction_can_be_asked_for():
+    rule = a_rule("jurisdiction", "in", ("unknown", "CN"), over="endpoint")
+    for value, expected in (("a.com", REVIEW), ("a.cn", REVIEW), ("a.nl", ALLOW)):
+        row = Endpoint(kind="host", value=value, path="u")
+        facts = good_facts(analysed=Analysed(endpoints=(row,)))
+        assert verdict(altered(rules=(rule,)), facts) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "outside"),
+    [
+        ("10.1.2.3", False),
+        ("127.0.0.1", False),
+        ("fe80::1", False),
+        ("8.8.8.8", True),
+        ("2606:4700::1", True),
+        ("scanner.lan", False),
+        ("scanner", False),
+        ("a.b.nl", True),
+        ("1.2.3.4.5", True),
+    ],
+)
+def test_what_is_outside(host, outside):
+    assert is_outside(host) is outside
+
+
+ROWS = {
+    "endpoint": (ABROAD, "endpoints", a_rule("value", "suffix", ".cn", over="endpoint")),
+    "account": (
+        Account(name="sa", uid=0, state="hash", path="u"),
+        "accounts",
+        a_rule("name", "equals", "sa", over="account"),
+    ),
+    "key": (
+        Key(kind="x509-ca", fingerprint="ab", path="u"),
+        "keys",
+        a_rule("kind", "prefix", "x509", over="key"),
+    ),
+    "service": (
+        Service(name="sshd", kind="systemd", starts="boot", listens=(), path="u"),
+        "services",
+        a_rule("starts", "in", ("boot",), over="service"),
+    ),
+}
+
+
+@pytest.mark.parametrize("over", sorted(ROWS))
+def test_rules_over_rows_know_what_is_new(over):
+    """REQUIREMENTS, row 27."""
+    row, table, rule = ROWS[over]
+    analysed = Analysed(**{table: (row,)})
+    new = compared(delta=Delta(**{f"{table}_added": (row,)}))
+    assert verdict(altered(rules=(rule,)), good_facts(analysed=analysed)) == REVIEW
+    only_new = msgspec.structs.replace(
+        rule, when=(*rule.when, Condition(field="added", op="equals", value=True))
+    )
+    policy = altered(rules=(only_new,))
+    assert verdict(policy, good_facts(analysed=analysed)) == ALLOW
+    assert verdict(policy, good_facts(analysed=analysed, compared=new)) == REVIEW
+    assert verdict(policy, good_facts()) == ALLOW
+    without = good_facts(analysed=analysed, baseline=None, compared=None)
+    assert "r" in {each.rule for each in decide(without, policy).reasons}
+
+
+# --- rows 41, 42, 43: intake ------------------------------------------------------------
+
+AIRPORT = load.load_class("scanner-airport-networked").policy
+
+
+def missing(case, policy=AIRPORT, **changes):
+    decision = decide(good_facts(case=case, **changes), policy)
+    return decision.verdict, {each.rule for each in decision.reasons}
+
+
+@pytest.mark.parametrize(
+    "clearances",
+    [(), (clearance("VOG"),), (clearance("VGB", "2026-11-20"),)],
+    ids=["none", "only VOG", "ran out"],
+)
+def test_an_airport_without_a_valid_vgb_refuses_the_intake(clearances):
+    """REQUIREMENTS, row 41."""
+    case = case_for(AIRPORT, clearances=clearances)
+    given, rules = missing(case)
+    assert given == DENY
+    assert {"intake.refused", "intake.clearance.vgb"} <= rules
+    port = load.load_class("scanner-port-networked").policy
+    assert missing(case_for(port, clearances=(clearance("VOG"),)), port)[0] == ALLOW
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        None,
+        {"at": "2026-11-21T12:00:01Z"},
+        {"operator": "Somebody Else"},
+        {"person": "intake  DESK"},
+    ],
+    ids=["none", "later than now", "of another operator", "by the submitter"],
+)
+def test_a_missing_countersignature_is_incomplete_and_denied(signed):
+    """REQUIREMENTS, row 42."""
+    case = case_for(AIRPORT)
+    changed = msgspec.structs.replace(case.countersign, **signed) if signed else None
+    decision = decide(good_facts(case=msgspec.structs.replace(case, countersign=changed)), AIRPORT)
+    verdicts = {each.rule: each.verdict for each in decision.reasons}
+    assert verdicts == {"intake.refused": DENY, "intake.countersign": INCOMPLETE}
+
+
+@pytest.mark.parametrize(
+    "custody",
+    [
+        (),
+        (Custody(at="2026-11-20T08:00:00Z", person="A", act="stored"),),
+        (Custody(at="2026-11-22T08:00:00Z", person="A", act="received"),),
+        (Custody(at="2026-11-20T08:00:00Z", person="A", act="received", sha256="ab" * 32),),
+    ],
+    ids=["none", "no receipt", "later than now", "of another update"],
+)
+def test_a_custody_with_a_gap_is_refused(custody):
+    assert missing(case_for(AIRPORT, custody=custody)) == (
+        DENY,
+        {"intake.refused", "intake.custody"},
+    )
+
+
+def test_planned_and_corrective_updates_have_gates_of_their_own():
+    """REQUIREMENTS, row 43."""
+    policy = altered(
+        intake=Intake(planned=("declared_changes",), corrective=("ticket",)),
+        rules=(a_rule(update_kind="planned", verdict="DENY"),),
+    )
+    bare = full_case(ticket=None, declared_changes=())
+    for kind, expected in (
+        ("planned", {"intake.declared_changes"}),
+        ("corrective", {"intake.ticket"}),
+        (None, {"intake.declared_changes", "intake.ticket"}),
+    ):
+        case = msgspec.structs.replace(bare, update_kind=kind)
+        assert missing(case, policy)[1] == {*expected, "intake.refused"}
+    whole = full_case()
+    for kind, expected in (("planned", DENY), ("corrective", ALLOW), (None, DENY)):
+        case = msgspec.structs.replace(whole, update_kind=kind)
+        assert verdict(policy, found(LOW, case=case)) == expected
+
+
+EMPTY = full_case(
+    version=None,
+    submitter=None,
+    update_kind=None,
+    declared_changes=(),
+    component=None,
+    hardware_id=None,
+    ticket=None,
+    rxswin=None,
+    context=None,
+    custody=(),
+    permit=None,
+    clearances=(),
+    countersign=None,
+)
+
+
+@pytest.mark.parametrize("requirement", get_args(Requirement))
+def test_each_requirement_is_met_by_a_full_case_and_by_nothing_else(requirement):
+    policy = altered(intake=Intake(required=(requirement,)))
+    whole = with_context(full_case(), connectivity="networked")
+    assert verdict(policy, good_facts(case=whole)) == ALLOW
+    for case in (None, EMPTY):
+        assert missing(case, policy) == (DENY, {"intake.refused", f"intake.{requirement}"})
+
+
+def test_a_site_named_in_the_case_is_laid_over_the_class():
+    loaded = load.select_policy("meter", None, None, (), "grid")
+    assert loaded.label == "builtin-meter 2 + grid 1"
+    assert loaded.policy.site_class == "high"
+    assert missing(None, loaded.policy)[0] == DENY
+    with pytest.raises(InputFileError, match="not among the sites"):
+        load.select_policy("meter", None, None, (), "moon")
+    for odd in ("../grid", "", "Grid", "x" * 99):
+        with pytest.raises(InputFileError):
+            load.select_policy("meter", None, None, (), odd)
+
+
+def test_a_policy_for_one_run_takes_what_it_names_along(tmp_path):
+    file = tmp_path / "lab.toml"
+    file.write_text('site = "airport"\nadopt = ["us-cvr"]\n')
+    loaded = load.select_policy("meter", None, file)
+    assert loaded.policy.intake.required
+    assert loaded.label == "ad-hoc 2 + us-cvr 1 + airport 1"
+    file.write_text('extends = "scanner"\n')
+    with pytest.raises(InputFileError, match="whole policy"):
+        load.select_policy("meter", None, file)
+
+
+# --- properties -------------------------------------------------------------------------
+
+CLASSES = st.sampled_from([load.load_class(name).policy for name in load.BUILTIN])
+FOUND = st.lists(
+    st.builds(
+        lambda capability, severity, confidence, number: finding(
+            path=f"update.swu!/{number}",
+            rule="some.rule",
+            capability=capability,
+            severity=severity,
+            confidence=confidence,
+        ),
+        st.sampled_from((None, "modem.apn", "tunnel.vpn", "cred.uid0", "can.inject", "veh.kill")),
+        st.sampled_from(("info", "low", "medium", "high", "critical")),
+        st.sampled_from(("low", "medium", "high")),
+        st.integers(0, 4),
+    ),
+    max_size=3,
+)
+LEVELS = ("normal", "raised", "high")
+RISKS = ("low", "medium", "high")
+
+
+def milder(after, before):
+    return after.verdict.rank < before.verdict.rank or any(
+        getattr(after.verdicts, each).rank < getattr(before.verdicts, each).rank
+        for each in OVERLAYS
+    )
+
+
+@settings(max_examples=120, derandomize=True, deadline=None)
+@given(CLASSES, FOUND, st.integers(0, 1), st.booleans(), st.booleans())
+def test_a_higher_level_is_never_milder(policy, some, level, threat, by_policy):
+    case = case_for(policy)
+    order, key = (LEVELS, "threat_level") if threat else (RISKS, "site_class")
+    facts = [found(*some, case=with_context(case, **{key: order[level + up]})) for up in (0, 1)]
+    before = decide(facts[0], policy)
+    assert not milder(decide(facts[1], policy), before)
+    if by_policy:
+        raised = max(order[level + 1], getattr(policy, key), key=order.index)
+        assert not milder(decide(facts[0], altered(policy, **{key: raised})), before)
+
+
+@settings(max_examples=120, derandomize=True, deadline=None)
+@given(CLASSES, FOUND, st.sampled_from(load.SITES), st.booleans())
+def test_a_site_profile_is_never_milder(policy, some, site, with_case):
+    facts = found(*some, case=case_for(policy) if with_case else None)
+    over = load.tightened(policy, load.load_tightening("sites", site).tightening)
+    assert not milder(decide(facts, over), decide(facts, policy))
+
+
+@settings(max_examples=80, derandomize=True, deadline=None)
+@given(CLASSES, FOUND, st.sampled_from(full_case().__struct_fields__))
+def test_a_case_that_states_less_is_never_milder(policy, some, field):
+    if field in ("schema", "vendor", "product", "class_name", "id"):
+        return
+    case = case_for(policy)
+    empty = () if isinstance(getattr(case, field), tuple) else None
+    less = msgspec.structs.replace(case, **{field: empty})
+    before = decide(found(*some, case=case), policy)
+    assert not milder(decide(found(*some, case=less), policy), before) or field == "context"
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(CLASSES, FOUND)
+def test_equal_inputs_give_equal_decisions(policy, some):
+    case = case_for(policy)
+    one = canonical_json(decide(found(*some, case=case), policy))
+    assert one == canonical_json(decide(found(*some[::-1], case=case), policy))
+
+
+def test_a_knock_out_is_carried_by_its_reason_whichever_rule_stands_first():
+    rules = (
+        a_rule(id="first", verdict="DENY"),
+        a_rule(id="second", verdict="DENY", knock_out=True),
+    )
+    for order in (rules, rules[::-1]):
+        (reason,) = decide(found(LOW), altered(rules=order)).reasons
+        assert (reason.rule, reason.knock_out) == ("second", True)
