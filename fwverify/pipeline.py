@@ -58,6 +58,7 @@ from fwverify.workers import Executor
 
 if TYPE_CHECKING:
     from fwverify.analyse.rules import RuleSet
+    from fwverify.compare.content.asking import Reading
     from fwverify.policy.facts import Facts
     from fwverify.policy.model import LoadedPolicy
     from fwverify.trust_listing import NamedTrust
@@ -249,10 +250,20 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
         present = _profile(intake, unpacked, analysed, stages, means)
         declared = question.case.declared_changes if question.case else ()
         compared, compare_stage = _stage(
-            "compare", lambda: compare(present, known, declared), _NO_DELTA, means, wanted
+            "compare",
+            lambda: compare(present, known, declared, _reading(means)),
+            _NO_DELTA,
+            means,
+            wanted,
         )
         stages = msgspec.structs.replace(stages, compare=compare_stage)
     return _Outputs(intake, unpacked, verified, analysed, compared, stages)
+
+
+def _reading(means: Means) -> Reading:
+    from fwverify.compare.content.asking import Reading
+
+    return Reading(means.store, means.pool, means.limits.scan_seconds)
 
 
 def _unpack(subject: Subject, given: Given, question: Question, means: Means) -> Unpacked:
