@@ -8,7 +8,7 @@ import msgspec
 
 from fwverify.compare import abilities, changes
 from fwverify.compare.content.asking import Reading
-from fwverify.compare.declared import hold_against
+from fwverify.compare.declared import declared_findings, hold_against
 from fwverify.compare.identities import moved_identity_findings, silence_findings
 from fwverify.compare.inside import Inside, look_inside, pair_similar
 from fwverify.compare.members import member_findings
@@ -53,6 +53,7 @@ def compare(
                 (
                     *_findings(new, old, pairing, delta, translate),
                     *within.findings,
+                    *declared_findings(undeclared, not_found, new.subject.name),
                     *member_findings(new, old, roots),
                 ),
                 key=order,

@@ -16,6 +16,7 @@ from typing import Final
 from fwverify.model import Decision, Overlay, Reason, Verdict, Verdicts, worst
 from fwverify.policy import (
     checks_context,
+    checks_declared,
     checks_findings,
     checks_image,
     checks_trust,
@@ -55,6 +56,8 @@ CHECKS: tuple[Check, ...] = (
     checks_context.trust_configured,
     checks_context.policy_configured,
     checks_context.strength_applied,
+    checks_declared.changes_declared,
+    checks_declared.supersedes_cleanly,
     checks_findings.rules_of_policy,
     checks_findings.otherwise,
 )

@@ -17,6 +17,7 @@ from fwverify.model import (
     Finding,
     Stages,
     Subject,
+    Superseded,
     Unpacked,
     Verified,
     _Value,
@@ -44,6 +45,7 @@ class Facts(_Value, frozen=True, kw_only=True):
     trust_is_configured: bool
     policy_is_configured: bool
     policy_strength_applied: bool
+    superseded: Superseded | None
 
 
 def stage_findings(
