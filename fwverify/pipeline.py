@@ -45,6 +45,7 @@ from fwverify.model import (
     StageName,
     Stages,
     Subject,
+    Superseded,
     Unpacked,
     Verified,
 )
@@ -82,6 +83,7 @@ _NOTHING_UNPACKED: Final = Unpacked(image=Image(), nodes=())
 class Question:
     """What is asked: which update, under which case, and for which moment.
 
+    ``refused`` is the report of the case ``supersedes``, where it is at hand.
     ``second`` names another engine that is to unpack it, too (``unpack.second``).
     """
 
@@ -92,6 +94,7 @@ class Question:
     secrets: tuple[Path, ...] = ()
     plaintexts: tuple[Path, ...] = ()
     supersedes: str | None = None
+    refused: Report | None = None
     second: str | None = None
 
 
@@ -151,13 +154,16 @@ def inspect(question: Question, means: Means, wanted: frozenset[StageName] = EVE
     findings = _all_findings(outputs, means.store)
     decision: Decision | None = None
     stages = outputs.stages
+    left = _superseded(question, means, outputs, findings)
     if "decide" in wanted and means.policy is not None:
         from fwverify.policy.decide import decide
 
         means.announce("decide")
-        decision = decide(_facts(outputs, findings, means), means.policy.policy)
+        facts = _facts(outputs, findings, means, left)
+        decision = decide(facts, means.policy.policy)
         stages = msgspec.structs.replace(stages, decide=Stage(status="complete"))
-    return seal(_report(question, means, outputs, findings, stages, decision))
+    report = _report(question, means, outputs, findings, stages, decision)
+    return seal(msgspec.structs.replace(report, superseded=left))
 
 
 def _drawn(outputs: _Outputs, means: Means) -> _Outputs:
@@ -374,7 +380,27 @@ def _all_findings(outputs: _Outputs, store: Store) -> tuple[Finding, ...]:
     )
 
 
-def _facts(outputs: _Outputs, findings: tuple[Finding, ...], means: Means) -> Facts:
+def _superseded(
+    question: Question, means: Means, outputs: _Outputs, findings: tuple[Finding, ...]
+) -> Superseded | None:
+    if question.supersedes is None:
+        return None
+    from fwverify.compare.superseded import superseded
+
+    return superseded(
+        question.supersedes,
+        question.refused,
+        _profiled(outputs, means),
+        findings,
+        outputs.stages,
+        means.known.baseline.sha256 if means.known else None,
+        question.case.declared_changes if question.case else (),
+    )
+
+
+def _facts(
+    outputs: _Outputs, findings: tuple[Finding, ...], means: Means, left: Superseded | None
+) -> Facts:
     from fwverify.policy.facts import Facts
 
     return Facts(
@@ -390,6 +416,7 @@ def _facts(outputs: _Outputs, findings: tuple[Finding, ...], means: Means) -> Fa
         trust_is_configured="--trust" not in means.ad_hoc,
         policy_is_configured="--policy" not in means.ad_hoc,
         policy_strength_applied=True,
+        superseded=left,
     )
 
 

@@ -21,7 +21,9 @@ from fwverify.cli import common, running
 @common.rules_options
 @click.option("--policy", type=common.FILE, metavar="FILE", help="Policy (ad hoc).")
 @click.option("--ledger", metavar="URL", help="Ledger of approved baselines.")
-@click.option("--supersedes", metavar="CASE", help="The case that this update replaces.")
+@click.option(
+    "--supersedes", metavar="CASE", help="The refused case, or its report, that this replaces."
+)
 @click.option("--out", type=common.FILE, metavar="DIR", help="Where the reports go.")
 @common.second_option
 @common.run_options
@@ -38,12 +40,14 @@ def check(
     **rest: Any,
 ) -> None:
     """Unpack, verify, analyse, compare and decide; several UPDATEs are one set."""
+    from fwverify.compare.superseded import load_refused
     from fwverify.pipeline import Question, inspect
     from fwverify.report.terminal import render
 
     options = common.Options(**rest)
     case = common.read_case(options)
     when = common.moment(at)
+    refused = load_refused(supersedes) if supersedes else None
     with running.means(options, case) as bare:
         means = running.with_baseline(bare, baseline, options, case, when)
         question = Question(
@@ -53,7 +57,8 @@ def check(
             signatures=signatures,
             secrets=options.secrets,
             plaintexts=options.plaintexts,
-            supersedes=supersedes,
+            supersedes=refused.case if refused and refused.case else supersedes,
+            refused=refused,
             second=second,
         )
         report = inspect(question, means)

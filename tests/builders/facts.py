@@ -146,6 +146,7 @@ def good_facts(**changes) -> Facts:
         "trust_is_configured": True,
         "policy_is_configured": True,
         "policy_strength_applied": True,
+        "superseded": None,
     } | changes
     if "findings" not in fields:
         outputs = (fields[name] for name in ("unpacked", "verified", "analysed", "compared"))
