@@ -20,15 +20,13 @@ from fwverify.report import summary
 from fwverify.report.blocks import INDENT, Lines
 from fwverify.report.text import cells, fit, fit_middle, visible
 
-_ABILITIES: Final = frozenset(
-    (
-        "compare.capability_added",
-        "compare.endpoint_added",
-        "compare.service_added",
-        "compare.account_added",
-        "compare.key_added",
-        "compare.same_version_other_bytes",
-    )
+_ABILITIES: Final = (
+    "compare.capability_added",
+    "compare.account_added",
+    "compare.key_added",
+    "compare.service_added",
+    "compare.endpoint_added",
+    "compare.same_version_other_bytes",
 )
 _STRUCTURE: Final = ("compare.", "set.")
 _MIN_TEXT: Final = 18
@@ -140,7 +138,18 @@ def superseded(report: Report) -> tuple[Group, ...]:
 
 
 def _left(listed: tuple[Left, ...]) -> tuple[Row, ...]:
-    return tuple(Row(f"{each.rule}: {each.text}", each.path) for each in listed)
+    """Return a row for each path, those with a new ability first, in the approver's order."""
+    by_path: dict[str, list[Left]] = {}
+    for each in sorted(listed, key=lambda one: (_weight(one.rule), one.path, one.rule)):
+        by_path.setdefault(each.path, []).append(each)
+    return tuple(
+        Row(", ".join(dict.fromkeys(each.rule for each in own)), path)
+        for path, own in by_path.items()
+    )
+
+
+def _weight(rule: str) -> int:
+    return _ABILITIES.index(rule) if rule in _ABILITIES else len(_ABILITIES)
 
 
 def _capabilities(report: Report) -> Iterator[Row]:
