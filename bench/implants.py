@@ -33,7 +33,7 @@ from bench.trees import Item, Tree, as_package, as_squashfs, as_tar_xz, of_packa
 from fwverify.analyse.rules import load_rules
 from fwverify.data import data_folder
 from fwverify.limits import Limits
-from fwverify.model import Baseline, Report
+from fwverify.model import Baseline, Report, StageName
 from fwverify.pipeline import Known, Means, Question, inspect, profile
 from fwverify.report.terminal import render_diff
 from fwverify.store import Store
@@ -41,7 +41,7 @@ from fwverify.trust_listing import name_trust
 from fwverify.workers import Pool
 
 AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
-_STAGES: Final = frozenset(("unpack", "analyse", "compare"))
+_STAGES: Final[frozenset[StageName]] = frozenset(("unpack", "analyse", "compare"))
 _GATEWAY: Final = ("busybox", "dropbear-bin", "iptables", "dnsmasq-base", "cron")
 _TELEMATICS: Final = ("can-utils", "gpsd", "gammu", "mosquitto", "at")
 _METER: Final = ("busybox", "mosquitto", "chrony", "mtd-utils")

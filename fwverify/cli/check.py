@@ -21,9 +21,7 @@ from fwverify.cli import common, running
 @common.rules_options
 @click.option("--policy", type=common.FILE, metavar="FILE", help="Policy (ad hoc).")
 @click.option("--ledger", metavar="URL", help="Ledger of approved baselines.")
-@click.option(
-    "--supersedes", metavar="CASE", help="The refused case, or its report, that this replaces."
-)
+@click.option("--supersedes", metavar="CASE", help="The case that this update replaces.")
 @click.option("--out", type=common.FILE, metavar="DIR", help="Where the reports go.")
 @common.second_option
 @common.run_options

@@ -5,7 +5,8 @@ a worker that fails is a problem of the stage; contents that are like each other
 by TLSH, the closest first, and stay findings of their own: pairing never makes a new file
 an old one.
 
-What it does not do: look inside containers whose content stands in their entries.
+What it does not do: look inside containers whose content stands in their entries, beyond
+who signed them.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def look_inside(pairing: Pairing, reading: Reading | None) -> Inside:
             continue
         facts[path] = answer.facts
         findings.extend(_finding(hit, path) for hit in answer.hits)
-    missing = [pair.new for pair in wanted if not _holds(reading, pair)]
+    missing = [pair.new for pair in wanted if not (_holds(reading, pair) or _are_containers(pair))]
     said = fact("inside", "not compared: the content of one side is not kept")
     facts.update({node.path: (said,) for node in missing})
     findings.extend(_unread(missing))
@@ -69,7 +70,11 @@ def _is_read(pair: Pair) -> bool:
     old, new = pair.old, pair.new
     if old.sha256 is None or new.sha256 is None or old.sha256 == new.sha256:
         return False
-    return new.kind in _WITH_CONTENT and not (_is_container(old) and _is_container(new))
+    return new.kind in _WITH_CONTENT
+
+
+def _are_containers(pair: Pair) -> bool:
+    return _is_container(pair.old) and _is_container(pair.new)
 
 
 def _is_container(node: Node) -> bool:
@@ -90,6 +95,7 @@ def _request(pair: Pair, reading: Reading) -> PairRequest:
         new=str(pair.new.sha256),
         name=name,
         base=int(segment[1], 16) if segment else 0,
+        container=_are_containers(pair),
     )
 
 

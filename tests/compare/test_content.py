@@ -136,6 +136,23 @@ def test_a_difference_without_new_lines_is_told(old, new, told):
     assert rows(line_facts(old, new)) == [("line", told)]
 
 
+def test_masking_takes_linear_time():
+    began = time.process_time()
+    line_facts("", ("a-" * 4000 + "\n") * 400)
+    long = json.dumps({"a": "pass" * 200_000}).encode()
+    assert key_facts(long, long[:-3] + b'x"}', "a.json")
+    assert time.process_time() - began < 5
+
+
+def test_a_shared_list_does_not_grow_without_end():
+    shared: list[object] = ["x"]
+    for _ in range(30):
+        shared = [shared, shared]
+    wide = plistlib.dumps({"a": shared, "b": 1}, fmt=plistlib.FMT_BINARY)
+    other = plistlib.dumps({"a": shared, "b": 2}, fmt=plistlib.FMT_BINARY)
+    assert key_facts(wide, other, "x.plist") is None
+
+
 def test_what_is_no_text_is_none():
     assert text_of(b"\0\1\2" * 100) is None
     assert text_of(b"") == ""

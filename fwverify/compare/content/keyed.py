@@ -27,7 +27,7 @@ from xml.parsers.expat import ExpatError
 from fwverify.analyse.config import regfile
 from fwverify.compare.content.lines import text_of
 from fwverify.compare.content.masked import masked_value
-from fwverify.compare.content.values import bounded
+from fwverify.compare.content.values import MAX_LISTED, bounded
 from fwverify.model import Fact
 from fwverify.reader import Buffer, Malformed
 from fwverify.unpack.boot import dtb, fdt
@@ -36,7 +36,10 @@ from fwverify.unpack.vehicle import xmlstream
 MAX_KEYED_BYTES: Final = 4 * 1024 * 1024
 MAX_KEYS: Final = 50_000
 _MAX_DEPTH: Final = 200
-_VALUE_SHOWN: Final = 80
+_VALUE_SHOWN: Final = 60
+_KEY_SHOWN: Final = 100
+_SEARCHED: Final = 400
+_MAX_WAITING: Final = 500_000
 _FDT_MAGIC: Final = b"\xd0\x0d\xfe\xed"
 _MIN_INI_SHARE: Final = 0.9
 
@@ -88,27 +91,31 @@ def _numbered(pairs: Pairs) -> dict[str, str] | None:
 
 
 def _differences(before: dict[str, str], now: dict[str, str]) -> tuple[Fact, ...]:
-    added = tuple(_told(key, now[key]) for key in sorted(now.keys() - before.keys()))
-    removed = tuple(_told(key, before[key]) for key in sorted(before.keys() - now.keys()))
-    changed = tuple(
-        f"{key}: {_shown(key, before[key])} -> {_shown(key, now[key])}"
-        for key in sorted(now.keys() & before.keys())
-        if now[key] != before[key]
+    """Return the facts; only what is shown is searched for secrets."""
+    added, removed = sorted(now.keys() - before.keys()), sorted(before.keys() - now.keys())
+    changed = sorted(key for key in now.keys() & before.keys() if now[key] != before[key])
+    came = tuple(_told(key, now[key]) for key in added[:MAX_LISTED])
+    went = tuple(_told(key, before[key]) for key in removed[:MAX_LISTED])
+    differ = tuple(
+        f"{key[:_KEY_SHOWN]}: {_shown(key, before[key])} -> {_shown(key, now[key])}"
+        for key in changed[:MAX_LISTED]
     )
     return (
-        *bounded("key added", added),
-        *bounded("key removed", removed),
-        *bounded("key changed", changed),
+        *bounded("key added", came, len(added)),
+        *bounded("key removed", went, len(removed)),
+        *bounded("key changed", differ, len(changed)),
     )
 
 
 def _told(key: str, value: str) -> str:
-    return f"{key} = {_shown(key, value)}"
+    return f"{key[:_KEY_SHOWN]} = {_shown(key, value)}"
 
 
 def _shown(key: str, value: str) -> str:
-    line = masked_value(key, value)
-    return line if len(line) <= _VALUE_SHOWN else f"{line[:_VALUE_SHOWN]}…"
+    line = masked_value(key[:_SEARCHED], value[:_SEARCHED])
+    if len(line) <= _VALUE_SHOWN and len(value) <= _SEARCHED:
+        return line
+    return f"{line[:_VALUE_SHOWN]}… (crc32 {zlib.crc32(value.encode('utf-8', 'replace')):08x})"
 
 
 # --- the formats -------------------------------------------------------------------------
@@ -155,6 +162,8 @@ def _flat(root: Any) -> Iterator[tuple[str, str]]:
             yield path or ".", "(empty)"
         if depth >= _MAX_DEPTH:
             raise ValueError("nested too deep")
+        if len(waiting) + len(inner) > _MAX_WAITING:
+            raise ValueError("too wide")
         waiting.extend((f"{path}.{key}".strip("."), item, depth + 1) for key, item in inner[::-1])
 
 

@@ -13,12 +13,15 @@ from collections import Counter
 from typing import Final
 
 from fwverify.compare.content.masked import masked
-from fwverify.compare.content.values import bounded, fact
+from fwverify.compare.content.values import MAX_LISTED, bounded, fact
 from fwverify.model import Fact
 from fwverify.reader import Buffer
 
 MAX_TEXT_BYTES: Final = 4 * 1024 * 1024
 _HEAD: Final = 8192
+_SEARCHED: Final = 400
+"""Characters of a line that are searched for secrets, and of which the first are shown."""
+
 _MAX_CONTROLS: Final = 64
 _CONTROLS: Final = bytes(range(9)) + bytes(range(14, 27)) + bytes(range(28, 32)) + b"\x7f"
 _MARKS: Final = (
@@ -54,22 +57,33 @@ def line_facts(old: str, new: str) -> tuple[Fact, ...]:
     removed = _only(before, Counter(now))
     if not added and not removed:
         return (fact("line", _rest(before, now)),)
-    return (*bounded("line added", added), *bounded("line removed", removed))
+    return (*_told("line added", added), *_told("line removed", removed))
 
 
 def _lines(text: str) -> list[str]:
     return [line.rstrip("\r") for line in text.split("\n")]
 
 
-def _only(lines: list[str], other: Counter[str]) -> tuple[str, ...]:
+_Numbered = list[tuple[int, str]]
+
+
+def _told(kind: str, lines: _Numbered) -> tuple[Fact, ...]:
+    """Return the facts of ``lines``; only what is shown is searched for secrets."""
+    shown = tuple(
+        f"{number}: {masked(line[:_SEARCHED].strip())}" for number, line in lines[:MAX_LISTED]
+    )
+    return bounded(kind, shown, len(lines))
+
+
+def _only(lines: list[str], other: Counter[str]) -> _Numbered:
     left = Counter(other)
     found = []
     for number, line in enumerate(lines, 1):
         if left[line]:
             left[line] -= 1
         elif line.strip():
-            found.append(f"{number}: {masked(line[:_HEAD].strip())}")
-    return tuple(found)
+            found.append((number, line))
+    return found
 
 
 def _rest(before: list[str], now: list[str]) -> str:

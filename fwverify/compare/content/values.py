@@ -21,7 +21,8 @@ class PairRequest(Value, frozen=True, kw_only=True):
     """Compare ``old`` and ``new`` of the store at ``store``.
 
     ``name`` is the last part of the path, which tells a format that has no mark; ``base``
-    the load address of a segment, else 0.
+    the load address of a segment, else 0. Of a container, whose content stands in its
+    entries, only signers and revocations are told.
     """
 
     store: str
@@ -29,6 +30,7 @@ class PairRequest(Value, frozen=True, kw_only=True):
     new: Sha256
     name: str
     base: int = 0
+    container: bool = False
 
 
 class PairResult(Value, frozen=True, kw_only=True):
@@ -58,8 +60,11 @@ def fact(kind: str, text: str) -> Fact:
     return Fact(kind=kind, text=line if len(line) <= MAX_TEXT else f"{line[: MAX_TEXT - 1]}…")
 
 
-def bounded(kind: str, texts: tuple[str, ...]) -> tuple[Fact, ...]:
-    """Return a fact for each of the first ``texts`` and one for how many more there are."""
-    more = len(texts) - MAX_LISTED
+def bounded(kind: str, texts: tuple[str, ...], whole: int | None = None) -> tuple[Fact, ...]:
+    """Return a fact for each of the first ``texts`` and one for how many more there are.
+
+    ``whole`` is how many there are where ``texts`` are the first of them alone.
+    """
+    more = (len(texts) if whole is None else whole) - MAX_LISTED
     told = tuple(fact(kind, text) for text in texts[:MAX_LISTED])
     return (*told, fact(kind, f"… and {more} more")) if more > 0 else told

@@ -31,7 +31,7 @@ def compare_pair(argument: bytes) -> bytes:
     store = _store(request.store)
     with store.view(request.old) as old, store.view(request.new) as new:
         signed, hits = signed_facts(old, new)
-        facts = {*signed, *_told(old, new, request)}
+        facts = {*signed, *(() if request.container else _told(old, new, request))}
     ordered = tuple(sorted(facts, key=lambda each: (each.kind, each.text)))
     return msgspec.msgpack.encode(PairResult(facts=ordered, hits=hits))
 
