@@ -16,14 +16,14 @@ Made by `python -m bench.implants --rivals --benign --markdown docs/comparison.m
 is put into every tree, packed again and compared with the untouched image; it is found where
 the 80 by 24 text of `fwverify diff` names its file. The rivals get the same files:
 diffoscope the folder of the changed file (found where its first 23 lines name it), and a list
-of files of one base name that ssdeep scores below 95. A rival counts only where it was
-installed; its score says nothing of what else it can do.
+of files of one base name that ssdeep scores below 95; they are asked about the first image
+alone. Their score says nothing of what else they can do.
 """
 
 
 def page(rows: Sequence[Row], real: Sequence[tuple[str, Report, float]]) -> str:
     """Return the page as Markdown."""
-    parts = [_HEAD, _recall(rows), _kinds(rows)]
+    parts = [_HEAD, _recall(rows), _kinds(rows)] if rows else []
     if real:
         parts.append(_benign(real))
     return "\n".join(parts)
@@ -58,25 +58,20 @@ def _recall(rows: Sequence[Row]) -> str:
 def _kinds(rows: Sequence[Row]) -> str:
     rivals = list(dict.fromkeys(name for row in rows for name in row.rivals))
     titles = "".join(f" {name} |" for name in rivals)
-    lines = [
-        "## By kind",
-        "",
-        f"| kind | found | beside |{titles}",
-        "|---|---|---|" + "---|" * len(rivals),
-    ]
+    lines = ["## By kind", "", f"| kind | found | beside |{titles}"]
+    lines.append("|---|---|---|" + "---|" * len(rivals))
     for kind in dict.fromkeys(row.kind for row in rows):
         own = [row for row in rows if row.kind == kind]
         labels = ", ".join(sorted({f"`{row.label}`" for row in own if row.label}))
-        told = "".join(
-            f" {_share(sum(row.rivals[name][0] for row in own), len(own))} |"
-            if own[0].rivals
-            else " |"
-            for name in rivals
-        )
-        lines.append(
-            f"| {kind} | {_share(sum(row.seen for row in own), len(own))} | {labels} |{told}"
-        )
+        told = "".join(f" {_by_rival(own, name)} |" for name in rivals)
+        found = _share(sum(row.seen for row in own), len(own))
+        lines.append(f"| {kind} | {found} | {labels} |{told}")
     return "\n".join([*lines, ""])
+
+
+def _by_rival(rows: Sequence[Row], name: str) -> str:
+    held = [row for row in rows if name in row.rivals]
+    return _share(sum(row.rivals[name][0] for row in held), len(held)) if held else ""
 
 
 def _benign(real: Sequence[tuple[str, Report, float]]) -> str:
@@ -84,7 +79,7 @@ def _benign(real: Sequence[tuple[str, Report, float]]) -> str:
     changed = sum(len(report.delta.changed) for _, report, _ in real if report.delta)
     new = sum(len(report.delta.added) for _, report, _ in real if report.delta)
     told = (
-        f"{len(real)} real updates ({len(real) - 14} packages of Debian 12 to 13, armhf, and the "
+        f"{len(real)} real updates ({len(real) - 14} packages of Debian 12 to 13, amd64, and the "
         f"corpus' pairs): {changed} changed and {new} new files, "
         f"{len(added)} capabilities new to a product."
     )

@@ -1,6 +1,7 @@
 """Recall of the approver's first screen over implants, and false additions over updates.
 
-Usage: ``python -m bench.implants [--quick] [--rivals] [--benign] [--markdown FILE]``.
+Usage: ``python -m bench.implants [--quick] [--rivals] [--benign] [--no-implants]
+[--markdown FILE]``.
 
 Every kind of ``implantkinds`` is put into real file trees (Debian packages of
 ``bench.debs``, the corpus' openssh package, once inside a real update of it), which are
@@ -168,7 +169,7 @@ def in_trees(bench: Bench, quick: bool, rivals: bool) -> Iterator[Row]:
             spent = time.monotonic() - began
             ok, label, text = seen(report, path)
             row = Row(kind, host.name, ok, label, spent)
-            if rivals and host.update is None and host.suffix != "tar.gz":
+            if rivals and host.name.startswith("gateway"):
                 row.rivals = _rivals(host.tree, tree, path, bench.folder)
             if not ok:
                 print(f"MISSED {kind} in {host.name}: {path}\n{text}", file=sys.stderr)
@@ -205,7 +206,7 @@ def in_raw(bench: Bench) -> Iterator[Row]:
 
 def benign(bench: Bench) -> Iterator[tuple[str, Report, float]]:
     """Yield the comparisons of real updates, each with its seconds."""
-    names = [(suite, name, "armhf") for suite in ("bookworm", "trixie") for name in BENIGN]
+    names = [(suite, name, "amd64") for suite in ("bookworm", "trixie") for name in BENIGN]
     found = {(each.origin, each.name): each.path for each in debs.debian(names)}
     pairs = [
         (name, found["bookworm", name], found["trixie", name])
@@ -221,14 +222,15 @@ def benign(bench: Bench) -> Iterator[tuple[str, Report, float]]:
 def main() -> int:
     """Run what is asked for and print it."""
     parser = argparse.ArgumentParser()
-    for name in ("--quick", "--rivals", "--benign"):
+    for name in ("--quick", "--rivals", "--benign", "--no-implants"):
         parser.add_argument(name, action="store_true")
     parser.add_argument("--markdown", type=Path)
     chosen = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fwverify-bench-")))
         bench = Bench(folder, stack)
-        rows = [*in_trees(bench, chosen.quick, chosen.rivals), *in_raw(bench)]
+        planted = not chosen.no_implants
+        rows = [*in_trees(bench, chosen.quick, chosen.rivals), *in_raw(bench)] if planted else []
         real = list(benign(bench)) if chosen.benign else []
     from bench.implantpage import page
 
