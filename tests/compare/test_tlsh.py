@@ -37,6 +37,15 @@ def test_a_version_is_near_and_another_file_is_far():
     assert distance(first, second) < 40 < 100 < distance(first, other)
 
 
+@pytest.mark.parametrize(
+    ("one", "two", "apart"),
+    [((1, 300), (2, 300), 350), ((1, 5000), (2, 7000), 266), ((3, 20000), (4, 20000), 206)],
+)
+def test_distances_that_the_reference_gives(one, two, apart):
+    """The numbers were made with the reference, for machines where it is not installed."""
+    assert distance(tlsh(content(*one)), tlsh(content(*two))) == apart
+
+
 def test_pieces_give_what_the_whole_gives(monkeypatch):
     whole = tlsh(content(4, 40_000))
     monkeypatch.setattr("fwverify.compare.tlsh._PIECE", 777)
