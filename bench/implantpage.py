@@ -16,8 +16,8 @@ Made by `python -m bench.implants --rivals --benign --markdown docs/comparison.m
 is put into every tree, packed again and compared with the untouched image; it is found where
 the 80 by 24 text of `fwverify diff` names its file. The rivals get the same files:
 diffoscope the folder of the changed file (found where its first 23 lines name it), and a list
-of files of one base name that ssdeep scores below 95; they are asked about the first image
-alone. Their score says nothing of what else they can do.
+of files of one base name that ssdeep scores below 95; they are asked about every
+fifth kind in the first image. Their score says nothing of what else they can do.
 """
 
 
