@@ -612,6 +612,32 @@ class Compared(_Value, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
 
 
+class Left(_Value, frozen=True, kw_only=True):
+    """One thing of a superseded case or of its successor: the rule, what, and where."""
+
+    rule: str
+    text: str
+    path: str
+
+
+class Superseded(_Value, frozen=True, kw_only=True):
+    """What became of the case that an update replaces.
+
+    ``core_sha256`` is that of the refused report, None where it was not at hand and
+    nothing was held against it. ``still_open`` also holds what could not be shown to be
+    resolved; ``outside`` are the paths that differ from the refused version although no
+    resolved finding stands there and no declaration names them.
+    """
+
+    ref: str
+    core_sha256: str | None
+    verdict: Verdict | None
+    resolved: tuple[Left, ...] = ()
+    still_open: tuple[Left, ...] = ()
+    new: tuple[Left, ...] = ()
+    outside: tuple[str, ...] = ()
+
+
 # --- decide and report -------------------------------------------------------------
 
 
@@ -733,6 +759,7 @@ class Report(_Value, frozen=True, kw_only=True):
     claims: tuple[ClaimResult, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     supersedes: str | None = None
+    superseded: Superseded | None = None
     case: str | None = None
     policy: str | None = None
     digests: Digests = Digests()

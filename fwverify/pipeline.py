@@ -45,6 +45,7 @@ from fwverify.model import (
     StageName,
     Stages,
     Subject,
+    Superseded,
     Unpacked,
     Verified,
 )
@@ -58,6 +59,7 @@ from fwverify.workers import Executor
 
 if TYPE_CHECKING:
     from fwverify.analyse.rules import RuleSet
+    from fwverify.compare.content.asking import Reading
     from fwverify.policy.facts import Facts
     from fwverify.policy.model import LoadedPolicy
     from fwverify.trust_listing import NamedTrust
@@ -81,6 +83,7 @@ _NOTHING_UNPACKED: Final = Unpacked(image=Image(), nodes=())
 class Question:
     """What is asked: which update, under which case, and for which moment.
 
+    ``refused`` is the report of the case ``supersedes``, where it is at hand.
     ``second`` names another engine that is to unpack it, too (``unpack.second``).
     """
 
@@ -91,6 +94,7 @@ class Question:
     secrets: tuple[Path, ...] = ()
     plaintexts: tuple[Path, ...] = ()
     supersedes: str | None = None
+    refused: Report | None = None
     second: str | None = None
 
 
@@ -154,13 +158,16 @@ def inspect(question: Question, means: Means, wanted: frozenset[StageName] = EVE
     findings = _all_findings(outputs, means.store)
     decision: Decision | None = None
     stages = outputs.stages
+    left = _superseded(question, means, outputs, findings)
     if "decide" in wanted and means.policy is not None:
         from fwverify.policy.decide import decide
 
         means.announce("decide")
-        decision = decide(_facts(outputs, findings, means, question), means.policy.policy)
+        facts = _facts(outputs, findings, means, question, left)
+        decision = decide(facts, means.policy.policy)
         stages = msgspec.structs.replace(stages, decide=Stage(status="complete"))
-    return seal(_report(question, means, outputs, findings, stages, decision))
+    report = _report(question, means, outputs, findings, stages, decision)
+    return seal(msgspec.structs.replace(report, superseded=left))
 
 
 def _drawn(outputs: _Outputs, means: Means) -> _Outputs:
@@ -253,10 +260,20 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
         present = _profile(intake, unpacked, analysed, stages, means)
         declared = question.case.declared_changes if question.case else ()
         compared, compare_stage = _stage(
-            "compare", lambda: compare(present, known, declared), _NO_DELTA, means, wanted
+            "compare",
+            lambda: compare(present, known, declared, _reading(means)),
+            _NO_DELTA,
+            means,
+            wanted,
         )
         stages = msgspec.structs.replace(stages, compare=compare_stage)
     return _Outputs(intake, unpacked, verified, analysed, compared, stages)
+
+
+def _reading(means: Means) -> Reading:
+    from fwverify.compare.content.asking import Reading
+
+    return Reading(means.store, means.pool, means.limits.scan_seconds)
 
 
 def _unpack(subject: Subject, given: Given, question: Question, means: Means) -> Unpacked:
@@ -367,8 +384,30 @@ def _all_findings(outputs: _Outputs, store: Store) -> tuple[Finding, ...]:
     )
 
 
+def _superseded(
+    question: Question, means: Means, outputs: _Outputs, findings: tuple[Finding, ...]
+) -> Superseded | None:
+    if question.supersedes is None:
+        return None
+    from fwverify.compare.superseded import superseded
+
+    return superseded(
+        question.supersedes,
+        question.refused,
+        _profiled(outputs, means),
+        findings,
+        outputs.stages,
+        means.known.baseline.sha256 if means.known else None,
+        question.case.declared_changes if question.case else (),
+    )
+
+
 def _facts(
-    outputs: _Outputs, findings: tuple[Finding, ...], means: Means, question: Question
+    outputs: _Outputs,
+    findings: tuple[Finding, ...],
+    means: Means,
+    question: Question,
+    left: Superseded | None,
 ) -> Facts:
     from fwverify.policy.facts import Facts
 
@@ -388,6 +427,7 @@ def _facts(
         at=format_time(question.at),
         case=question.case,
         approval_void=means.known is not None and means.known.approval_void,
+        superseded=left,
     )
 
 

@@ -122,6 +122,7 @@ def _judged(
         at=format_time(at),
         case=case,
         approval_void=False,
+        superseded=None,
     )
     found = [each.reason for check in _CHECKS for each in check(facts, policy)]
     denied = {each for each in found if each.verdict is Verdict.DENY}

@@ -56,6 +56,7 @@ _REPORT_KEYS: Final[Mapping[str, str]] = {
     "claims": "Declared claims, each held against the content.",
     "waivers": "The waivers that were applied.",
     "supersedes": "The case that this one replaces.",
+    "superseded": "What of that case is resolved, still open, new or changed beside the fix.",
     "case": "The case that the update belongs to.",
     "policy": "The name of the policy that decided.",
     "digests": "Digests of everything that steered the result.",

@@ -38,12 +38,14 @@ def check(
     **rest: Any,
 ) -> None:
     """Unpack, verify, analyse, compare and decide; several UPDATEs are one set."""
+    from fwverify.compare.superseded import load_refused
     from fwverify.pipeline import Question, inspect
     from fwverify.report.terminal import render
 
     options = common.Options(**rest)
     case = common.read_case(options)
     when = common.moment(at)
+    refused = load_refused(supersedes) if supersedes else None
     with running.means(options, case, at=when) as bare:
         means = running.with_baseline(bare, baseline, options, case, when)
         question = Question(
@@ -53,7 +55,8 @@ def check(
             signatures=signatures,
             secrets=options.secrets,
             plaintexts=options.plaintexts,
-            supersedes=supersedes,
+            supersedes=refused.case if refused and refused.case else supersedes,
+            refused=refused,
             second=second,
         )
         report = inspect(question, means)

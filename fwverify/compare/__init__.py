@@ -6,8 +6,12 @@ removed or moved; nothing is dropped because it resembles something else (DETECT
 for the identical rule, capability, path and evidence; a baseline whose analysis was
 not complete, or was made with other rules, makes the comparison incomplete.
 
-What it does not do: pair paths by similarity, look inside functions, or judge. A file
-whose modification time alone differs is not reported as changed.
+With a ``Reading`` the contents of changed files are held against each other by key, line,
+section, byte and signer (``content``), and what was renamed and changed is paired by
+likeness (``inside``), which never makes a new program an old one.
+
+What it does not do: judge, or follow the flow inside functions. A file whose modification
+time alone differs is not reported as changed.
 """
 
 from __future__ import annotations
@@ -17,13 +21,19 @@ from typing import TYPE_CHECKING
 from fwverify.compare.profile import profile_of
 
 if TYPE_CHECKING:
+    from fwverify.compare.content.asking import Reading
     from fwverify.model import Compared, Profile
 
 __all__ = ["compare", "profile_of"]
 
 
-def compare(new: Profile, old: Profile, declared: tuple[str, ...] = ()) -> Compared:
+def compare(
+    new: Profile,
+    old: Profile,
+    declared: tuple[str, ...] = (),
+    reading: Reading | None = None,
+) -> Compared:
     """Return what ``new`` has that ``old`` had not, as ``stage.compare`` says."""
     from fwverify.compare import stage
 
-    return stage.compare(new, old, declared)
+    return stage.compare(new, old, declared, reading)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fwverify.canonical import make_finding
+from fwverify.compare import components
 from fwverify.compare.identities import identity_findings, same_version
 from fwverify.compare.pairing import Pair
 from fwverify.model import Changed, Fact, Finding, Node
@@ -22,10 +23,16 @@ SETGID: Final = 0o2000
 _IDENTITY_FIELDS: Final = ("vendor", "product", "version", "build", "arch", "hardware")
 
 
-def changed(pair: Pair, old: tuple[Fact, ...], new: tuple[Fact, ...]) -> Changed | None:
+def changed(
+    pair: Pair,
+    old: tuple[Fact, ...],
+    new: tuple[Fact, ...],
+    inside: tuple[Fact, ...] = (),
+) -> Changed | None:
     """Return how ``pair`` differs, or None when nothing but its place does.
 
-    ``old`` and ``new`` are the analysers' facts of the two paths.
+    ``old`` and ``new`` are the analysers' facts of the two paths, ``inside`` those of the
+    comparison of their contents.
     """
     facts = [*_metadata(pair.old, pair.new), *_identity(pair)]
     same_bytes = pair.old.sha256 == pair.new.sha256
@@ -33,7 +40,9 @@ def changed(pair: Pair, old: tuple[Fact, ...], new: tuple[Fact, ...]) -> Changed
         return None
     if pair.moved:
         facts.append(Fact(kind="name", text=f"{pair.old.path} -> {pair.new.path}"))
-    facts.extend(_analysed(old, new))
+    if pair.apart is not None:
+        facts.append(Fact(kind="like", text=f"paired by likeness (TLSH distance {pair.apart})"))
+    facts.extend((*_analysed(old, new), *components.facts(old, new), *inside))
     return Changed(
         path=pair.new.path,
         old_sha256=pair.old.sha256,
@@ -71,8 +80,12 @@ def _identity(pair: Pair) -> Iterator[Fact]:
 def _analysed(old: tuple[Fact, ...], new: tuple[Fact, ...]) -> Iterator[Fact]:
     before, now = set(old), set(new)
     for fact in now - before:
+        if fact.kind == components.KIND:
+            continue
         yield Fact(kind=f"{fact.kind} added", text=fact.text)
     for fact in before - now:
+        if fact.kind == components.KIND:
+            continue
         yield Fact(kind=f"{fact.kind} removed", text=fact.text)
 
 
@@ -92,10 +105,12 @@ def _owner(node: Node) -> str:
     return ":".join("unknown" if each is None else str(each) for each in (node.uid, node.gid))
 
 
-def findings_of(pair: Pair) -> Iterator[Finding]:
-    """Yield what the pair's change means beyond its facts."""
-    yield from identity_findings(pair)
+def findings_of(pair: Pair, old: tuple[Fact, ...], new: tuple[Fact, ...]) -> Iterator[Finding]:
+    """Yield what the pair's change means beyond its facts; ``old`` and ``new`` as above."""
+    if pair.apart is None:
+        yield from identity_findings(pair)
     yield from _privilege(pair.new, pair.old.mode)
+    yield from components.findings(pair.new.path, old, new)
 
 
 def added_findings(node: Node) -> Iterator[Finding]:

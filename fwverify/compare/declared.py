@@ -3,14 +3,23 @@
 A declaration is a path, a path pattern (``*`` and ``?``, ``*`` crosses ``/``), or the
 id of a capability. A container that holds a declared change is itself declared: it
 cannot stay equal. With nothing declared both lists are empty: silence declares nothing.
+
+Findings: ``declared.undeclared`` for each change that is found and not declared, at its
+path, and ``declared.not_found`` for each declaration that nothing answers to.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
+from fwverify.canonical import make_finding
+from fwverify.model import Finding
 from fwverify.paths import SEPARATOR
+
+MAX_FINDINGS: Final = 2000
+"""Findings of each kind; the lists of the delta hold all."""
 
 
 def hold_against(
@@ -35,17 +44,42 @@ def hold_against(
         hit |= matched
         if not matched:
             not_found.append(entry)
-    containers = {above for change in hit for above in _above(change)}
+    containers = {outer for change in hit for outer in above(change)}
     return tuple(each for each in changes if each not in hit | containers), tuple(not_found)
+
+
+def declared_findings(
+    undeclared: tuple[str, ...], not_found: tuple[str, ...], name: str
+) -> Iterator[Finding]:
+    """Yield a finding for each; a capability and a declaration stand at ``name``."""
+    for change in undeclared[:MAX_FINDINGS]:
+        is_path = "/" in change or change.startswith(name)
+        yield make_finding(
+            rule="declared.undeclared",
+            path=change if is_path else name,
+            text=f"{change} is new or changed, and the vendor did not declare it",
+            severity="medium",
+            evidence=(f"change:{change}",),
+            r155=("12.1",),
+        )
+    for entry in not_found[:MAX_FINDINGS]:
+        yield make_finding(
+            rule="declared.not_found",
+            path=name,
+            text=f"the vendor declares {entry}, and nothing of it was found",
+            severity="medium",
+            evidence=(f"declared:{entry}",),
+        )
 
 
 def _names(path: str) -> Iterator[str]:
     yield path
-    for above in _above(path):
-        yield path[len(above) + len(SEPARATOR) :]
+    for outer in above(path):
+        yield path[len(outer) + len(SEPARATOR) :]
 
 
-def _above(path: str) -> Iterator[str]:
+def above(path: str) -> Iterator[str]:
+    """Yield the containers that ``path`` lies in, the outermost first."""
     position = path.find(SEPARATOR)
     while position >= 0:
         yield path[:position]

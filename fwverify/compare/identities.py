@@ -175,8 +175,8 @@ def moved_identity_findings(pairing: Pairing) -> Iterator[Finding]:
     An added node is held against all removed nodes that state its vendor and product:
     where its version is lower than each of theirs, it went back.
     """
-    before = _stated(pairing.removed)
-    for key, nodes in _stated(pairing.added).items():
+    before = _stated(pairing.lost)
+    for key, nodes in _stated(pairing.unknown).items():
         versions = sorted({str(node.identity.version) for node in before.get(key, ())})
         if not 0 < len(versions) <= _MAX_VERSIONS:
             continue

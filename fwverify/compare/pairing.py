@@ -6,7 +6,7 @@ one left; below a member only the path counts; what remains is paired by SHA-256
 reported as moved. Pairing decides what is held against what, never what is shown: a
 wrong pair makes a change look different and cannot make it disappear.
 
-What it does not do: pair by similarity (DETECTION, "Comparison"). A container inside a
+Pairs by likeness are made in ``inside`` from what is left here. A container inside a
 member that was renamed shows everything below it as moved, added and removed.
 """
 
@@ -91,12 +91,14 @@ class Pair:
     """One node of the baseline and its counterpart.
 
     ``moved`` says that the node itself has another place or name; what lies below a
-    renamed member keeps its own name and has not moved.
+    renamed member keeps its own name and has not moved. ``apart`` is the distance of two
+    contents that were paired for their likeness alone.
     """
 
     old: Node
     new: Node
     moved: bool
+    apart: int | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,28 @@ class Pairing:
     pairs: tuple[Pair, ...]
     added: tuple[Node, ...]
     removed: tuple[Node, ...]
+
+    @property
+    def unknown(self) -> tuple[Node, ...]:
+        """The nodes whose path and content the baseline lacks, paired by likeness or not."""
+        like = (pair.new for pair in self.pairs if pair.apart is not None)
+        return _sorted((*self.added, *like))
+
+    @property
+    def lost(self) -> tuple[Node, ...]:
+        """The baseline's nodes whose path and content the update lacks."""
+        like = (pair.old for pair in self.pairs if pair.apart is not None)
+        return _sorted((*self.removed, *like))
+
+
+def with_similar(pairing: Pairing, pairs: tuple[Pair, ...]) -> Pairing:
+    """Return ``pairing`` with ``pairs`` of what was added and removed."""
+    old, new = {pair.old.path for pair in pairs}, {pair.new.path for pair in pairs}
+    return Pairing(
+        pairs=tuple(sorted((*pairing.pairs, *pairs), key=lambda pair: pair.new.path)),
+        added=tuple(node for node in pairing.added if node.path not in new),
+        removed=tuple(node for node in pairing.removed if node.path not in old),
+    )
 
 
 def pair_nodes(

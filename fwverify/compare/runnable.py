@@ -63,11 +63,12 @@ def runnable_findings(
     now: Mapping[str, tuple[Fact, ...]],
 ) -> Iterator[Finding]:
     """Yield the findings; ``before`` and ``now`` are the analysers' facts by path."""
-    for node in pairing.added:
+    for node in pairing.unknown:
         yield from _added(node)
     for pair in pairing.pairs:
-        if _differs(pair):
+        if _differs(pair) and pair.apart is None:
             yield from _changed(pair)
+        if _differs(pair):
             yield from _gained(pair, before.get(pair.old.path, ()), now.get(pair.new.path, ()))
 
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from fwverify.compare import abilities, changes
-from fwverify.compare.declared import hold_against
+from fwverify.compare.content.asking import Reading
+from fwverify.compare.declared import declared_findings, hold_against
 from fwverify.compare.identities import moved_identity_findings, silence_findings
+from fwverify.compare.inside import Inside, look_inside, pair_similar
 from fwverify.compare.members import member_findings
 from fwverify.compare.pairing import Pairing, pair_nodes, pair_roots
 from fwverify.compare.profile import order
@@ -16,17 +18,24 @@ from fwverify.compare.runnable import runnable_findings
 from fwverify.model import Changed, Compared, Delta, Fact, Finding, Moved, Problem, Profile
 
 
-def compare(new: Profile, old: Profile, declared: tuple[str, ...] = ()) -> Compared:
+def compare(
+    new: Profile,
+    old: Profile,
+    declared: tuple[str, ...] = (),
+    reading: Reading | None = None,
+) -> Compared:
     """Return what ``new`` has that ``old`` had not, and the reverse.
 
+    With ``reading`` changed contents are compared inside, and files paired by likeness.
     ``declared`` are the vendor's declared changes (``declared.hold_against``). Paths are
     the update's; the removed ones are the baseline's under the update's member names.
     A baseline that is incomplete or was made with other rules gives a problem.
     """
     roots = pair_roots(new.subject, old.subject)
     translate = roots.translator()
-    pairing = pair_nodes(new.nodes, old.nodes, translate)
-    delta = _delta(new, old, pairing, translate)
+    pairing = pair_similar(pair_nodes(new.nodes, old.nodes, translate), reading)
+    within = look_inside(pairing, reading)
+    delta = _delta(new, old, pairing, translate, within)
     paths = (
         *delta.added,
         *delta.removed,
@@ -43,21 +52,29 @@ def compare(new: Profile, old: Profile, declared: tuple[str, ...] = ()) -> Compa
             sorted(
                 (
                     *_findings(new, old, pairing, delta, translate),
+                    *within.findings,
+                    *declared_findings(undeclared, not_found, new.subject.name),
                     *member_findings(new, old, roots),
                 ),
                 key=order,
             )
         ),
-        problems=tuple(_problems(new, old)),
+        problems=(*_problems(new, old), *within.problems),
     )
 
 
-def _delta(new: Profile, old: Profile, pairing: Pairing, translate: Callable[[str], str]) -> Delta:
+def _delta(
+    new: Profile,
+    old: Profile,
+    pairing: Pairing,
+    translate: Callable[[str], str],
+    within: Inside,
+) -> Delta:
     added = abilities.capabilities(new) - abilities.capabilities(old)
     return Delta(
         added=tuple(node.path for node in pairing.added),
         removed=tuple(sorted(translate(node.path) for node in pairing.removed)),
-        changed=tuple(_changed(new, old, pairing)),
+        changed=tuple(_changed(new, old, pairing, within)),
         moved=tuple(
             Moved(source=pair.old.path, target=pair.new.path, sha256=pair.new.sha256)
             for pair in pairing.pairs
@@ -72,16 +89,21 @@ def _delta(new: Profile, old: Profile, pairing: Pairing, translate: Callable[[st
     )
 
 
-def _changed(new: Profile, old: Profile, pairing: Pairing) -> Iterator[Changed]:
-    before = {each.path: each.facts for each in old.facts}
-    now = {each.path: each.facts for each in new.facts}
-    nothing: tuple[Fact, ...] = ()
+def _changed(new: Profile, old: Profile, pairing: Pairing, within: Inside) -> Iterator[Changed]:
+    before, now = _facts(old), _facts(new)
     for pair in pairing.pairs:
         change = changes.changed(
-            pair, before.get(pair.old.path, nothing), now.get(pair.new.path, nothing)
+            pair,
+            before.get(pair.old.path, ()),
+            now.get(pair.new.path, ()),
+            within.facts.get(pair.new.path, ()),
         )
         if change is not None:
             yield change
+
+
+def _facts(profile: Profile) -> dict[str, tuple[Fact, ...]]:
+    return {each.path: each.facts for each in profile.facts}
 
 
 def _findings(
@@ -96,17 +118,15 @@ def _findings(
     yield from abilities.service_findings(delta.services_added)
     yield from abilities.account_findings(delta.accounts_added)
     yield from abilities.key_findings(delta.keys_added)
+    before, now = _facts(old), _facts(new)
     for pair in pairing.pairs:
-        yield from changes.findings_of(pair)
+        was, is_ = before.get(pair.old.path, ()), now.get(pair.new.path, ())
+        yield from changes.findings_of(pair, was, is_)
     yield from moved_identity_findings(pairing)
     yield from silence_findings(new.nodes, pairing)
-    for node in pairing.added:
+    for node in pairing.unknown:
         yield from changes.added_findings(node)
-    yield from runnable_findings(
-        pairing,
-        {each.path: each.facts for each in old.facts},
-        {each.path: each.facts for each in new.facts},
-    )
+    yield from runnable_findings(pairing, before, now)
 
 
 def _problems(new: Profile, old: Profile) -> Iterator[Problem]:

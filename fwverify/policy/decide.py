@@ -17,6 +17,7 @@ from fwverify.model import Decision, Overlay, Reason, Verdict, Verdicts, worst
 from fwverify.policy import (
     checks_capability,
     checks_context,
+    checks_declared,
     checks_deployment,
     checks_findings,
     checks_image,
@@ -62,6 +63,8 @@ CHECKS: tuple[Check, ...] = (
     checks_deployment.approval_in_context,
     checks_deployment.deployment_fits,
     checks_intake.intake_complete,
+    checks_declared.changes_declared,
+    checks_declared.supersedes_cleanly,
     checks_findings.rules_of_policy,
     checks_findings.otherwise,
     checks_capability.capability_stances,

@@ -18,6 +18,7 @@ from fwverify.model import (
     Finding,
     Stages,
     Subject,
+    Superseded,
     Unpacked,
     Verified,
     _Value,
@@ -50,6 +51,7 @@ class Facts(_Value, frozen=True, kw_only=True):
     at: str
     case: Case | None
     approval_void: bool
+    superseded: Superseded | None
 
 
 def stage_findings(

@@ -14,6 +14,8 @@ _LISTED: Final = 3
 STRUCTURAL: Final = (
     "coverage.steering",
     "coverage.unsigned_executable",
+    "declared.not_found",
+    "declared.undeclared",
     "plaintext.unproven",
     "signature.invalid",
     "signature.known_bad",

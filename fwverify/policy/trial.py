@@ -295,6 +295,7 @@ def _facts(row: TrialFile, case: Case | None, analysed: Analysed, compared: Comp
         at=row.at,
         case=case,
         approval_void=given.approval_void,
+        superseded=None,
     )
 
 

@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fwverify.model import Node, Reason, Report
-from fwverify.report import summary, view
+from fwverify.report import approver, summary, view
 from fwverify.report.text import count, percent, size_text, visible
 
 FINDINGS_SHOWN: Final = 2_000
@@ -83,6 +83,9 @@ def _values(report: Report) -> dict[str, Any]:
         "gaps": summary.gaps(report),
         "stages": summary.stages(report),
         "same_version": summary.same_version(report),
+        "superseded": approver.superseded(report),
+        "can_now": approver.can_now(report),
+        "how": approver.how,
         "signatures": summary.signatures(report),
         "sizes": {node.path: node.size for node in report.nodes},
         "signature_bar": view.signature_bar(report),

@@ -3,9 +3,9 @@
 Guarantees: ``render`` (for ``check``) takes at most ``height`` lines, one of them left
 for the prompt, and ``width`` columns, whatever the report holds: verdict, reasons with
 path, next step and owner, what was not examined, signature, delta, where the reports lie,
-and what the result is not. The other functions keep ``width`` and put the essence
-first; their lists go on below. Nothing out of an update reaches the terminal but through
-``text.visible``.
+and what the result is not. ``render_diff`` keeps to ``height``, too (``approver``). The
+other functions keep ``width`` and put the essence first; their lists go on below. Nothing
+out of an update reaches the terminal but through ``text.visible``.
 
 Below 60 columns or 20 lines the text is laid out as for 60 and 20.
 """
@@ -13,11 +13,10 @@ Below 60 columns or 20 lines the text is laid out as for 60 and 20.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Final
 
-from fwverify.model import Changed, Report, SignatureResult
-from fwverify.report import summary
+from fwverify.model import Report, SignatureResult
+from fwverify.report import approver, summary
 from fwverify.report.blocks import (
     INDENT,
     LISTED,
@@ -48,6 +47,7 @@ from fwverify.report.text import count, fit, joined, percent, short_digest, size
 
 MIN_HEIGHT: Final = 20
 _GAPS: Final = 3
+_SUPERSEDED: Final = 5
 _NO_SIGNATURE: Final = "none that this version can verify"
 
 
@@ -78,6 +78,7 @@ def _screen(report: Report, width: int, out: str | None, height: int, *, lines: 
     more_in = more_place(out)
     top = header(report, str(report.verdict or "NO VERDICT"), width)
     last = (
+        *approver.screen(approver.superseded(report), width, _SUPERSEDED),
         *signature_block(report, width, lines),
         *delta_block(report, width, lines),
         *report_line(out, width),
@@ -223,75 +224,15 @@ def render_diff(
     colour: bool = False,
     out: str | None = None,
 ) -> str:
-    """Return what is new in the approver's order, then every path that differs."""
-    del height
-    width = max(width, MIN_WIDTH)
-    head = (*header(report, heading(report, "diff"), width), *delta_block(report, width))
-    rows = chain(_news(report, width), _paths(report, width))
-    lines = [
-        *head,
-        *gap_list(report, width, LISTED, more_place(out)),
-        *listing(rows, _rows(report), width, out),
-    ]
-    return painted([*lines, *closing(report, width, out)], colour)
-
-
-def _rows(report: Report) -> int:
-    """Return how many entries ``_news`` and ``_paths`` yield."""
-    delta = report.delta
-    if delta is None:
-        return 0
-    lists = (getattr(delta, name) for name in delta.__struct_fields__)
-    return sum(len(each) for each in lists) + len(summary.same_version(report))
-
-
-def _news(report: Report, width: int) -> Iterator[Lines]:
-    """Yield new capabilities, endpoints, services, accounts, keys, flows, same versions."""
-    delta = report.delta
-    if delta is None:
-        return
-    for capability in delta.capabilities_added:
-        yield labelled("+ capability", capability, width)
-    for endpoint in delta.endpoints_added:
-        yield _new("+ endpoint", f"{endpoint.kind} {endpoint.value}", endpoint.path, width)
-    for service in delta.services_added:
-        told = f"{service.name} ({service.kind}, {service.starts}) {' '.join(service.listens)}"
-        yield _new("+ service", told, service.path, width)
-    for account in delta.accounts_added:
-        yield _new("+ account", f"{account.name} ({account.state})", account.path, width)
-    for key in delta.keys_added:
-        yield _new("+ key", f"{key.kind} {key.fingerprint}", key.path, width)
-    for flow in delta.dataflows_added:
-        yield _new("+ data flow", f"{flow.source} to {flow.sink}", flow.path, width)
-    for each in summary.same_version(report):
-        yield (at_path("= version", each.path, width),)
-    for text in delta.not_found:
-        yield labelled("? declared", f"not found: {text}", width)
-    for text in delta.undeclared:
-        yield (at_path("? undeclared", text, width),)
-
-
-def _new(label: str, text: str, path: str, width: int) -> Lines:
-    return (*labelled(label, text, width), at_path("  in", path, width))
-
-
-def _paths(report: Report, width: int) -> Iterator[Lines]:
-    delta = report.delta
-    if delta is None:
-        return
-    for path in delta.added:
-        yield (at_path("+ added", path, width),)
-    for path in delta.removed:
-        yield (at_path("- removed", path, width),)
-    for each in delta.changed:
-        yield (at_path("~ changed", each.path, width), *_facts(each, width))
-    for moved in delta.moved:
-        yield (
-            at_path("> moved", moved.source, width),
-            at_path("  to", moved.target, width),
-        )
-
-
-def _facts(changed: Changed, width: int) -> Lines:
-    told = joined((f"{fact.kind} {fact.text}" for fact in changed.facts), 4)
-    return labelled("", told, width, 2) if told else ()
+    """Return what is new in the approver's order, in at most ``height - 1`` lines."""
+    width, height = max(width, MIN_WIDTH), max(height, MIN_HEIGHT)
+    top = (*header(report, heading(report, "diff"), width), *delta_block(report, width))
+    examined = () if summary.gaps(report) else gap_block(report, width, 1, "")
+    last = (*examined, *closing(report, width, out))
+    listed = approver.groups(report)
+    room = height - 1 - len(top) - len(last)
+    shown = approver.screen(listed, width, room)
+    if sum(len(group.rows) for group in listed) > len(shown):
+        shown = approver.screen(listed, width, room - 1)
+        shown = (*shown, fit(f"{'':<{INDENT}}all of it {more_place(out)}", width))
+    return painted([*top, *shown, *last], colour)

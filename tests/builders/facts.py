@@ -150,6 +150,7 @@ def good_facts(**changes) -> Facts:
         "at": AT,
         "case": None,
         "approval_void": False,
+        "superseded": None,
     } | changes
     if "findings" not in fields:
         outputs = (fields[name] for name in ("unpacked", "verified", "analysed", "compared"))

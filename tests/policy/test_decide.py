@@ -17,11 +17,13 @@ from fwverify.model import (
     Analysed,
     Baseline,
     Delta,
+    Left,
     Next,
     Problem,
     SignatureCoverage,
     Stage,
     Subject,
+    Superseded,
     Verdict,
 )
 from fwverify.policy import decide as decide_module
@@ -691,6 +693,10 @@ def test_a_knock_out_says_so():
 # --- the ALLOW-mutation test: each check alone keeps some update from ALLOW ----------
 
 BITES = {
+    "changes_declared": good_facts(compared=compared(delta=Delta(undeclared=("update.swu!/a",)))),
+    "supersedes_cleanly": good_facts(
+        superseded=Superseded(ref="c", core_sha256=None, verdict=None)
+    ),
     "stages_finished": good_facts(stages=stages(analyse=INCOMPLETE_STAGE)),
     "stages_run": good_facts(stages=stages(analyse=SKIPPED)),
     "findings_present": good_facts(analysed=Analysed(findings=(finding(),)), findings=()),
@@ -876,3 +882,31 @@ def test_problem_texts_name_code_and_path():
 def test_built_in_policies_lie_in_the_package():
     folder = Path(decide_module.__file__).parent / "builtin"
     assert sorted(each.stem for each in folder.glob("*.toml")) == sorted(BUILTIN)
+
+
+@pytest.mark.parametrize(
+    ("delta", "rule"),
+    [
+        (Delta(undeclared=("update.swu!/bin/x",)), "declared.undeclared"),
+        (Delta(not_found=("bin/y",)), "declared.not_found"),
+    ],
+)
+def test_what_the_vendor_declared_wrongly_needs_a_person(delta, rule):
+    decision = decide(good_facts(compared=compared(delta=delta)), GENERIC)
+    assert [(each.rule, each.verdict) for each in decision.reasons] == [(rule, Verdict.REVIEW)]
+
+
+@pytest.mark.parametrize(
+    ("found", "rule"),
+    [
+        ({"still_open": (Left(rule="r", text="t", path="p"),)}, "superseded.still_open"),
+        ({"new": (Left(rule="r", text="t", path="p"),)}, "superseded.new"),
+        ({"outside": ("p",)}, "superseded.outside"),
+    ],
+)
+def test_a_fix_that_is_more_or_less_than_one_needs_a_person(found, rule):
+    held = Superseded(ref="c", core_sha256=sha("report"), verdict=Verdict.DENY)
+    assert decide(good_facts(superseded=held), GENERIC).verdict == ALLOW
+    left = msgspec.structs.replace(held, **found)
+    decision = decide(good_facts(superseded=left), GENERIC)
+    assert [(each.rule, each.verdict) for each in decision.reasons] == [(rule, Verdict.REVIEW)]
