@@ -54,10 +54,9 @@ def elf_sections(buffer: Buffer, bits: int, *, little: bool) -> tuple[Section, .
     headers = [reader.unpack(layout, "Shdr") for _ in range(count)]
     strings = headers[names][4] if names < len(headers) else 0
     found = []
-    for name, kind, _, _, offset, size, link, *_ in headers:
-        if kind in (0, _SHT_NOBITS):
-            size = 0
-        if offset + size > len(buffer) and size:
+    for name, kind, _, _, offset, written, link, *_ in headers:
+        size = 0 if kind in (0, _SHT_NOBITS) else written
+        if size and offset + size > len(buffer):
             raise Malformed(reader.offset, "sh_size", f"a section ends at {offset + size}")
         text = bytes(buffer[strings + name : strings + name + _NAME_BYTES]).split(b"\0")[0]
         found.append(Section(printable(text), kind, (offset, offset + size), link))

@@ -71,7 +71,7 @@ def name_hashes(buffer: Buffer, table: HashTable) -> bool:
     symbols = (table.symbols[1] - table.symbols[0]) // _SYMBOL_BYTES[table.bits]
     named = symbols - first
     size = _HEADER_BYTES + words * table.bits // 8 + 4 * buckets + 4 * named
-    sound = 0 < buckets and 0 < words and 0 <= named <= MAX_HASHED_NAMES
+    sound = buckets > 0 and words > 0 and 0 <= named <= MAX_HASHED_NAMES
     if not sound or size != end - start or shift >= table.bits:
         return False
     hashes = _hashes(buffer, table, first, symbols)

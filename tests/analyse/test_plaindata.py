@@ -156,7 +156,7 @@ def test_noise_that_is_called_a_hash_section_is_opaque() -> None:
 
 @settings(max_examples=60, derandomize=True, deadline=None)
 @given(st.binary(max_size=64), st.integers(0, 80), st.integers(0, 80), st.booleans())
-def test_broken_tables_never_raise(data: bytes, symbols: int, names: int, little: bool) -> None:  # noqa: FBT001
+def test_broken_tables_never_raise(data: bytes, symbols: int, names: int, little: bool) -> None:
     for bits in (32, 64):
         table = HashTable((0, len(data)), (0, symbols), (names, len(data)), bits, little)
         assert name_hashes(data, table) is False or len(data) >= 16
