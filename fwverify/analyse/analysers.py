@@ -142,7 +142,7 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
     ContentAnalyser(
         "configuration",
         "firewalls, VPN and mobile network profiles, the Windows registry, package lists",
-        "settings that are made at run time, domain policies and RPM databases are not seen",
+        "settings that are made at run time, domain policies and Berkeley DB are not seen",
         _configuration,
     ),
     ContentAnalyser(

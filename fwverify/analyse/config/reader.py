@@ -13,7 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from fwverify.analyse.config import firewall, links, packages, regfile, registry, system, windows
+from fwverify.analyse.config import (
+    firewall,
+    links,
+    packages,
+    regfile,
+    registry,
+    rpmdb,
+    system,
+    windows,
+)
 from fwverify.analyse.config.hive import BASE_BYTES, MAGIC, Hive
 from fwverify.analyse.config.said import Said
 from fwverify.analyse.values import Hit, Trouble
@@ -91,6 +100,8 @@ def configuration(buffer: Buffer) -> Read:
     head = bytes(buffer[:_HEAD_BYTES])
     if head[:4] == MAGIC and len(buffer) >= BASE_BYTES:
         return _hive(buffer)
+    if rpmdb.is_database(head):
+        return _rpm(buffer)
     said = Said()
     if head.count(0) > len(head) // MAX_NUL_SHARE and head[:2] not in _MARKS_UTF16:
         if len(buffer) <= MAX_ENVIRONMENT_BYTES and _is_environment(buffer):
@@ -145,6 +156,18 @@ def _hive(buffer: Buffer) -> Read:
     except Malformed as error:
         text = f"registry hive: {error}"
         return _result(said, (Trouble(code="analyse.hive", text=text[:300]),))
+    return _result(said, ())
+
+
+def _rpm(buffer: Buffer) -> Read:
+    said = Said()
+    if len(buffer) > rpmdb.MAX_DATABASE_BYTES:
+        return _result(said, _size("package database", len(buffer), rpmdb.MAX_DATABASE_BYTES))
+    try:
+        packages.rpm_packages(buffer, said)
+    except Malformed as error:
+        text = f"package database: {error}"
+        return _result(said, (Trouble(code="analyse.package_database", text=text[:300]),))
     return _result(said, ())
 
 
