@@ -15,6 +15,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -135,8 +136,7 @@ def _in_window(data: bytes) -> Iterator[tuple[str, str, int, int]]:
 def _putty(data: bytes) -> Iterator[Range]:
     """Yield the places of PuTTY's keys: from a header to the end before the next header."""
     heads = [match.span() for match in _PUTTY.finditer(data)]
-    nexts = [start for start, _ in heads[1:]] + [len(data)]
-    for (start, body), following in zip(heads, nexts, strict=True):
+    for (start, body), (following, _) in itertools.pairwise([*heads, (len(data), 0)]):
         limit = min(following, body + _PUTTY_BYTES + len(_PUTTY_END))
         at = data.find(_PUTTY_END, body + 1, limit)
         if at != -1:
