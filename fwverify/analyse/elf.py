@@ -230,6 +230,15 @@ def _imports(binary: Any) -> frozenset[str]:
     return frozenset(_clean(normalise(name)) for name in names if name)
 
 
+def imported_names(data: bytes) -> frozenset[str]:
+    """Return the normalised names that an ELF file imports; none where it cannot be read."""
+    binary = _parse(data)
+    try:
+        return frozenset() if binary is None else _imports(binary)
+    except (UnicodeDecodeError, SystemError):
+        return frozenset()
+
+
 def _libraries(binary: Any) -> tuple[str, ...]:
     return tuple(_clean(str(name)) for name in binary.libraries)
 
