@@ -120,8 +120,8 @@ def _in_window(data: bytes) -> Iterator[tuple[str, str, int, int]]:
                 yield *seen, block.start(), block.end()
     if b"PuTTY-User-Key-File-" in data:
         for start, end in _putty(data):
-            block = data[start:end]
-            yield _kind(block), _sha256(block), start, end
+            text = data[start:end]
+            yield _kind(text), _sha256(text), start, end
     for match in _PKCS8.finditer(data):
         start = match.start()
         der = _der(data, start)

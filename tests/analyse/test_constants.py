@@ -96,8 +96,8 @@ def test_a_password_of_a_commanded_device(word: bytes) -> None:
     "word",
     [
         b"115200", b"20240131", b"000000", b"12345", b"123456789012345", b"/dev/ttyUSB12",
-        b"%02d%02d", b"AT+CGPS1", b"GLIBC_2.34", b"libm64so", b"engine", b"gps_v12_x", b"two words 12",
-        b"12.34.56",
+        b"%02d%02d", b"AT+CGPS1", b"GLIBC_2.34", b"libm64so", b"engine", b"gps_v12_x",
+        b"two words 12",        b"12.34.56",
     ],
 )  # fmt: skip
 def test_other_texts_are_no_passwords(word: bytes) -> None:
