@@ -751,6 +751,32 @@ rule win_download_run
         $certutil or $bits or $bits_notify or $mshta or $regsvr or $rundll or $msiexec or ($fetch and $start)
 }
 
+rule win_script_download_run
+{
+    meta:
+        description = "a Windows script fetches a file or text from a network and runs it"
+        capability = "update.download_exec"
+        threat = "both"
+        severity = "high"
+        confidence = "high"
+        author = "fwverify"
+        date = "2026-11-21"
+        reference = "https://attack.mitre.org/techniques/T1059/005/"
+        r155 = "12.1, 12.2"
+        false_positives = "installers that say so"
+    strings:
+        $http = /\b(MSXML2\.(Server)?XMLHTTP|Microsoft\.XMLHTTP|WinHttp\.WinHttpRequest)\b/ ascii wide nocase
+        $save = /\bADODB\.Stream\b/ ascii wide nocase
+        $saved = /\.SaveToFile\b/ ascii wide nocase
+        $written = /\.(responseBody|responseText)\b/ ascii wide nocase
+        $text = /\.(CreateTextFile|OpenTextFile)[ \t(]/ ascii wide nocase
+        $shell = /\b(WScript\.Shell|Shell\.Application)\b/ ascii wide nocase
+        $run = /\.(Run|Exec|ShellExecute)[ \t(]{1,3}/ ascii wide nocase
+        $direct = /\b(ExecuteGlobal|Execute|eval)\b[ \t(]{1,3}[^\r\n]{0,40}\.responseText\b/ ascii wide nocase
+    condition:
+        filesize < 4MB and not (uint16(0) == 0x5A4D or uint32(0) == 0x464C457F) and $http and ($direct or ((($save and $saved) or ($text and $written)) and $shell and $run))
+}
+
 rule win_domain_join
 {
     meta:

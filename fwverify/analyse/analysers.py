@@ -13,6 +13,7 @@ from typing import Final
 
 from fwverify.analyse import accounts, services
 from fwverify.analyse.config.packages import TEXTS
+from fwverify.analyse.constants import NEEDLES
 from fwverify.analyse.values import BlobResult, PathRequest, PathResult
 from fwverify.analyse.windows import Extracted
 from fwverify.reader import Buffer
@@ -64,6 +65,12 @@ def _pe(buffer: Buffer, extracted: Extracted) -> BlobResult:
 
     facts, hits, troubles = pe(buffer, extracted)
     return BlobResult(facts=facts, hits=hits, troubles=troubles)
+
+
+def _constants(buffer: Buffer, _: Extracted) -> BlobResult:
+    from fwverify.analyse.constants import constants
+
+    return BlobResult(hits=constants(buffer))
 
 
 def _endpoints(buffer: Buffer, extracted: Extracted) -> BlobResult:
@@ -142,7 +149,7 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
     ContentAnalyser(
         "configuration",
         "firewalls, VPN and mobile network profiles, the Windows registry, package lists",
-        "settings that are made at run time, domain policies and RPM databases are not seen",
+        "settings that are made at run time, domain policies and Berkeley DB are not seen",
         _configuration,
     ),
     ContentAnalyser(
@@ -169,6 +176,13 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
             "{ 02 01 ( 00 | 01 ) 30 ?? 06 ?? ( 2A 86 48 86 F7 0D | 2A 86 48 CE 3D | 2B 65 ) }",
             "{ A0 03 02 01 02 02 }",
         ),
+    ),
+    ContentAnalyser(
+        "constants",
+        "borders of places, and passwords in programs that take commands by short message",
+        "numbers inside instructions, and words that are put together, are not seen",
+        _constants,
+        NEEDLES,
     ),
     ContentAnalyser(
         "shell",

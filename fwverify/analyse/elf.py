@@ -27,15 +27,18 @@ from fwverify.analyse.elfheader import (
     ET_DYN,
     MAGIC,
     PF_X,
+    PT_DYNAMIC,
     PT_GNU_RELRO,
     PT_GNU_STACK,
     PT_INTERP,
     ElfHeader,
     read_header,
 )
-from fwverify.analyse.opaque import elf_sections, opaque
+from fwverify.analyse.elfsections import elf_sections, hash_tables
+from fwverify.analyse.opaque import opaque
+from fwverify.analyse.plaindata import HashTable
 from fwverify.analyse.taxonomy import R155_BY_ID
-from fwverify.analyse.values import Hit, Range, Trouble
+from fwverify.analyse.values import EXCERPT_CHARACTERS, Hit, Range, Trouble
 from fwverify.analyse.windows import Extracted
 from fwverify.model import Fact, Severity
 from fwverify.reader import Buffer, Malformed
@@ -128,23 +131,34 @@ def elf(
         ordered[:MAX_FACTS],
         _combined(imports, code.names - imports, buffer)
         + code.hits
+        + _nameless(header, buffer)
         + dialled(imports, buffer)
-        + opaque("elf.opaque", buffer, _parts(header, buffer), extracted),
+        + opaque("elf.opaque", buffer, *_parts(header, buffer, extracted)),
         (*_gaps(header, imports, libraries, len(ordered)), *code.troubles),
     )
 
 
-def _parts(header: ElfHeader, buffer: Buffer) -> tuple[tuple[str, Range], ...]:
-    """Return name and range of each section and segment, or of the file as a whole."""
+def _parts(
+    header: ElfHeader, buffer: Buffer, extracted: Extracted
+) -> tuple[tuple[tuple[str, Range], ...], Extracted, tuple[HashTable, ...]]:
+    """Return name and range of each section and segment, or of the file as a whole.
+
+    With them what ``opaque`` asks for beside: what is extracted, and hashes of names.
+    """
     size = len(buffer)
     segments = tuple(
         (f"segment of type {part.kind:#x}", (part.offset, min(part.offset + part.size, size)))
         for part in header.segments
     )
     try:
-        return segments + tuple(elf_sections(buffer, header.bits, little=header.little))
+        sections = elf_sections(buffer, header.bits, little=header.little)
     except Malformed:  # a loader does not need the sections
-        return (*segments, ("file", (0, size)))
+        return (*segments, ("file", (0, size))), extracted, ()
+    named = tuple(
+        (f"section {each.name}", each.place) for each in sections if each.place[0] < each.place[1]
+    )
+    hashes = tuple(hash_tables(sections, header.bits, little=header.little))
+    return segments + named, extracted, hashes
 
 
 def _gaps(
@@ -153,10 +167,31 @@ def _gaps(
     """Yield what of a readable file could not be examined."""
     if header.is_program and libraries and not imports:
         yield _trouble(f"needs {libraries[0]} but none of its imports can be read")
-    if header.has(PT_INTERP) and not libraries:
+    if header.has(PT_INTERP) and header.has(PT_DYNAMIC) and not libraries:
         yield _trouble("has a loader but none of its libraries can be read")
     if facts > MAX_FACTS:
         yield _trouble(f"has more than {MAX_FACTS} facts; the first are kept")
+
+
+def _nameless(header: ElfHeader, buffer: Buffer) -> tuple[Hit, ...]:
+    """Return that a program calls its loader's functions by address and none by a name.
+
+    klibc's shared programs are so: without PT_DYNAMIC a loader finds no name in them. What
+    they ask of the kernel themselves is known, what the loader does for them is not.
+    """
+    if not header.has(PT_INTERP) or header.has(PT_DYNAMIC):
+        return ()
+    loader = next(iter(sorted(fact.text for fact in _interpreter(header, buffer))), "")
+    return (
+        Hit(
+            rule="elf.nameless_calls",
+            text="what it calls of its loader has no names: only its own system calls are known",
+            severity="medium",
+            confidence="high",
+            excerpt=loader[:EXCERPT_CHARACTERS],
+            evidence=(f"interpreter {loader}", "no dynamic section"),
+        ),
+    )
 
 
 def _trouble(text: str) -> Trouble:
@@ -193,6 +228,15 @@ def _imports(binary: Any) -> frozenset[str]:
     if not binary.libraries:
         names |= {str(symbol.name) for symbol in binary.symtab_symbols if symbol.is_function}
     return frozenset(_clean(normalise(name)) for name in names if name)
+
+
+def imported_names(data: bytes) -> frozenset[str]:
+    """Return the normalised names that an ELF file imports; none where it cannot be read."""
+    binary = _parse(data)
+    try:
+        return frozenset() if binary is None else _imports(binary)
+    except (UnicodeDecodeError, SystemError):
+        return frozenset()
 
 
 def _libraries(binary: Any) -> tuple[str, ...]:

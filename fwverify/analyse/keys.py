@@ -15,8 +15,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import itertools
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -34,16 +36,25 @@ from fwverify.analyse.windows import Extracted, windows
 from fwverify.reader import Buffer
 
 MAX_KEYS: Final = 4096
+MAX_PLACES: Final = 65_536
+"""Places of keys in a content, the same key again and again among them."""
+
+_REMEMBERED: Final = 64
+"""Keys that stand again and again are read once; what is said does not depend on it."""
+
+_BODY_BYTES: Final = range(16, 65_537)
+_PUTTY_BYTES: Final = 8192
 _MAX_DER_BYTES: Final = 64 * 1024
 _DER_HEADER_BYTES: Final = 4
 
 _PEM: Final = re.compile(
     rb"-----BEGIN (?P<label>CERTIFICATE|TRUSTED CERTIFICATE|(?:[A-Z0-9]{1,12} )?PRIVATE KEY)-----"
-    rb"(?P<body>[A-Za-z0-9+/=\s:,.-]{16,65536}?)-----END (?P=label)-----"
+    rb"(?P<body>(?:[A-Za-z0-9+/=\s:,.]++|-(?!----))*+)-----END (?P=label)-----"
 )
-_PUTTY: Final = re.compile(
-    rb"PuTTY-User-Key-File-[23]: [\x20-\x7e]+\r?\n(?s:.{1,8192}?)Private-MAC:"
-)
+"""The body ends at the first five hyphens, so that no byte is looked at for two markers."""
+
+_PUTTY: Final = re.compile(rb"PuTTY-User-Key-File-[23]: [\x20-\x7e]+\r?\n")
+_PUTTY_END: Final = b"Private-MAC:"
 _PKCS8: Final = re.compile(
     rb"\x30(?:[\x10-\x7f]|\x81[\x80-\xff]|\x82[\x01-\x40].)\x02\x01[\x00\x01]\x30[\x05-\x40]"
     rb"\x06[\x03-\x0b](?:\x2a\x86\x48\x86\xf7\x0d\x01\x01|\x2a\x86\x48\xce\x3d\x02\x01|\x2b\x65)",
@@ -63,15 +74,19 @@ def keys(
     """Return (kind, fingerprint) of each key, a finding per private key, and bounds hit."""
     found: dict[Key, Range] = {}
     troubles: tuple[Trouble, ...] = ()
-    for base, data in windows(buffer, extracted):
-        for kind, fingerprint, start, end in _in_window(data):
-            if extracted.covers(base + start, end - start):
-                continue
-            if len(found) >= MAX_KEYS and (kind, fingerprint) not in found:
-                said = f"holds more than {MAX_KEYS} keys and certificates"
-                troubles = (Trouble(code="limit.keys", text=said),)
-                break
-            found.setdefault((kind, fingerprint), (base + start, end - start))
+    places = (
+        (kind, fingerprint, base + start, end - start)
+        for base, data in windows(buffer, extracted)
+        for kind, fingerprint, start, end in _in_window(data)
+    )
+    for number, (kind, fingerprint, start, size) in enumerate(places):
+        if extracted.covers(start, size):
+            continue
+        if number >= MAX_PLACES or (len(found) >= MAX_KEYS and (kind, fingerprint) not in found):
+            said = f"holds more than {MAX_KEYS} keys and certificates, or {MAX_PLACES} places"
+            troubles = (Trouble(code="limit.keys", text=f"{said} of them"),)
+            break
+        found.setdefault((kind, fingerprint), (start, size))
     hits = tuple(
         _finding(kind, fingerprint, place)
         for (kind, fingerprint), place in sorted(found.items())
@@ -104,8 +119,9 @@ def _in_window(data: bytes) -> Iterator[tuple[str, str, int, int]]:
             if seen is not None:
                 yield *seen, block.start(), block.end()
     if b"PuTTY-User-Key-File-" in data:
-        for block in _PUTTY.finditer(data):
-            yield _kind(block[0]), _sha256(block[0]), block.start(), block.end()
+        for start, end in _putty(data):
+            text = data[start:end]
+            yield _kind(text), _sha256(text), start, end
     for match in _PKCS8.finditer(data):
         start = match.start()
         der = _der(data, start)
@@ -117,12 +133,24 @@ def _in_window(data: bytes) -> Iterator[tuple[str, str, int, int]]:
             yield "certificate", _sha256(der), match.start(), match.start() + len(der)
 
 
+def _putty(data: bytes) -> Iterator[Range]:
+    """Yield the places of PuTTY's keys: from a header to the end before the next header."""
+    heads = [match.span() for match in _PUTTY.finditer(data)]
+    for (start, body), (following, _) in itertools.pairwise([*heads, (len(data), 0)]):
+        limit = min(following, body + _PUTTY_BYTES + len(_PUTTY_END))
+        at = data.find(_PUTTY_END, body + 1, limit)
+        if at != -1:
+            yield start, at + len(_PUTTY_END)
+
+
 def _kind(block: bytes) -> str:
     return "private" if b"Encryption: none" in block else "private-encrypted"
 
 
 def _pem(block: re.Match[bytes]) -> tuple[str, str] | None:
     """Return kind and fingerprint of one PEM block, or None where it does not decode."""
+    if len(block["body"]) not in _BODY_BYTES:
+        return None
     body = _HEADERS.sub(b"", block["body"].lstrip())
     try:
         der = base64.b64decode(re.sub(rb"\s", b"", body), validate=True)
@@ -138,6 +166,7 @@ def _pem(block: re.Match[bytes]) -> tuple[str, str] | None:
     return _private(block[0], der, ssh=label.startswith("OPENSSH"))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _private(text: bytes, der: bytes, *, ssh: bool) -> tuple[str, str]:
     """Return the kind and fingerprint of a private key; one that cannot be read counts."""
     load = load_ssh_private_key if ssh else load_pem_private_key

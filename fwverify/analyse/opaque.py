@@ -3,9 +3,9 @@
 Guarantees: every range that the section headers or the program headers of an ELF file,
 or the section table, resources and certificate table of a PE file name is measured in
 blocks of 4 KiB, loaded or not; one finding per range that holds a block with at least
-``MIN_ENTROPY_MILLI``, with the digest of the range, so that only the same bytes are
-quiet against a baseline. Where the section headers of an ELF file cannot be read, the
-whole file is one range.
+``MIN_ENTROPY_MILLI`` and is no plain data (``plaindata``: tables, hashes of names), with
+the digest of the range, so that only the same bytes are quiet against a baseline. Where
+the section headers of an ELF file cannot be read, the whole file is one range.
 
 What it does not see: content that is encoded to look poorer than it is.
 """
@@ -15,18 +15,22 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
+from fwverify.analyse.plaindata import HashTable, is_columned, name_hashes
 from fwverify.analyse.taxonomy import R155_BY_ID
-from fwverify.analyse.values import Hit, Range, printable
+from fwverify.analyse.values import Hit, Range
 from fwverify.analyse.windows import Extracted
-from fwverify.reader import Buffer, Malformed, Reader
+from fwverify.reader import Buffer
 from fwverify.store import CHUNK_BYTES
 from fwverify.unpack.source import BLOCK_BYTES, entropy_milli
 
 MIN_ENTROPY_MILLI: Final = 7200
-MAX_RANGES: Final = 4096
+MAX_COLUMNED: Final = 16_384
+"""Blocks of a file that are looked at for columns; what is rich behind them is opaque."""
+
 _SHT_NOBITS: Final = 8
 _FEW: Final = 16
 _MANY: Final = 80
@@ -41,30 +45,52 @@ _SEEN: Final[list[tuple[bytes, bytes]]] = []
 """The frequent values of the blocks measured last, the one that served last first. They only
 spare measuring: what is said of a block does not depend on them."""
 
-_SECTION_BYTES: Final = {32: 40, 64: 64}
-
 
 def opaque(
-    rule: str, buffer: Buffer, ranges: Iterable[tuple[str, Range]], extracted: Extracted
+    rule: str,
+    buffer: Buffer,
+    ranges: Iterable[tuple[str, Range]],
+    extracted: Extracted,
+    hashes: tuple[HashTable, ...] = (),
 ) -> tuple[Hit, ...]:
     """Return a finding for each named range (absolute, half-open) that is opaque.
 
     The smallest ranges come first; one that holds them is reported for what it has
-    beside them. Blocks in ``extracted`` are left to the children that they became.
+    beside them. Blocks in ``extracted`` are left to the children that they became, and
+    ``hashes`` need no finding where they hold what their names make.
     """
     hits: list[Hit] = []
     done: list[Range] = list(extracted.ranges)
-    poor: set[int] = set()
+    poor = _Poor(set())
+    by_place = {table.place: table for table in hashes}
     for name, (start, end) in sorted(
         set(ranges), key=lambda item: (item[1][1] - item[1][0], item[1], item[0])
     ):
         if end - start >= BLOCK_BYTES and _is_rich(buffer, (start, end), done, poor):
             done.append((start, end))
+            table = by_place.get((start, end))
+            if table is not None and name_hashes(buffer, table):
+                continue
             hits.append(_hit(rule, buffer, name, start, end))
     return tuple(sorted(hits, key=lambda hit: (hit.offset or 0, hit.evidence)))
 
 
-def _is_rich(buffer: Buffer, place: Range, done: list[Range], poor: set[int]) -> bool:
+@dataclass
+class _Poor:
+    """The places of blocks that are not opaque, and how many of them have columns."""
+
+    places: set[int]
+    columned: int = 0
+
+    def is_table(self, block: bytes) -> bool:
+        """Return whether the rich ``block`` is a table, as long as so many are looked at."""
+        if self.columned >= MAX_COLUMNED:
+            return False
+        self.columned += 1
+        return is_columned(block)
+
+
+def _is_rich(buffer: Buffer, place: Range, done: list[Range], poor: _Poor) -> bool:
     """Return whether a block of ``place`` outside ``done`` is rich.
 
     Blocks start at multiples of their size, so that a segment and its sections are
@@ -74,17 +100,19 @@ def _is_rich(buffer: Buffer, place: Range, done: list[Range], poor: set[int]) ->
     aligned = range(-(-start // BLOCK_BYTES) * BLOCK_BYTES, end, BLOCK_BYTES)
     inside = [item for item in done if item[0] < end and start < item[1]]
     for at in (start, end - BLOCK_BYTES, *aligned):
-        if at in poor or at + BLOCK_BYTES > end:
+        if at in poor.places or at + BLOCK_BYTES > end:
             continue
         if any(low < at + BLOCK_BYTES and at < high for low, high in inside):
             continue
         block = bytes(buffer[at : at + BLOCK_BYTES])
         if not _is_plain(block):
             if entropy_milli(block) >= MIN_ENTROPY_MILLI:
-                return True
-            _SEEN.insert(0, _frequent(block))
-            del _SEEN[_REMEMBERED:]
-        poor.add(at)
+                if not poor.is_table(block):
+                    return True
+            else:
+                _SEEN.insert(0, _frequent(block))
+                del _SEEN[_REMEMBERED:]
+        poor.places.add(at)
     return False
 
 
@@ -176,34 +204,3 @@ def _hit(rule: str, buffer: Buffer, name: str, start: int, end: int) -> Hit:
 
 
 _MOST_OUTSIDE: Final = _most_outside(_FEW)
-
-
-def elf_sections(buffer: Buffer, bits: int, *, little: bool) -> Iterator[tuple[str, Range]]:
-    """Yield name and range of each section with content (gABI, "Section Header").
-
-    Raises ``Malformed`` when the table or a section's content lies outside the file.
-    """
-    reader, mark = Reader(buffer), "<" if little else ">"
-    reader.seek(32 if bits == 32 else 40)
-    (table,) = reader.unpack(f"{mark}{'I' if bits == 32 else 'Q'}", "e_shoff")
-    reader.seek(46 if bits == 32 else 58)
-    entry_bytes, count, names = reader.unpack(f"{mark}3H", "e_shentsize")
-    if table == 0 or count == 0:
-        return
-    if entry_bytes != _SECTION_BYTES[bits]:
-        raise Malformed(reader.offset, "e_shentsize", f"{entry_bytes} bytes")
-    reader.seek(table, "e_shoff")
-    reader.count(count, entry_bytes, "e_shnum")
-    layout = f"{mark}{'10I' if bits == 32 else '2I4Q2I2Q'}"
-    if count > MAX_RANGES:
-        raise Malformed(reader.offset, "e_shnum", f"{count} sections")
-    headers = [reader.unpack(layout, "Shdr") for _ in range(count)]
-    strings = headers[names][4] if names < len(headers) else 0
-    for header in headers:
-        name, kind, offset, size = header[0], header[1], header[4], header[5]
-        if kind in (0, _SHT_NOBITS) or not size:
-            continue
-        if offset + size > len(buffer):
-            raise Malformed(reader.offset, "sh_size", f"a section ends at {offset + size}")
-        text = bytes(buffer[strings + name : strings + name + 64]).split(b"\0")[0]
-        yield f"section {printable(text)}", (offset, offset + size)

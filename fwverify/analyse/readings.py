@@ -1,9 +1,13 @@
 r"""A content as another program reads it, where that differs from its bytes.
 
-Guarantees: a text in UTF-16 with a byte order mark is given in UTF-8, and a batch file
-with its carets taken off and its literal variables put in, as cmd.exe does both before it
-runs a line (Microsoft, "set", "Command shell overview"), so that a rule for ASCII text
-holds for it. Contents without either cost a look at their first bytes.
+Guarantees: a text in UTF-16 with a byte order mark or in GB 18030 (and so in GBK and
+GB 2312, which are parts of it) is given in UTF-8, and a batch file with its carets taken
+off and its literal variables put in, as cmd.exe does both before it runs a line
+(Microsoft, "set", "Command shell overview"), so that a rule for ASCII text holds for it.
+Contents without either cost a look at their first bytes.
+
+A text is taken for GB 18030 where it is no UTF-8 and a quarter of its bytes beyond ASCII
+are common Chinese characters then (rows 16 to 55 of GB 2312).
 
 What it does not do: expand ``%x:~1,2%`` and other cuttings, follow calls, decode other
 codings. Past ``MAX_TEXT_BYTES`` nothing is read, which is a ``Trouble``.
@@ -25,6 +29,8 @@ MAX_LINE_CHARACTERS: Final = 8192
 """As the longest line of cmd.exe, 8191 characters."""
 
 _HEAD_BYTES: Final = 4096
+_ASCII: Final = bytes(range(0x80))
+_COMMON: Final = re.compile(rb"[\xb0-\xd7][\xa1-\xfe]")
 _MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BATCH: Final = re.compile(
     rb"(?im)\A\s*(?:@|rem\b|::|setlocal\b|cls\b|cd\b|start\b)"
@@ -49,10 +55,16 @@ def readings(buffer: Buffer) -> tuple[tuple[Reading, ...], tuple[Trouble, ...]]:
     """Return the other readings of ``buffer``, and that it is too large to have them."""
     head = bytes(buffer[:_HEAD_BYTES])
     wide = head[:2] in _MARKS
-    if not wide and (b"\0" in head or not _BATCH.search(head)):
+    if not wide and b"\0" in head:
         return (), ()
-    text, plain = _text(bytes(buffer[:MAX_TEXT_BYTES]), wide=wide)
+    raw = bytes(buffer[:MAX_TEXT_BYTES])
+    chinese = None if wide else _chinese(raw)
+    if not wide and chinese is None and not _BATCH.search(head):
+        return (), ()
+    text, plain = _text(raw, wide=wide)
     found = [Reading(plain, 2)] if wide and _is_text(text) else []
+    if chinese is not None:
+        found.append(Reading(chinese.encode("utf-8", "replace"), 0))
     if _BATCH.search(plain[:_HEAD_BYTES]):
         typed = _typed(text)
         if typed.split() != text.split():
@@ -62,6 +74,27 @@ def readings(buffer: Buffer) -> tuple[tuple[Reading, ...], tuple[Trouble, ...]]:
         said = f"a text larger than {MAX_TEXT_BYTES} bytes; only its start is read as text"
         troubles = (Trouble(code="limit.text_bytes", text=said),)
     return tuple(found), troubles
+
+
+def _chinese(raw: bytes) -> str | None:
+    """Return a text in GB 18030, None where it is ASCII, UTF-8 or something else.
+
+    Bytes that are none of it are replaced: one of them must not hide the others.
+    """
+    if raw.isascii() or _is_utf8(raw):
+        return None
+    others = len(raw.translate(None, _ASCII))
+    common = 2 * len(_COMMON.findall(raw))
+    return raw.decode("gb18030", "replace") if common * 4 >= others else None
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """Return whether ``raw`` is UTF-8; the last character may be cut off."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(raw)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _text(raw: bytes, *, wide: bool) -> tuple[str, bytes]:

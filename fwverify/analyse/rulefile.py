@@ -18,8 +18,9 @@ _TOKEN: Final = re.compile(
     r"""
     (?P<comment> //[^\n]* | /\*.*?\*/ )
   | (?P<text> "(?:\\.|[^"\\\n])*" )
-  | (?P<rule> (?P<flags>(?:\b(?:private|global)\s+)*) \brule\s+ (?P<name>[A-Za-z_]\w*) )
-  | (?P<section> \b(?P<title>meta|strings|condition)\s*: )
+  | (?P<rule> (?P<flags>(?:(?<![$#@!])\b(?:private|global)\s+)*)
+      (?<![$#@!])\brule\s+ (?P<name>[A-Za-z_]\w*) )
+  | (?P<section> (?<![$#@!])\b(?P<title>meta|strings|condition)\s*: )
   | (?P<regex> (?<==)\s*/(?!/)(?:\\.|[^/\\\n])+/ )
     """,
     re.VERBOSE | re.DOTALL,

@@ -12,12 +12,12 @@ programs that a started program starts.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
 
-from fwverify.analyse import hooks, systemd, units
+from fwverify.analyse import firstboot, hooks, systemd, units
 from fwverify.analyse.scripts import Launch, launches
 from fwverify.analyse.shell import disguised
 from fwverify.analyse.taxonomy import R155_BY_ID
@@ -47,6 +47,11 @@ FAMILIES: Final[tuple[tuple[re.Pattern[str], Parser], ...]] = (
             r"[^/]+\.(?:service|socket|timer|path|conf)$"
         ),
         systemd.unit,
+    ),
+    (re.compile(r"(?:^|/)systemd/(?:system|user)-preset/[^/]+\.preset$"), firstboot.preset),
+    (
+        re.compile(r"(?:^|/)(?:etc|lib|run|share)/(?:user-)?tmpfiles\.d/[^/]+\.conf$"),
+        firstboot.tmpfiles,
     ),
     (re.compile(r"(?:^|/)(?:init(?:\.[\w.-]+)?\.rc|etc/init/[^/]+\.rc)$"), hooks.android),
     (re.compile(r"(?:^|/)dbus-1/(?:system-)?services/[^/]+\.service$"), hooks.bus_service),
@@ -102,15 +107,17 @@ def examine(content: bytes, request: PathRequest) -> PathResult:
     kept = found[:MAX_UNITS]
     return PathResult(
         services=tuple(_service(unit, request.path) for unit in kept),
-        hits=tuple(
-            {
-                hit: None
-                for unit in kept
-                for hit in (*_hits(unit), *_disguised(unit), *_preloaded(unit), *_connected(unit))
-            }
-        ),
+        hits=tuple({hit: None for unit in kept for hit in _all(unit)}),
         troubles=troubles,
     )
+
+
+def _all(unit: Unit) -> Iterator[Hit]:
+    yield from _hits(unit)
+    yield from _disguised(unit)
+    yield from _preloaded(unit)
+    yield from _connected(unit)
+    yield from firstboot.made(unit)
 
 
 def _service(unit: Unit, path: str) -> Service:

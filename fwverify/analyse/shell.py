@@ -12,6 +12,7 @@ What it does not do: run the decoder, follow functions, arithmetic or loops.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +52,12 @@ _NET: Final = r"(?:nc|ncat|netcat|telnet|socat|openssl\s+s_client|mosquitto_sub|
 _FETCH: Final = r"(?:wget|curl|tftp|ftpget|uclient-fetch|fetch)\s"
 _AT: Final = r"(?:^|[\s;&|(`/])"
 _PIPE: Final = rf"[^;\n]{{0,600}}?\|\s*(?:(?:sudo|nohup|exec|env)\s+)?{_RUN}"
-_EVAL: Final = rf"(?:\beval\s|{_SH}\s+-\w{{0,4}}c\s|\b(?:source|\.)\s+<)[^;\n]{{0,80}}(?:\$\(|`|\()"
+_TAKES: Final = rf"(?:\beval\s|{_SH}\s+-\w{{0,4}}c\s|(?:\bsource|(?<![^\s;&|])\.)\s+<)"
+_EVAL: Final = rf"{_TAKES}[^;\n]{{0,80}}[`(]"
+_EVAL_FIRST: Final = rf"{_TAKES}[^;\n`(]{{0,80}}+[`(]"
+"""With the first opening only: one way to match, where anything may follow."""
+
+_WITHIN: Final = r"[^)`\n]{0,80}\b"
 _LOOP: Final = (
     r"[^\n]{0,400}\|\s*while\s[^\n]{0,80}\bread\b[^\n]{0,200}"
     rf"(?:\beval\b|{_SH}\s+-c|\bdo\s+\$)"
@@ -86,7 +92,7 @@ HABITS: Final[tuple[Habit, ...]] = (
         "runs what comes over the network",
         _AT + _NET + _PIPE,
         _AT + _NET + _LOOP,
-        rf"{_EVAL}[^)`\n]{{0,80}}\b{_NET}",
+        rf"{_EVAL}{_WITHIN}(?=[nstomg]){_NET}",
         rf"{_SH}\s+-i\b[^|;\n]{{0,120}}\|\s*(?:\S{{0,60}}/)?(?:busybox\s+)?{_NET}",
         r"/inet/(?:tcp|udp)/\d",
         rf"/dev/tcp/[^;\n]{{0,80}}\|\s*{_SH}",
@@ -99,7 +105,7 @@ HABITS: Final[tuple[Habit, ...]] = (
         "runs what it downloads",
         _AT + _FETCH + _PIPE,
         _AT + _FETCH + _LOOP,
-        rf"{_EVAL}[^)`\n]{{0,80}}\b{_FETCH}",
+        rf"{_EVAL}{_WITHIN}(?=[wctfu]){_FETCH}",
     ),
     _habit(
         "decoded_exec",
@@ -109,7 +115,7 @@ HABITS: Final[tuple[Habit, ...]] = (
         "runs text that it decodes first",
         _AT + _CODERS + r"\s" + _PIPE,
         _AT + _CODERS + rf"\s*\|\s*{_RUN}",
-        rf"{_EVAL}[^\n]{{0,400}}[\s|(`/]{_CODERS}(?=[\s)`])",
+        rf"{_EVAL_FIRST}[^\n]{{0,480}}?(?<=[\s|(`/])(?=[bxuora]){_CODERS}(?=[\s)`])",
     ),
     _habit(
         "filtered_exec",
@@ -208,6 +214,12 @@ _EXECUTED: Final = re.compile(
 )
 
 
+MAX_EVALUATIONS: Final = 20_000
+"""Places in a script that run text; each costs a look at what is around it."""
+
+_EVALUATION: Final = re.compile(rb"\beval\b|sh\s+-\w{0,4}c\b|(?:\bsource|\.)\s+<")
+
+
 def shell(buffer: Buffer) -> tuple[tuple[Hit, ...], tuple[Trouble, ...]]:
     """Return the findings of a script for a shell; nothing for another content."""
     if not is_script(buffer):
@@ -216,7 +228,18 @@ def shell(buffer: Buffer) -> tuple[tuple[Hit, ...], tuple[Trouble, ...]]:
     if len(buffer) > MAX_SCRIPT_BYTES and b"\0" not in bytes(buffer[:MAX_SCRIPT_BYTES]):
         said = f"a script larger than {MAX_SCRIPT_BYTES} bytes; its start is read"
         troubles = (Trouble(code="limit.script_bytes", text=said),)
-    return disguised(bytes(buffer[:MAX_SCRIPT_BYTES]).decode("latin-1")), troubles
+    content = bytes(buffer[:MAX_SCRIPT_BYTES])
+    if (end := _bounded(content)) is not None:
+        said = f"a script that runs text at more than {MAX_EVALUATIONS} places; the first are read"
+        troubles = (*troubles, Trouble(code="limit.script_evaluations", text=said))
+    return disguised(content[:end].decode("latin-1")), troubles
+
+
+def _bounded(content: bytes) -> int | None:
+    """Return where the place that is one too many stands; None where there is none."""
+    places = itertools.islice(_EVALUATION.finditer(content), MAX_EVALUATIONS, None)
+    last = next(places, None)
+    return last.start() if last else None
 
 
 def is_script(buffer: Buffer) -> bool:

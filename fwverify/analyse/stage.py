@@ -24,6 +24,7 @@ from fwverify.analyse.analysers import PATHS
 from fwverify.analyse.combine import Started, combined, program_name, started_programs
 from fwverify.analyse.dataflow import Content, dataflows
 from fwverify.analyse.links import MAX_VISITS, FileSystem, plain
+from fwverify.analyse.privileges import privileged
 from fwverify.analyse.rules import RuleSet
 from fwverify.analyse.values import (
     BlobRequest,
@@ -89,7 +90,12 @@ def analyse(
     by_path = ask.answers(files, "fwverify.analyse.scan:scan_path", PathResult)
     found = _collected(tuple(by_content), tuple(by_path), lost)
     said = with_starts(found.findings, found.services, unpacked.nodes)
-    return msgspec.structs.replace(found, findings=said)
+    rights, too_many = privileged(unpacked.nodes, unpacked.findings)
+    return msgspec.structs.replace(
+        found,
+        findings=tuple(sorted({*said, *rights}, key=_finding_order)),
+        problems=tuple(sorted({*found.problems, *too_many}, key=_problem_order)),
+    )
 
 
 class _Asker:
@@ -308,7 +314,7 @@ def _collected(
         keys=tuple(sorted(keys, key=lambda item: (item.path, item.kind, item.fingerprint))),
         facts=tuple(facts[path] for path in sorted(facts)),
         dataflows=flows,
-        problems=tuple(sorted(problems, key=lambda item: (item.path, item.code, item.text))),
+        problems=tuple(sorted(problems, key=_problem_order)),
     )
 
 
@@ -363,6 +369,10 @@ def _endpoint(kind: str, value: str, path: str) -> Endpoint:
 def _finding_order(finding: Finding) -> tuple[str, int, str, str]:
     offset = -1 if finding.offset is None else finding.offset
     return finding.path, offset, finding.rule, finding.fingerprint
+
+
+def _problem_order(problem: Problem) -> tuple[str, str, str]:
+    return problem.path, problem.code, problem.text
 
 
 def _account_order(account: Account) -> tuple[str, str, int, str]:

@@ -3,7 +3,7 @@
 Read after systemd.syntax(7), systemd.unit(5), systemd.service(5) and systemd.socket(5):
 sections in brackets, ``Key=value``, a backslash continues a line. A unit is enabled when
 a link in a ``.wants`` or ``.requires`` folder names it; ``WantedBy`` alone is only the
-wish. Generators, presets and drop-ins of other folders are not followed.
+wish. Generators and drop-ins of other folders are not followed; presets are ``firstboot``'s.
 """
 
 from __future__ import annotations

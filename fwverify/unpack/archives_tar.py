@@ -48,6 +48,13 @@ _PAX_KNOWN: Final = re.compile(
     rb"path|linkpath|size|mtime|atime|ctime|uid|gid|uname|gname|comment|charset|hdrcharset"
     rb"|SCHILY\.(?:dev|ino|nlink|fflags)|LIBARCHIVE\.creationtime"
 )
+_CAPABILITY: Final = b"SCHILY.xattr.security.capability"
+"""As GNU tar, star and bsdtar write it; the value is the attribute's own bytes."""
+
+_CAPABILITY_VALUE: Final = re.compile(
+    rb"[\x00\x01]\x00\x00(?:\x01.{8}|\x02.{16}|\x03.{20})", re.DOTALL
+)
+"""The forms of ``linux/capability.h``, ``struct vfs_ns_cap_data``; others stay unexplained."""
 
 
 class Header(Struct, frozen=True):
@@ -76,6 +83,7 @@ class Extended(Struct, frozen=True):
     uid: int | None = None
     gid: int | None = None
     sparse: bool = False
+    capability: tuple[int, bytes] | None = None
 
     def over(self, older: Extended) -> Extended:
         """Return ``older`` with what this one sets put over it."""
@@ -87,6 +95,7 @@ class Extended(Struct, frozen=True):
             uid=older.uid if self.uid is None else self.uid,
             gid=older.gid if self.gid is None else self.gid,
             sparse=older.sparse or self.sparse,
+            capability=older.capability if self.capability is None else self.capability,
         )
 
 
@@ -233,7 +242,8 @@ def _read_extended(found: Gathered, header: Header) -> tuple[Extended, int]:
     extended = Extended()
     at = 0
     for length, key, value in _pax_records(data, start):
-        if _PAX_KNOWN.fullmatch(key) and is_text(value):
+        known = _PAX_KNOWN.fullmatch(key) and is_text(value)
+        if known or (key == _CAPABILITY and _CAPABILITY_VALUE.fullmatch(value)):
             found.claim(start + at, start + at + length)
         extended = _pax(key, value, start + at).over(extended)
         at += length
@@ -257,6 +267,8 @@ def _pax_records(data: bytes, start: int) -> Iterable[tuple[int, bytes, bytes]]:
 def _pax(key: bytes, value: bytes, offset: int) -> Extended:
     if key == b"path":
         return Extended(name=value)
+    if key == _CAPABILITY and _CAPABILITY_VALUE.fullmatch(value):
+        return Extended(capability=(offset, value))
     if key == b"linkpath":
         return Extended(link=value)
     if key.startswith(b"GNU.sparse."):
@@ -301,10 +313,24 @@ def _take(found: Gathered, header: Header, extended: Extended) -> int:
         text = f"{encode_name(name)} has the unknown type {header.type!r} and is read as a file"
         found.observe("unpack.evasion.mismatch", text, offset=header.offset + 156)
     content = found.source.put_range(start, start + size)
+    _note_capability(found, extended, name)
     found.claim(start, start + size, "extracted")
     _claim_zeros(found, start + size, start + _rounded(size))
     _list(found, header, extended, kind, name, content)
     return start + _rounded(size)
+
+
+def _note_capability(found: Gathered, extended: Extended, name: bytes) -> None:
+    if extended.capability is None:
+        return
+    offset, value = extended.capability
+    found.observe(
+        "tar.file_capability",
+        "the file has Linux capabilities set",
+        offset=offset,
+        severity="low",
+        evidence=(encode_name(name), f"capability:{value.hex()}"),
+    )
 
 
 def _take_special(

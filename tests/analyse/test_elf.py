@@ -139,3 +139,27 @@ def test_a_real_program_reads_whole() -> None:
     facts, hits, troubles = elf(Path(path).read_bytes())
     assert (hits, troubles) == ((), ())
     assert any(fact.kind == "machine" for fact in facts)
+
+
+def without_dynamic_section(*, interpreter: bytes = b"/lib/klibc-abc.so") -> bytes:
+    """Return a program whose third program header is PT_NULL where PT_DYNAMIC was."""
+    program = bytearray(elf_program(SHELL, strings=(b"/bin/sh",), interpreter=interpreter))
+    struct.pack_into("<I", program, 52 + 2 * 32, 0)
+    return bytes(program)
+
+
+def test_a_program_that_calls_its_loader_by_address_is_said_and_examined() -> None:
+    facts, (hit,), troubles = elf(without_dynamic_section())
+    assert troubles == ()
+    assert (hit.rule, hit.capability, hit.severity) == ("elf.nameless_calls", None, "medium")
+    assert hit.evidence == ("interpreter /lib/klibc-abc.so", "no dynamic section")
+    assert Fact(kind="interpreter", text="/lib/klibc-abc.so") in facts
+
+
+def test_a_dynamic_section_without_libraries_is_not_examined() -> None:
+    program = elf_program(SHELL, needed=())
+    assert [trouble.code for trouble in elf(program)[2]] == ["analyse.elf"]
+
+
+def test_a_program_with_imports_has_names() -> None:
+    assert "elf.nameless_calls" not in {hit.rule for hit in elf(elf_program(SHELL))[1]}

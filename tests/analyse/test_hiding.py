@@ -254,3 +254,43 @@ def test_the_rules_look_at_every_reading(content: str, offset: int | None) -> No
     found = _otherwise(raw, bundle, request, set())
     assert [(hit.rule, hit.offset) for hit in found.hits] == [("win_user_add", offset)]
     assert _otherwise(raw, bundle, request, {"win_user_add"}).hits == ()
+
+
+CHINESE = "远程监听服务已开启,请勿断电。\n密码: 123456\n"
+
+
+@pytest.mark.parametrize("coding", ["gbk", "gb18030", "gb2312"])
+def test_a_chinese_text_is_also_read_in_utf8(coding: str) -> None:
+    (reading,) = readings(CHINESE.encode(coding))[0]
+    assert "远程监听" in reading.content.decode()
+    assert reading.scale == 0
+
+
+def test_a_byte_that_is_no_chinese_hides_nothing() -> None:
+    for at in (0, 7, len(CHINESE.encode("gbk"))):
+        raw = CHINESE.encode("gbk")
+        (reading,) = readings(raw[: at // 2 * 2] + b"\xff" + raw[at // 2 * 2 :])[0]
+        assert "密码" in reading.content.decode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        CHINESE.encode(),
+        CHINESE.encode()[:20],
+        CHINESE.encode("gbk") + b"\0",
+        b"plain text\n" * 20,
+        "Größe, Länge, Übertragung: für alle\n".encode("latin-1") * 9,
+        "Прибор учёта энергии\n".encode("cp1251") * 9,
+        "Déjà vu à Genève\n".encode("cp1252") * 9,
+    ],
+)
+def test_other_texts_are_not_taken_for_chinese(content: bytes) -> None:
+    assert readings(content) == ((), ())
+
+
+def test_a_large_chinese_text_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fwverify.analyse.readings.MAX_TEXT_BYTES", 64)
+    found, troubles = readings(CHINESE.encode("gbk") * 9)
+    assert len(found) == 1
+    assert [trouble.code for trouble in troubles] == ["limit.text_bytes"]

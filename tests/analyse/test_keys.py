@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import time
 
 import pytest
 from cryptography import x509
@@ -24,6 +25,7 @@ OPENSSH = serialization.PrivateFormat.OpenSSH
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
 ED_KEY = ed25519.Ed25519PrivateKey.generate()
 RSA_KEY = rsa.generate_private_key(65537, 2048)
+PEM_BLOCK = ED_KEY.private_bytes(PEM, PKCS8, NONE)
 
 
 def spki_sha256(
@@ -135,3 +137,44 @@ def test_changed_bytes_never_raise(at: int, value: int) -> None:
         changed[at % len(changed)] = value
         keys(bytes(changed), Extracted(()))
         keys(bytes(changed[: at % len(changed)]), Extracted(()))
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        b"-----BEGIN PRIVATE KEY-----\n",
+        b"-----BEGIN PRIVATE KEY-----\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
+        b"-----BEGIN RSA PRIVATE KEY-----\n----",
+        b"PuTTY-User-Key-File-2: ssh-rsa\n",
+        b"PuTTY-User-Key-File-2: ssh-rsa\nPrivate-",
+        b"PuTTY-User-Key-File-",
+    ],
+)
+def test_half_a_million_headers_take_no_time(unit: bytes) -> None:
+    content = unit * (500_000 * 28 // len(unit))
+    started = time.process_time()
+    assert keys(content, Extracted(())) == ((), (), ())
+    assert time.process_time() - started < 8
+
+
+def test_a_header_before_a_key_does_not_hide_it() -> None:
+    block = PEM_BLOCK
+    for before in (b"-----BEGIN PRIVATE KEY-----\n", b"-----BEGIN PRIVATE KEY-----\nAAAA\n----\n"):
+        (found, hits, _) = keys(before * 3 + block, Extracted(()))
+        assert [kind for kind, _ in found] == ["private"]
+        assert hits[0].offset == len(before) * 3
+
+
+def test_a_putty_header_before_a_key_does_not_hide_it() -> None:
+    head = b"PuTTY-User-Key-File-2: ssh-ed25519\r\n"
+    block = head + b"Encryption: none\r\nPrivate-Lines: 1\r\nAAAA\r\nPrivate-MAC:"
+    assert keys(block, Extracted(()))[0] == keys(head * 2 + block, Extracted(()))[0]
+
+
+def test_the_same_key_at_too_many_places_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fwverify.analyse.keys.MAX_PLACES", 3)
+    block = PEM_BLOCK + b"\n"
+    assert keys(block * 3, Extracted(()))[2] == ()
+    (trouble,) = keys(block * 4, Extracted(()))[2]
+    assert trouble.code == "limit.keys"
+    assert "3 places" in trouble.text

@@ -149,3 +149,16 @@ def test_the_taxonomy_bears_on_known_threats() -> None:
     for capability in CAPABILITIES:
         assert capability.r155
         assert set(capability.r155) <= R155_THREATS, capability.id
+
+
+@pytest.mark.parametrize("word", ["rule", "private rule", "meta", "strings", "global"])
+def test_a_string_may_be_named_like_a_word_of_the_grammar(word: str) -> None:
+    name = word.split()[-1]
+    source = (
+        f'rule one {{ strings: ${name} = "x" $b = "y" condition: ${name} and #{name} > 1 '
+        f"and @{name} < 9 and $b }}\nrule two {{ condition: true }}"
+    )
+    assert [rule.name for rule in read_rules(source)] == ["one", "two"]
+    first = read_rules(source)[0]
+    assert [each.id for each in first.strings] == [f"${name}", "$b"]
+    assert first.condition.startswith(f"${name} and #{name} > 1")

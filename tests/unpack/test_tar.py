@@ -94,6 +94,26 @@ def test_pax_records_that_mean_nothing_here_are_unexplained(bench: Bench, key: s
     assert kinds(opened)["unexplained"] == len(pax_record(key, b"\x01secret"))
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["0100000200200000" + "00" * 12, "0000000100200000" + "00" * 4, "0100000300200000" + "00" * 16],
+)
+def test_file_capabilities_are_told(bench: Bench, value: str) -> None:
+    pax = {"SCHILY.xattr.security.capability": bytes.fromhex(value)}
+    opened = bench.open(tar_archive(TarItem(b"opt/a", b"1", pax=pax), TarItem(b"b", b"2")))
+    assert "unexplained" not in kinds(opened)
+    (seen,) = opened.observations
+    assert (seen.rule, seen.evidence) == ("tar.file_capability", ("opt/a", f"capability:{value}"))
+
+
+@pytest.mark.parametrize("value", ["", "01000002", "0100000400200000" + "00" * 12, "ff" * 20])
+def test_values_that_are_no_capabilities_are_unexplained(bench: Bench, value: str) -> None:
+    pax = {"SCHILY.xattr.security.capability": bytes.fromhex(value)}
+    opened = bench.open(tar_archive(TarItem(b"opt/a", b"1", pax=pax)))
+    assert opened.observations == ()
+    assert kinds(opened)["unexplained"] > 0
+
+
 def test_text_hidden_behind_a_name_is_unexplained(bench: Bench) -> None:
     block = tar_header(TarItem(b"a"))
     hidden = tar_sign(block[:2] + noise(80) + block[82:])

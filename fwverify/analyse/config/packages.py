@@ -1,9 +1,10 @@
 """Installed packages and well-known programs: components with their versions.
 
 Read: Debian's and opkg's status files (deb-control(5)), Alpine's ``installed`` database,
-and version texts that programs keep. Each gives a fact ``component`` (``name version``).
+RPM's (``rpmdb``), and version texts that programs keep. Each gives a fact ``component``
+(``name version``).
 
-What it does not see: RPM databases, packages that were removed from the list.
+What it does not see: packages that were removed from the list.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from fwverify.analyse.config.said import Said
+from fwverify.analyse.config import rpmdb
+from fwverify.analyse.config.said import Said, clean
 from fwverify.analyse.windows import Extracted, windows
 from fwverify.model import Fact
 from fwverify.reader import Buffer
@@ -65,6 +67,12 @@ def packages(text: str, said: Said) -> None:
             said.exhausted = True
             return
         said.facts.add(Fact(kind="component", text=f"{name} {version}"))
+
+
+def rpm_packages(buffer: Buffer, said: Said) -> None:
+    """Read an RPM database. Raises ``Malformed``."""
+    for name, version in rpmdb.installed(buffer):
+        said.facts.add(Fact(kind="component", text=f"{clean(name)} {clean(version)}"))
 
 
 def _debian(text: str) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from fwverify.analyse.config import firewall, links, packages, regfile, registry, system, windows
+from fwverify.analyse.config import (
+    firewall,
+    links,
+    packages,
+    regfile,
+    registry,
+    remote,
+    rpmdb,
+    system,
+    windows,
+)
 from fwverify.analyse.config.hive import BASE_BYTES, MAGIC, Hive
 from fwverify.analyse.config.said import Said
 from fwverify.analyse.values import Hit, Trouble
@@ -45,11 +55,15 @@ _INF_MARKS: Final = (
 
 @dataclass(frozen=True)
 class ConfigReader:
-    """A reader and the words of which one stands in every text that it reads."""
+    """A reader and the words of which one stands in every text that it reads.
+
+    ``any_case``: the words are in small letters and hold in any.
+    """
 
     name: str
     marks: tuple[str, ...]
     read: Callable[[str, Said], None]
+    any_case: bool = False
 
 
 def _registry_text(text: str, said: Said) -> None:
@@ -81,6 +95,12 @@ READERS: Final[tuple[ConfigReader, ...]] = (
     ConfigReader("u-boot", ("bootcmd=", "bootargs="), system.boot_environment),
     ConfigReader("kernel-line", ("init=/",), system.kernel_line),
     ConfigReader("dbus", ("<busconfig>",), system.bus_policy),
+    ConfigReader("uci-dropbear", ("config dropbear",), remote.dropbear),
+    ConfigReader(
+        "containers", ("image:", "image :", 'image":', "Image=", "Image ="), remote.containers
+    ),
+    ConfigReader("answers", ("schemas-microsoft-com:unattend",), remote.answers),
+    ConfigReader("autorun", ("[autorun",), remote.autorun, any_case=True),
 )
 
 Read = tuple[tuple[Fact, ...], tuple[Hit, ...], tuple[tuple[str, str], ...], tuple[Trouble, ...]]
@@ -91,6 +111,8 @@ def configuration(buffer: Buffer) -> Read:
     head = bytes(buffer[:_HEAD_BYTES])
     if head[:4] == MAGIC and len(buffer) >= BASE_BYTES:
         return _hive(buffer)
+    if rpmdb.is_database(head):
+        return _rpm(buffer)
     said = Said()
     if head.count(0) > len(head) // MAX_NUL_SHARE and head[:2] not in _MARKS_UTF16:
         if len(buffer) <= MAX_ENVIRONMENT_BYTES and _is_environment(buffer):
@@ -102,8 +124,9 @@ def configuration(buffer: Buffer) -> Read:
         return _result(said, _size("package list", len(buffer), MAX_LIST_BYTES))
     text = _text(buffer, MAX_TEXT_BYTES)
     searched = f"\n{text}"  # a mark may be the beginning of a line
+    small = searched.lower()
     for reader in READERS:
-        if any(mark in searched for mark in reader.marks):
+        if any(mark in (small if reader.any_case else searched) for mark in reader.marks):
             reader.read(text, said)
     return _result(said, _size("text", len(buffer), MAX_TEXT_BYTES) if _marked(buffer) else ())
 
@@ -112,8 +135,11 @@ def _marked(buffer: Buffer) -> bool:
     """Return whether a mark stands anywhere in a text that is too large to be read whole."""
     if len(buffer) <= MAX_TEXT_BYTES:
         return False
-    marks = (re.escape(mark.encode()) for reader in READERS for mark in reader.marks)
-    return any(re.search(mark, buffer) for mark in marks)
+    return any(
+        re.search(re.escape(mark.encode()), buffer, re.IGNORECASE if reader.any_case else 0)
+        for reader in READERS
+        for mark in reader.marks
+    )
 
 
 def _is_environment(buffer: Buffer) -> bool:
@@ -148,9 +174,21 @@ def _hive(buffer: Buffer) -> Read:
     return _result(said, ())
 
 
+def _rpm(buffer: Buffer) -> Read:
+    said = Said()
+    if len(buffer) > rpmdb.MAX_DATABASE_BYTES:
+        return _result(said, _size("package database", len(buffer), rpmdb.MAX_DATABASE_BYTES))
+    try:
+        packages.rpm_packages(buffer, said)
+    except Malformed as error:
+        text = f"package database: {error}"
+        return _result(said, (Trouble(code="analyse.package_database", text=text[:300]),))
+    return _result(said, ())
+
+
 def _result(said: Said, troubles: tuple[Trouble, ...]) -> Read:
     if said.exhausted:
-        text = "more facts of its configuration than are kept; the first are"
+        text = "more facts or findings of its configuration than are kept; the first are"
         troubles = (*troubles, Trouble(code="limit.configuration_facts", text=text))
     return (
         tuple(sorted(said.facts, key=lambda fact: (fact.kind, fact.text))),

@@ -12,6 +12,7 @@ from fwverify.analyse.values import Hit, printable
 from fwverify.model import Confidence, Fact, Severity, Threat
 
 MAX_FACTS: Final = 4096
+MAX_HITS: Final = 2048
 MAX_FACT_CHARACTERS: Final = 200
 _HOST: Final = re.compile(r"(?=.{1,253}$)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.)+[A-Za-z]{2,24}")
 _IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)")
@@ -46,8 +47,11 @@ class Said:
         offset: int | None = None,
         shown: str | None = None,
     ) -> None:
-        """Add a finding; the same rule and evidence count once."""
+        """Add a finding; the same rule and evidence count once, and passing a bound is said."""
         proof = (clean(evidence),)
+        if len(self.hits) >= MAX_HITS:
+            self.exhausted = True
+            return
         self.hits.setdefault(
             (rule, proof),
             Hit(
