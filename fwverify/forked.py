@@ -20,6 +20,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
@@ -55,12 +56,23 @@ def decode_settings(message: bytes) -> Settings:
     return Settings(int(memory_bytes), tuple(writable))
 
 
+@dataclass(frozen=True)
+class Item:
+    """A task on its way: its number, its bytes, its deadline, and whether it is ``light``."""
+
+    index: int
+    body: bytes
+    seconds: float
+    light: bool
+
+
 @dataclass(eq=False)
 class Worker:
     """A worker and the pool's ends of its pipes.
 
     ``process`` is 0 until the forking process has answered, -1 where it could not fork;
-    ``handle`` is its pidfd, -1 where the kernel has none. The task under way is ``index``.
+    ``handle`` is its pidfd, -1 where the kernel has none. Of ``queue`` the first item is
+    under way until ``expires``; the others wait in the pipe.
     """
 
     forker: Forker
@@ -68,22 +80,36 @@ class Worker:
     answers: int
     process: int = 0
     handle: int = -1
-    index: int | None = None
+    queue: deque[Item] = field(default_factory=deque)
     expires: float = 0.0
     received: bytearray = field(default_factory=bytearray)
 
-    def deliver(self, body: bytes) -> bool:
-        """Send ``body``; return False when the worker is dead and cannot have read it whole."""
+    def deliver(self, item: Item) -> bool:
+        """Send ``item``; return False when the worker is dead and cannot have read it whole."""
         self.forker.learn()
         if self.handle >= 0 and _readable(self.handle):
             return False
-        view = memoryview(HEADER.pack(len(body)) + body)
+        view = memoryview(HEADER.pack(len(item.body)) + item.body)
         try:
             while view:
                 view = view[os.write(self.questions, view) :]
         except BrokenPipeError:
             return False
+        self.queue.append(item)
+        if len(self.queue) == 1:
+            self.expires = time.monotonic() + item.seconds
         return True
+
+    def finished(self) -> Item:
+        """Take the item under way off the queue; the next one's time begins."""
+        item = self.queue.popleft()
+        if self.queue:
+            self.expires = time.monotonic() + self.queue[0].seconds
+        return item
+
+    def waiting_bytes(self) -> int:
+        """Return how many bytes may stand in the pipe, unread."""
+        return sum(HEADER.size + len(item.body) for item in self.queue)
 
     def end(self, grace_seconds: int = 0) -> int | None:
         """Kill the worker and what it started, after the grace; return its status.

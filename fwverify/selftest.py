@@ -13,6 +13,7 @@ import ctypes
 import os
 import resource
 import socket
+import time
 from typing import Final
 
 from fwverify.model import _Value as Value
@@ -44,6 +45,12 @@ def leave(argument: bytes) -> bytes:
 def hang(argument: bytes) -> bytes:
     """Sleep in C code while holding the interpreter's lock: no Python signal arrives."""
     ctypes.PyDLL(None).sleep(_HANG_SECONDS)
+    return argument
+
+
+def pause(argument: bytes) -> bytes:
+    """Sleep for as many seconds as ``argument`` says."""
+    time.sleep(float(argument))
     return argument
 
 
@@ -147,10 +154,19 @@ class Proof(Value, frozen=True, kw_only=True):
     detail: str
 
 
-def task(function: str, argument: bytes = b"", seconds: float = _DEADLINE_SECONDS) -> Task:
+def task(
+    function: str,
+    argument: bytes = b"",
+    seconds: float = _DEADLINE_SECONDS,
+    *,
+    light: bool = False,
+) -> Task:
     """Return a task for a function of this module."""
     return Task(
-        function=f"fwverify.selftest:{function}", argument=argument, deadline_seconds=seconds
+        function=f"fwverify.selftest:{function}",
+        argument=argument,
+        deadline_seconds=seconds,
+        light=light,
     )
 
 

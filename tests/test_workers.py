@@ -179,6 +179,54 @@ def test_the_doctors_proof_holds():
     ]
 
 
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_light_tasks_that_wait_in_a_pipe_outlive_the_worker(jobs):
+    misdeeds = [
+        task("crash", light=True),
+        task("leave", b"7", light=True),
+        task("hang", seconds=0.3, light=True),
+        task("hoard", b"%d" % (8 * MEMORY), light=True),
+        task("fail", b"x", light=True),
+    ]
+    tasks = []
+    for number, bad in enumerate(misdeeds):
+        tasks += [task("echo", b"%d %d" % (number, n), light=True) for n in range(5)]
+        tasks.append(bad)
+    with Pool(jobs, MEMORY) as own:
+        outcomes = run(own, *tasks)
+    failures = ["crashed", "crashed", "deadline", "memory", "raised"]
+    assert [outcome.failure for outcome in outcomes[5::6]] == failures
+    good = [outcome for number, outcome in enumerate(outcomes) if number % 6 != 5]
+    assert [outcome.result for outcome in good] == [
+        b"%d %d" % (number, n) for number in range(5) for n in range(5)
+    ]
+
+
+def test_a_light_task_has_its_own_time_whatever_was_before_it():
+    tasks = [task("pause", b"0.6", seconds=5.0, light=True) for _ in range(4)]
+    last = task("pause", b"0.6", seconds=1.5, light=True)
+    with Pool(1, MEMORY) as own:
+        assert all(outcome.failure is None for outcome in run(own, *tasks, last))
+
+
+def test_only_light_tasks_wait_behind_another():
+    with Pool(2, MEMORY) as own:
+        begun = time.monotonic()
+        slow = task("pause", b"3", light=False)
+        outcomes = own.map([slow, *(task("process_id", light=True) for _ in range(6))])
+        next(outcomes)
+        others = {outcome.result for outcome in outcomes}
+        assert time.monotonic() - begun < 6
+    assert len(others) == 1  # the worker that was not at the slow one
+
+
+def test_a_large_light_task_does_not_wait_in_a_pipe():
+    large = task("echo", b"x" * 100_000, light=True)
+    with Pool(1, MEMORY) as own:
+        outcomes = run(own, *(large for _ in range(5)), task("echo", b"y", light=True))
+    assert [len(outcome.result) for outcome in outcomes] == [100_000] * 5 + [1]
+
+
 def test_a_new_worker_knows_nothing_of_what_another_saw(pool):
     with Pool(1, MEMORY) as own:
         told = run(own, *(task("remember", b"%d" % number) for number in range(3)))

@@ -130,6 +130,7 @@ def _task(placed: Placed, store: Store) -> Task:
         function=_MEASURE,
         argument=msgspec.msgpack.encode(request),
         deadline_seconds=_DEADLINE_SECONDS,
+        light=True,
     )
 
 
