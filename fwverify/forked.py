@@ -12,7 +12,6 @@ What it does not do: decide when a worker has to end (``fwverify.workers``).
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import signal
@@ -47,13 +46,13 @@ class Settings:
 
     def encode(self) -> bytes:
         """Return the settings as the forking process reads them."""
-        return json.dumps([self.memory_bytes, self.writable]).encode()
+        return b"\0".join((b"%d" % self.memory_bytes, *map(os.fsencode, self.writable)))
 
 
 def decode_settings(message: bytes) -> Settings:
     """Return what ``Settings.encode`` wrote."""
-    memory_bytes, writable = json.loads(message)
-    return Settings(int(memory_bytes), tuple(writable))
+    memory_bytes, *writable = message.split(b"\0")
+    return Settings(int(memory_bytes), tuple(map(os.fsdecode, writable)))
 
 
 @dataclass(frozen=True)
