@@ -21,8 +21,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 HEADER: Final = struct.Struct("<I")
 """Before each task and outcome: its size in bytes."""
@@ -37,8 +36,7 @@ END: Final = 2
 MAX_ORDER_BYTES: Final = 64 * 1024
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What bounds every worker of a pool, as ``Pool`` says."""
 
     memory_bytes: int
@@ -55,17 +53,15 @@ def decode_settings(message: bytes) -> Settings:
     return Settings(int(memory_bytes), tuple(map(os.fsdecode, writable)))
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """A task on its way: its number, its bytes, its deadline, and whether it is ``light``."""
 
-    index: int
+    number: int
     body: bytes
     seconds: float
     light: bool
 
 
-@dataclass(eq=False)
 class Worker:
     """A worker and the pool's ends of its pipes.
 
@@ -74,14 +70,15 @@ class Worker:
     under way until ``expires``; the others wait in the pipe.
     """
 
-    forker: Forker
-    questions: int
-    answers: int
-    process: int = 0
-    handle: int = -1
-    queue: deque[Item] = field(default_factory=deque)
-    expires: float = 0.0
-    received: bytearray = field(default_factory=bytearray)
+    def __init__(self, forker: Forker, questions: int, answers: int) -> None:
+        self.forker = forker
+        self.questions = questions
+        self.answers = answers
+        self.process = 0
+        self.handle = -1
+        self.queue: deque[Item] = deque()
+        self.expires = 0.0
+        self.received = bytearray()
 
     def deliver(self, item: Item) -> bool:
         """Send ``item``; return False when the worker is dead and cannot have read it whole."""

@@ -17,6 +17,7 @@ and the read of one open descriptor.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import mmap
 import os
@@ -84,6 +85,12 @@ class BlobWriter:
         self._store.adopt(self._path, digest)
         self._path = ""
         return digest, self.size
+
+
+@functools.cache
+def shared_store(root: str) -> Store:
+    """Return this process's store at ``root``: what it has hashed it knows."""
+    return Store(Path(root))
 
 
 class Store:

@@ -188,7 +188,7 @@ class Pool:
             worker = self._start()
             if not worker.deliver(item):
                 text = ending(worker.end(_GRACE_SECONDS))
-                done[item.index] = Outcome(failure="crashed", text=text)
+                done[item.number] = Outcome(failure="crashed", text=text)
                 return
         self._busy.append(worker)
 
@@ -228,7 +228,7 @@ class Pool:
             if outcome.failure == "memory":  # its heap is in an unknown state
                 self._retire(worker, outcome, done)
                 return
-            done[worker.finished().index] = outcome
+            done[worker.finished().number] = outcome
         if not worker.queue:
             self._busy.remove(worker)
             self._idle.append(worker)
@@ -241,7 +241,7 @@ class Pool:
         if not outcome.text:
             outcome = msgspec.structs.replace(outcome, text=ending(status))
         if worker.queue:
-            done[worker.finished().index] = outcome
+            done[worker.finished().number] = outcome
         self._held.extendleft(reversed(worker.queue))
         self._busy.remove(worker)
 

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from fwverify.trust_listing import NamedTrust
     from fwverify.verify.trust import TrustStore
 
-_PRELOAD = ("fwverify.unpack.opening:prepare",)
-"""What every worker needs, whatever is asked."""
-
 LEDGER_PREFIX = "ledger:"
 
 
@@ -46,10 +43,10 @@ def means(
     """
     import tempfile
 
-    from fwverify.forked import Forker
+    from fwverify import early
 
     with contextlib.ExitStack() as stack:
-        forker = Forker(_PRELOAD)  # it loads the parsers while the rest is loaded here
+        forker = early.forker()  # it loads the parsers while the rest is loaded here
         stack.callback(forker.close)
         from fwverify.workers import Pool
 
@@ -62,7 +59,7 @@ def means(
         twice = wanted is None or "compare" in wanted  # the baseline has much of the update
         store = _store(folder, keep_results=twice or not options.no_cache)
         pool = stack.enter_context(
-            Pool(jobs, config.limits.memory_bytes, (str(store.root),), _PRELOAD, forker)
+            Pool(jobs, config.limits.memory_bytes, (str(store.root),), early.PRELOAD, forker)
         )
         from fwverify.analyse.rules import load_rules
         from fwverify.pipeline import EVERY_STAGE, Means

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -20,7 +19,7 @@ from fwverify.canonical import digest
 from fwverify.model import ByteMap, Part, Placed, Run, Unpacked, _Value
 from fwverify.paths import SEPARATOR
 from fwverify.reader import Buffer
-from fwverify.store import Store
+from fwverify.store import Store, shared_store
 from fwverify.tools import code_digest
 from fwverify.unpack.entropy import BLOCK_BYTES, block_entropies_milli
 from fwverify.workers import Executor, Task
@@ -140,7 +139,7 @@ def measure_blob(argument: bytes) -> bytes:
     Both are MessagePack. Called by name in a worker (``fwverify.workers.Task``).
     """
     request = msgspec.msgpack.decode(argument, type=MeasureRequest)
-    with Store(Path(request.store)).view(request.sha256) as buffer:
+    with shared_store(request.store).view(request.sha256) as buffer:
         return msgspec.msgpack.encode(measure(buffer))
 
 
