@@ -11,6 +11,7 @@ starts a process that nobody asks for, and no more.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import Final
 
@@ -26,7 +27,8 @@ _begun: list[Forker] = []
 def begin(arguments: Iterable[str]) -> None:
     """Start the process where ``arguments`` name a command that needs it."""
     if not _COMMANDS.isdisjoint(arguments):
-        _begun.append(Forker(PRELOAD))
+        with contextlib.suppress(OSError):  # who asks for it tries again, and says so
+            _begun.append(Forker(PRELOAD))
 
 
 def forker() -> Forker:

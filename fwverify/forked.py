@@ -23,8 +23,8 @@ import time
 from collections import deque
 from typing import Final, NamedTuple
 
-HEADER: Final = struct.Struct("<I")
-"""Before each task and outcome: its size in bytes."""
+HEADER: Final = struct.Struct("<IQ")
+"""Before each task and outcome: its size in bytes, and the task's number."""
 
 ORDER: Final = struct.Struct("<BBi")
 """What is asked of the forking process, and its answer: kind, grace in seconds, number."""
@@ -74,6 +74,7 @@ class Worker:
         self.forker = forker
         self.questions = questions
         self.answers = answers
+        os.set_blocking(questions, False)  # one that does not read must not hold up the pool
         self.process = 0
         self.handle = -1
         self.queue: deque[Item] = deque()
@@ -81,14 +82,22 @@ class Worker:
         self.received = bytearray()
 
     def deliver(self, item: Item) -> bool:
-        """Send ``item``; return False when the worker is dead and cannot have read it whole."""
+        """Send ``item``; return False when the worker cannot have read it whole.
+
+        That is when it is dead or, for as long as the item may take, reads nothing. Behind
+        another item one is sent at once or not at all; it is no longer than PIPE_BUF.
+        """
         self.forker.learn()
         if self.handle >= 0 and _readable(self.handle):
             return False
-        view = memoryview(HEADER.pack(len(item.body)) + item.body)
+        view = memoryview(HEADER.pack(len(item.body), item.number) + item.body)
         try:
             while view:
-                view = view[os.write(self.questions, view) :]
+                try:
+                    view = view[os.write(self.questions, view) :]
+                except BlockingIOError:
+                    if self.queue or not _writable(self.questions, item.seconds):
+                        return False
         except BrokenPipeError:
             return False
         self.queue.append(item)
@@ -215,6 +224,13 @@ def _readable(handle: int) -> bool:
     waiting = select.poll()
     waiting.register(handle, select.POLLIN)
     return bool(waiting.poll(0))
+
+
+def _writable(handle: int, seconds: float) -> bool:
+    """Wait until ``handle`` takes more, or its reader has gone; at most ``seconds``."""
+    waiting = select.poll()
+    waiting.register(handle, select.POLLOUT)
+    return bool(waiting.poll(1000 * seconds))
 
 
 def _environment() -> dict[str, str]:

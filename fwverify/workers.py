@@ -220,8 +220,10 @@ class Pool:
             self._retire(worker, Outcome(failure="crashed"), done, _GRACE_SECONDS)
             return
         worker.received += chunk
-        while (body := _message(worker.received)) is not None:
-            outcome = _outcome(body) if worker.queue else None
+        while (message := _message(worker.received)) is not None:
+            number, body = message
+            asked = bool(worker.queue) and number == worker.queue[0].number
+            outcome = _outcome(body) if asked else None
             if outcome is None:
                 self._retire(worker, Outcome(failure="crashed", text="a garbled answer"), done)
                 return
@@ -250,21 +252,21 @@ def _item(index: int, task: Task) -> Item:
     return Item(index, msgspec.msgpack.encode(task), task.deadline_seconds, task.light)
 
 
-def _message(received: bytearray) -> bytes | None:
-    """Take the first message off ``received``, None where it has not come whole.
+def _message(received: bytearray) -> tuple[int, bytes] | None:
+    """Take number and body of the first message off ``received``, None where it is not whole.
 
-    One of an absurd size is returned empty, which is no answer.
+    The body of one of an absurd size is returned empty, which is no answer.
     """
     if len(received) < HEADER.size:
         return None
-    (size,) = HEADER.unpack_from(received)
+    size, number = HEADER.unpack_from(received)
     if size > _MAX_MESSAGE_BYTES:
-        return b""
+        return number, b""
     if len(received) < HEADER.size + size:
         return None
     body = bytes(received[HEADER.size : HEADER.size + size])
     del received[: HEADER.size + size]
-    return body
+    return number, body
 
 
 def _outcome(body: bytes) -> Outcome | None:

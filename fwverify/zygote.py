@@ -153,9 +153,10 @@ def _serve(questions: int, answers: int) -> None:
     """Answer tasks from ``questions`` until its end."""
     with open(questions, "rb") as asked, open(answers, "wb") as answered:
         while header := asked.read(HEADER.size):
-            body = asked.read(HEADER.unpack(header)[0])
+            size, number = HEADER.unpack(header)
+            body = asked.read(size)
             outcome = msgspec.msgpack.encode(perform(msgspec.msgpack.decode(body, type=Task)))
-            answered.write(HEADER.pack(len(outcome)) + outcome)
+            answered.write(HEADER.pack(len(outcome), number) + outcome)
             answered.flush()
 
 
