@@ -57,7 +57,9 @@ def means(
         if options.no_cache:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fwverify-")))
         twice = wanted is None or "compare" in wanted  # the baseline has much of the update
-        store = _store(folder, keep_results=twice or not options.no_cache)
+        store = _store(
+            folder, keep_results=twice or not options.no_cache, passing=options.no_cache
+        )
         pool = stack.enter_context(
             Pool(jobs, config.limits.memory_bytes, (str(store.root),), early.PRELOAD, forker)
         )
@@ -141,13 +143,13 @@ def _secrets(options: Options) -> Secrets:
     return loaded
 
 
-def _store(folder: Path, *, keep_results: bool) -> Store:
+def _store(folder: Path, *, keep_results: bool, passing: bool) -> Store:
     """Return the store in ``folder``; raises ``InputFileError`` where it cannot be written."""
     from fwverify.store import Store
     from fwverify.strict import InputFileError
 
     try:
-        return Store(folder, keep_results=keep_results)
+        return Store(folder, keep_results=keep_results, passing=passing)
     except OSError as error:
         why = f"{error.strerror} (the cache; set paths.store, or use --no-cache)"
         raise InputFileError(folder, None, "", why) from error
