@@ -57,9 +57,7 @@ def means(
         if options.no_cache:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fwverify-")))
         twice = wanted is None or "compare" in wanted  # the baseline has much of the update
-        store = _store(
-            folder, keep_results=twice or not options.no_cache, passing=options.no_cache
-        )
+        store = _store(folder, keep_results=twice or not options.no_cache, passing=options.no_cache)
         pool = stack.enter_context(
             Pool(jobs, config.limits.memory_bytes, (str(store.root),), early.PRELOAD, forker)
         )

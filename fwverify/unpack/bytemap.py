@@ -47,14 +47,19 @@ class MeasureRequest(_Value, frozen=True, kw_only=True):
     sha256: str
 
 
-def maps(unpacked: Unpacked, store: Store, pool: Executor) -> tuple[ByteMap, ...]:
-    """Return the maps of ``unpacked``, sorted by path."""
+def maps(
+    unpacked: Unpacked, store: Store, pool: Executor, *, measured: bool = True
+) -> tuple[ByteMap, ...]:
+    """Return the maps of ``unpacked``, sorted by path.
+
+    Those that are not ``measured`` tell the parts alone: for who prints nothing else.
+    """
     chosen = _chosen(unpacked.nodes)
     names = _names(unpacked.nodes, chosen)
-    measured = _measured([unpacked.nodes[index] for index in chosen], store, pool)
+    looks = _looks([unpacked.nodes[index] for index in chosen], store, pool, measured)
     drawn = (
         _map(unpacked.nodes[index], names[index], found)
-        for index, found in zip(chosen, measured, strict=True)
+        for index, found in zip(chosen, looks, strict=True)
         if found is not None
     )
     return tuple(sorted(drawn, key=lambda each: each.path))
@@ -96,6 +101,24 @@ def _names(
 
 
 # --- measuring -------------------------------------------------------------------------
+
+
+def _looks(
+    chosen: list[Placed], store: Store, pool: Executor, measured: bool
+) -> list[Measured | None]:
+    if measured:
+        return _measured(chosen, store, pool)
+    return [_unmeasured(placed.node.size or 0) for placed in chosen]
+
+
+def _unmeasured(size: int) -> Measured:
+    return Measured(cell_bytes=_cell_bytes(size), entropy_milli=(), runs=())
+
+
+def _cell_bytes(size: int) -> int:
+    """Return how much of ``size`` bytes each cell of a map stands for."""
+    blocks = -(-size // BLOCK_BYTES)
+    return BLOCK_BYTES * max(1, -(-blocks // MAX_CELLS))
 
 
 def _measured(chosen: list[Placed], store: Store, pool: Executor) -> list[Measured | None]:
@@ -148,8 +171,7 @@ def measure(buffer: Buffer) -> Measured:
     from fwverify.unpack.blockclass import classify  # here, in the worker, and nowhere else
 
     size = len(buffer)
-    blocks = -(-size // BLOCK_BYTES)
-    cell_bytes = BLOCK_BYTES * max(1, -(-blocks // MAX_CELLS))
+    cell_bytes = _cell_bytes(size)
     chosen = []
     for start in range(0, size, cell_bytes):
         end = min(start + cell_bytes, size)
