@@ -12,7 +12,6 @@ What it does not do: decide when a worker has to end (``fwverify.workers``).
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import signal
@@ -20,12 +19,12 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from collections import deque
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
-HEADER: Final = struct.Struct("<I")
-"""Before each task and outcome: its size in bytes."""
+HEADER: Final = struct.Struct("<IQ")
+"""Before each task and outcome: its size in bytes, and the task's number."""
 
 ORDER: Final = struct.Struct("<BBi")
 """What is asked of the forking process, and its answer: kind, grace in seconds, number."""
@@ -37,8 +36,7 @@ END: Final = 2
 MAX_ORDER_BYTES: Final = 64 * 1024
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What bounds every worker of a pool, as ``Pool`` says."""
 
     memory_bytes: int
@@ -46,44 +44,77 @@ class Settings:
 
     def encode(self) -> bytes:
         """Return the settings as the forking process reads them."""
-        return json.dumps([self.memory_bytes, self.writable]).encode()
+        return b"\0".join((b"%d" % self.memory_bytes, *map(os.fsencode, self.writable)))
 
 
 def decode_settings(message: bytes) -> Settings:
     """Return what ``Settings.encode`` wrote."""
-    memory_bytes, writable = json.loads(message)
-    return Settings(int(memory_bytes), tuple(writable))
+    memory_bytes, *writable = message.split(b"\0")
+    return Settings(int(memory_bytes), tuple(map(os.fsdecode, writable)))
 
 
-@dataclass(eq=False)
+class Item(NamedTuple):
+    """A task on its way: its number, its bytes, its deadline, and whether it is ``light``."""
+
+    number: int
+    body: bytes
+    seconds: float
+    light: bool
+
+
 class Worker:
     """A worker and the pool's ends of its pipes.
 
     ``process`` is 0 until the forking process has answered, -1 where it could not fork;
-    ``handle`` is its pidfd, -1 where the kernel has none. The task under way is ``index``.
+    ``handle`` is its pidfd, -1 where the kernel has none. Of ``queue`` the first item is
+    under way until ``expires``; the others wait in the pipe.
     """
 
-    forker: Forker
-    questions: int
-    answers: int
-    process: int = 0
-    handle: int = -1
-    index: int | None = None
-    expires: float = 0.0
-    received: bytearray = field(default_factory=bytearray)
+    def __init__(self, forker: Forker, questions: int, answers: int) -> None:
+        self.forker = forker
+        self.questions = questions
+        self.answers = answers
+        os.set_blocking(questions, False)  # one that does not read must not hold up the pool
+        self.process = 0
+        self.handle = -1
+        self.queue: deque[Item] = deque()
+        self.expires = 0.0
+        self.received = bytearray()
 
-    def deliver(self, body: bytes) -> bool:
-        """Send ``body``; return False when the worker is dead and cannot have read it whole."""
+    def deliver(self, item: Item) -> bool:
+        """Send ``item``; return False when the worker cannot have read it whole.
+
+        That is when it is dead or, for as long as the item may take, reads nothing. Behind
+        another item one is sent at once or not at all; it is no longer than PIPE_BUF.
+        """
         self.forker.learn()
         if self.handle >= 0 and _readable(self.handle):
             return False
-        view = memoryview(HEADER.pack(len(body)) + body)
+        view = memoryview(HEADER.pack(len(item.body), item.number) + item.body)
         try:
             while view:
-                view = view[os.write(self.questions, view) :]
+                try:
+                    view = view[os.write(self.questions, view) :]
+                except BlockingIOError:
+                    if self.queue or not _writable(self.questions, item.seconds):
+                        return False
         except BrokenPipeError:
             return False
+        self.queue.append(item)
+        if len(self.queue) == 1:
+            self.expires = time.monotonic() + item.seconds
         return True
+
+    def finished(self) -> Item:
+        """Take the item under way off the queue; the next one's time begins."""
+        item = self.queue.popleft()
+        if self.queue:
+            self.expires = time.monotonic() + self.queue[0].seconds
+        return item
+
+    def waiting_bytes(self) -> int:
+        """Return how many bytes may stand in the pipe, unread."""
+        return sum(HEADER.size + len(item.body) for item in self.queue)
 
     def end(self, grace_seconds: int = 0) -> int | None:
         """Kill the worker and what it started, after the grace; return its status.
@@ -193,6 +224,13 @@ def _readable(handle: int) -> bool:
     waiting = select.poll()
     waiting.register(handle, select.POLLIN)
     return bool(waiting.poll(0))
+
+
+def _writable(handle: int, seconds: float) -> bool:
+    """Wait until ``handle`` takes more, or its reader has gone; at most ``seconds``."""
+    waiting = select.poll()
+    waiting.register(handle, select.POLLOUT)
+    return bool(waiting.poll(1000 * seconds))
 
 
 def _environment() -> dict[str, str]:

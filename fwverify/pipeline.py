@@ -148,13 +148,20 @@ class _Outputs:
     stages: Stages
 
 
-def inspect(question: Question, means: Means, wanted: frozenset[StageName] = EVERY_STAGE) -> Report:
+def inspect(
+    question: Question,
+    means: Means,
+    wanted: frozenset[StageName] = EVERY_STAGE,
+    *,
+    measured: bool = True,
+) -> Report:
     """Return the report over the stages in ``wanted`` (intake always runs).
 
-    ``compare`` runs only where there is a baseline. Raises ``IntakeError`` for
-    arguments that cannot be opened; never for what is in them.
+    ``compare`` runs only where there is a baseline. What is not ``measured`` is what the
+    blocks of its maps look like: such a report is for a terminal, which shows none of it.
+    Raises ``IntakeError`` for arguments that cannot be opened; never for what is in them.
     """
-    outputs = _drawn(_run_stages(question, means, wanted), means)
+    outputs = _drawn(_run_stages(question, means, wanted), means, measured)
     findings = _all_findings(outputs, means.store)
     decision: Decision | None = None
     stages = outputs.stages
@@ -170,9 +177,9 @@ def inspect(question: Question, means: Means, wanted: frozenset[StageName] = EVE
     return seal(msgspec.structs.replace(report, superseded=left))
 
 
-def _drawn(outputs: _Outputs, means: Means) -> _Outputs:
+def _drawn(outputs: _Outputs, means: Means, measured: bool) -> _Outputs:
     """Return ``outputs`` with the maps of the larger contents."""
-    drawn = maps(outputs.unpacked, means.store, means.pool)
+    drawn = maps(outputs.unpacked, means.store, means.pool, measured=measured)
     image = msgspec.structs.replace(outputs.unpacked.image, maps=drawn)
     unpacked = msgspec.structs.replace(outputs.unpacked, image=image)
     return replace(outputs, unpacked=unpacked)

@@ -9,10 +9,12 @@ Not proved here: that an external program is confined (``sandbox.capabilities``)
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
 import socket
+import time
 from typing import Final
 
 from fwverify.model import _Value as Value
@@ -47,6 +49,12 @@ def hang(argument: bytes) -> bytes:
     return argument
 
 
+def pause(argument: bytes) -> bytes:
+    """Sleep for as many seconds as ``argument`` says."""
+    time.sleep(float(argument))
+    return argument
+
+
 def hoard(argument: bytes) -> bytes:
     """Ask for ``argument`` bytes of memory."""
     return bytes(len(bytearray(int(argument))) and 1)
@@ -66,6 +74,15 @@ def print_noise(argument: bytes) -> bytes:
     """Write to standard output, as a chatty library does, and return ``argument``."""
     print("noise", flush=True)
     os.write(1, b"more noise\n")
+    return argument
+
+
+def speak(argument: bytes) -> bytes:
+    """Write ``argument`` into each pipe that takes it: an answer that nobody asked for."""
+    for name in _open_files():
+        if os.readlink(f"/proc/self/fd/{name}").startswith("pipe:") and int(name) > 2:
+            with contextlib.suppress(OSError):
+                os.write(int(name), argument)
     return argument
 
 
@@ -115,6 +132,13 @@ def write_file(argument: bytes) -> bytes:
     return b"done"
 
 
+def append(argument: bytes) -> bytes:
+    """Add one byte to the file ``argument``: how often that was done can be seen."""
+    with open(argument, "ab") as file:
+        file.write(b"x")
+    return b"done"
+
+
 def connect(argument: bytes) -> bytes:
     """Connect to the port ``argument`` of this machine; raises where there is no network."""
     with socket.create_connection(("127.0.0.1", int(argument)), timeout=5):
@@ -147,10 +171,19 @@ class Proof(Value, frozen=True, kw_only=True):
     detail: str
 
 
-def task(function: str, argument: bytes = b"", seconds: float = _DEADLINE_SECONDS) -> Task:
+def task(
+    function: str,
+    argument: bytes = b"",
+    seconds: float = _DEADLINE_SECONDS,
+    *,
+    light: bool = False,
+) -> Task:
     """Return a task for a function of this module."""
     return Task(
-        function=f"fwverify.selftest:{function}", argument=argument, deadline_seconds=seconds
+        function=f"fwverify.selftest:{function}",
+        argument=argument,
+        deadline_seconds=seconds,
+        light=light,
     )
 
 

@@ -9,7 +9,6 @@ not default.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -75,6 +74,8 @@ def parse_toml(
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputFileError(path, data[: error.start].count(b"\n") + 1, "", "not UTF-8") from error
+    import tomllib  # with the first file: many a run reads none
+
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -45,6 +45,8 @@ from fwverify.workers import Outcome, Task
 
 _PACKAGE: Final = "fwverify."
 _FAILED: Final = 1
+_FEWEST_GARBAGE: Final = 50_000
+"""Objects made before a worker looks for cycles among them; parsers make hardly any."""
 
 
 def main() -> None:
@@ -59,6 +61,7 @@ def main() -> None:
     for name in sys.argv[1:]:
         _preload(name)
     gc.freeze()  # and it stays shared with the workers
+    gc.set_threshold(_FEWEST_GARBAGE)
     gc.enable()
     while _carry_out(control):
         pass
@@ -150,9 +153,10 @@ def _serve(questions: int, answers: int) -> None:
     """Answer tasks from ``questions`` until its end."""
     with open(questions, "rb") as asked, open(answers, "wb") as answered:
         while header := asked.read(HEADER.size):
-            body = asked.read(HEADER.unpack(header)[0])
+            size, number = HEADER.unpack(header)
+            body = asked.read(size)
             outcome = msgspec.msgpack.encode(perform(msgspec.msgpack.decode(body, type=Task)))
-            answered.write(HEADER.pack(len(outcome)) + outcome)
+            answered.write(HEADER.pack(len(outcome), number) + outcome)
             answered.flush()
 
 

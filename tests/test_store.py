@@ -123,3 +123,29 @@ def test_a_store_that_ends_with_its_run_keeps_no_result(tmp_path):
     passing.put_result("cd" * 32, b"gone")
     assert Store(tmp_path).get_result("cd" * 32) is None
     assert Store(tmp_path).get_result(key) == b"kept"
+
+
+def test_a_passing_store_has_few_folders_and_every_process_finds_its_blobs(tmp_path):
+    passing = Store(tmp_path, passing=True)
+    digests = [passing.put(b"%d" % number) for number in range(300)]
+    folders = sorted(path.name for path in tmp_path.rglob("*") if path.is_dir())
+    assert folders == ["flat", "tmp"]
+    other = Store(tmp_path)  # as a worker opens it: by its folder alone
+    assert [other.read(digest) for digest in digests] == [b"%d" % each for each in range(300)]
+    again = other.put(b"from a worker")
+    assert passing.read(again) == b"from a worker"
+
+
+def test_a_passing_store_finds_damage_as_any_other(tmp_path):
+    digest = Store(tmp_path, passing=True).put(b"whole")
+    os.chmod(tmp_path / "flat" / digest, 0o600)
+    (tmp_path / "flat" / digest).write_bytes(b"other")
+    with pytest.raises(Corrupt):
+        Store(tmp_path).read(digest)
+    assert digest not in Store(tmp_path)
+
+
+def test_a_kept_store_stays_as_it_was(tmp_path):
+    digest = Store(tmp_path).put(b"kept")
+    assert Store(tmp_path).path(digest) == tmp_path / "blobs" / digest[:2] / digest
+    assert not (tmp_path / "flat").exists()

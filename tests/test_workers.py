@@ -4,10 +4,12 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
+import msgspec
 import pytest
 
-from fwverify.forked import ending
+from fwverify.forked import HEADER, Item, Worker, ending
 from fwverify.selftest import prove, task
 from fwverify.workers import Outcome, Pool, Task
 
@@ -177,6 +179,115 @@ def test_the_doctors_proof_holds():
         ("memory", True),
         ("exception", True),
     ]
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_light_tasks_that_wait_in_a_pipe_outlive_the_worker(jobs):
+    misdeeds = [
+        task("crash", light=True),
+        task("leave", b"7", light=True),
+        task("hang", seconds=0.3, light=True),
+        task("hoard", b"%d" % (8 * MEMORY), light=True),
+        task("fail", b"x", light=True),
+    ]
+    tasks = []
+    for number, bad in enumerate(misdeeds):
+        tasks += [task("echo", b"%d %d" % (number, n), light=True) for n in range(5)]
+        tasks.append(bad)
+    with Pool(jobs, MEMORY) as own:
+        outcomes = run(own, *tasks)
+    failures = ["crashed", "crashed", "deadline", "memory", "raised"]
+    assert [outcome.failure for outcome in outcomes[5::6]] == failures
+    good = [outcome for number, outcome in enumerate(outcomes) if number % 6 != 5]
+    assert [outcome.result for outcome in good] == [
+        b"%d %d" % (number, n) for number in range(5) for n in range(5)
+    ]
+
+
+def test_a_light_task_has_its_own_time_whatever_was_before_it():
+    tasks = [task("pause", b"0.5", seconds=2.0, light=True) for _ in range(6)]
+    with Pool(1, MEMORY, preload=("fwverify.selftest",)) as own:
+        own.run(task("echo"))
+        assert all(outcome.failure is None for outcome in run(own, *tasks))
+
+
+def test_only_light_tasks_wait_behind_another():
+    with Pool(2, MEMORY) as own:
+        begun = time.monotonic()
+        slow = task("pause", b"3", light=False)
+        outcomes = own.map([slow, *(task("process_id", light=True) for _ in range(6))])
+        next(outcomes)
+        others = {outcome.result for outcome in outcomes}
+        assert time.monotonic() - begun < 6
+    assert len(others) == 1  # the worker that was not at the slow one
+
+
+def test_a_large_light_task_does_not_wait_in_a_pipe():
+    large = task("echo", b"x" * 100_000, light=True)
+    with Pool(1, MEMORY) as own:
+        outcomes = run(own, *(large for _ in range(5)), task("echo", b"y", light=True))
+    assert [len(outcome.result) for outcome in outcomes] == [100_000] * 5 + [1]
+
+
+def forged(number):
+    body = msgspec.msgpack.encode(Outcome(result=b"forged"))
+    return HEADER.pack(len(body), number) + body
+
+
+@pytest.mark.parametrize("light", [True, False])
+@pytest.mark.parametrize("extra", [forged(0), forged(2), forged(99), b"garbage", forged(2)[:-1]])
+def test_an_answer_out_of_turn_is_nobodys(light, extra):
+    tasks = [task("echo", b"%d" % number, light=light) for number in range(5)]
+    tasks[1] = task("speak", extra, light=light)
+    with Pool(1, MEMORY) as own:
+        outcomes = run(own, *tasks)
+    assert [outcome.result for outcome in outcomes] == [b"0", None, b"2", b"3", b"4"]
+    assert (outcomes[1].failure, outcomes[1].text) == ("crashed", "a garbled answer")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_each_light_task_is_begun_once_but_for_what_its_worker_left_undone(tmp_path, jobs):
+    names = [os.fsencode(tmp_path / f"{number}") for number in range(12)]
+    tasks = [task("append", name, light=True) for name in names]
+    tasks[3:3] = [task("crash", light=True)]
+    tasks[9:9] = [task("hang", seconds=0.3, light=True)]
+    with Pool(jobs, MEMORY, (str(tmp_path),)) as own:
+        outcomes = run(own, *tasks)
+    assert [outcome.failure for outcome in outcomes].count(None) == 12
+    assert [outcomes[at].failure for at in (3, 9)] == ["crashed", "deadline"]
+    assert [Path(os.fsdecode(name)).read_bytes() for name in names] == [b"x"] * 12
+
+
+@pytest.fixture
+def unread():
+    """A worker that reads nothing, and its pool's ends of the pipes."""
+    asked, questions = os.pipe()
+    answers, answered = os.pipe()
+    worker = Worker(Silent(), questions, answers)
+    yield worker
+    for handle in (asked, questions, answers, answered):
+        os.close(handle)
+
+
+class Silent:
+    def learn(self):
+        """There is nothing to learn."""
+
+
+def test_a_worker_that_does_not_read_holds_nobody_up(unread):
+    begun = time.monotonic()
+    assert not unread.deliver(Item(0, b"x" * 1_000_000, 0.2, light=False))
+    assert 0.1 < time.monotonic() - begun < 5
+
+
+def test_behind_another_item_nothing_waits_to_be_sent(unread):
+    assert unread.deliver(Item(0, b"x", 60.0, light=True))
+    os.write(unread.questions, b"x" * 60_000)
+    begun = time.monotonic()
+    taken = [unread.deliver(Item(number, b"y" * 3000, 60.0, light=True)) for number in range(9)]
+    assert taken[-1] is False
+    assert time.monotonic() - begun < 5
+    assert len(unread.queue) == 1 + sum(taken)
 
 
 def test_a_new_worker_knows_nothing_of_what_another_saw(pool):

@@ -15,6 +15,8 @@ from typing import Final
 from fwverify.analyse.rulefile import RuleText
 from fwverify.analyse.values import printable
 
+_KEYS: Final = ("license", "licence")
+_KEYED: Final = re.compile(rf"\b(?:{'|'.join(_KEYS)})\s*=")
 _NAMES: Final = re.compile(r"(?i)(?:licen[cs]e|copying)(?:[._-][\w.-]{1,40})?")
 _SPDX: Final = re.compile(r"SPDX-License-Identifier:\s*([\w.+() -]{1,60})")
 _KNOWN: Final = (
@@ -33,9 +35,15 @@ _READ_BYTES: Final = 4096
 _SHOWN_CHARACTERS: Final = 60
 
 
+def may_state(source: str) -> bool:
+    """Return whether a rule of the file ``source`` can state a licence at all."""
+    return _KEYED.search(source) is not None
+
+
 def stated(rule: RuleText) -> str:
     """Return the licence that the rule's own metadata states, or an empty text."""
-    return _shown(rule.get("license") or rule.get("licence"))
+    first, second = _KEYS
+    return _shown(rule.get(first) or rule.get(second))
 
 
 def folder_licence(file: Path, folder: Path) -> str:

@@ -13,9 +13,7 @@ What it does not see: content that is encoded to look poorer than it is.
 from __future__ import annotations
 
 import hashlib
-import math
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,25 +23,15 @@ from fwverify.analyse.values import Hit, Range
 from fwverify.analyse.windows import Extracted
 from fwverify.reader import Buffer
 from fwverify.store import CHUNK_BYTES
-from fwverify.unpack.source import BLOCK_BYTES, entropy_milli
+from fwverify.unpack.entropy import BLOCK_BYTES, block_entropies_milli
 
 MIN_ENTROPY_MILLI: Final = 7200
 MAX_COLUMNED: Final = 16_384
 """Blocks of a file that are looked at for columns; what is rich behind them is opaque."""
 
 _SHT_NOBITS: Final = 8
-_FEW: Final = 16
-_MANY: Final = 80
-_WORTH_MORE: Final = 3000
-"""Bytes outside the few: with more the block is too even for the many to help."""
-
-_BOUND: Final = MIN_ENTROPY_MILLI / 1000 - 0.001
-"""In bits; a little below, for the rounding of measured entropy."""
-
-_REMEMBERED: Final = 12
-_SEEN: Final[list[tuple[bytes, bytes]]] = []
-"""The frequent values of the blocks measured last, the one that served last first. They only
-spare measuring: what is said of a block does not depend on them."""
+_AT_ONCE: Final = 1024
+"""Blocks measured in one call."""
 
 
 def opaque(
@@ -61,11 +49,10 @@ def opaque(
     """
     hits: list[Hit] = []
     done: list[Range] = list(extracted.ranges)
-    poor = _Poor(set())
+    named = sorted(set(ranges), key=lambda item: (item[1][1] - item[1][0], item[1], item[0]))
+    poor = _Poor(_poor(buffer, [place for _, place in named]))
     by_place = {table.place: table for table in hashes}
-    for name, (start, end) in sorted(
-        set(ranges), key=lambda item: (item[1][1] - item[1][0], item[1], item[0])
-    ):
+    for name, (start, end) in named:
         if end - start >= BLOCK_BYTES and _is_rich(buffer, (start, end), done, poor):
             done.append((start, end))
             table = by_place.get((start, end))
@@ -94,7 +81,7 @@ def _is_rich(buffer: Buffer, place: Range, done: list[Range], poor: _Poor) -> bo
     """Return whether a block of ``place`` outside ``done`` is rich.
 
     Blocks start at multiples of their size, so that a segment and its sections are
-    measured once (``poor`` remembers), and at both ends of the range.
+    looked at once, and at both ends of the range; ``poor`` are all that are not rich.
     """
     start, end = place
     aligned = range(-(-start // BLOCK_BYTES) * BLOCK_BYTES, end, BLOCK_BYTES)
@@ -104,84 +91,37 @@ def _is_rich(buffer: Buffer, place: Range, done: list[Range], poor: _Poor) -> bo
             continue
         if any(low < at + BLOCK_BYTES and at < high for low, high in inside):
             continue
-        block = bytes(buffer[at : at + BLOCK_BYTES])
-        if not _is_plain(block):
-            if entropy_milli(block) >= MIN_ENTROPY_MILLI:
-                if not poor.is_table(block):
-                    return True
-            else:
-                _SEEN.insert(0, _frequent(block))
-                del _SEEN[_REMEMBERED:]
+        if not poor.is_table(bytes(buffer[at : at + BLOCK_BYTES])):
+            return True
         poor.places.add(at)
     return False
 
 
-def _frequent(block: bytes) -> tuple[bytes, bytes]:
-    """Return the most frequent byte values of ``block``: the first few, and more of them.
-
-    A block of fewer values gets others beside them, for the bounds count on the number.
-    """
-    there = bytes(value for value, _ in Counter(block).most_common(_MANY))
-    others = bytes(value for value in range(256) if value not in there)
-    ordered = (there + others)[:_MANY]
-    return ordered[:_FEW], ordered
-
-
-def _is_plain(block: bytes) -> bool:
-    """Return whether ``block`` is poor for sure, by how much of it is in few values.
-
-    This is quick and asks no measuring of most blocks of code and text, whose frequent
-    values are alike. 7 bits are the most that ASCII has.
-    """
-    if block.isascii():
-        return True
-    for index, (few, many) in enumerate(_SEEN):
-        outside = len(block.translate(None, few))
-        if outside <= _MOST_OUTSIDE or (
-            outside <= _WORTH_MORE
-            and _highest_entropy(outside, len(block.translate(None, many))) < _BOUND
-        ):
-            if index:
-                _SEEN.insert(0, _SEEN.pop(index))
-            return True
-    return False
+def _poor(buffer: Buffer, places: list[Range]) -> set[int]:
+    """Return where the blocks begin that ``_is_rich`` asks for and that are not rich."""
+    places = [(start, end) for start, end in places if end - start >= BLOCK_BYTES]
+    if not places:
+        return set()
+    found: set[int] = set()
+    whole = len(buffer) - len(buffer) % BLOCK_BYTES
+    for low in range(0, whole, _AT_ONCE * BLOCK_BYTES):
+        block = buffer[low : min(low + _AT_ONCE * BLOCK_BYTES, whole)]
+        starts = range(low, low + len(block), BLOCK_BYTES)
+        found.update(_poor_of(starts, block))
+    ends = {at for start, end in places for at in (start, end - BLOCK_BYTES) if at % BLOCK_BYTES}
+    fitting = sorted(at for at in ends if at <= len(buffer) - BLOCK_BYTES)
+    for first in range(0, len(fitting), _AT_ONCE):
+        chosen = fitting[first : first + _AT_ONCE]
+        blocks = b"".join(bytes(buffer[at : at + BLOCK_BYTES]) for at in chosen)
+        found.update(_poor_of(chosen, blocks))
+    return found
 
 
-def _highest_entropy(outside_few: int, outside_many: int) -> float:
-    """Return the most bits per byte that a block can have with so many bytes outside.
-
-    With shares s of a block in groups of k values the entropy is at most the sum of
-    s log2(k / s): it is highest where each group is even.
-    """
-    groups = (
-        (BLOCK_BYTES - outside_few, _FEW),
-        (outside_few - outside_many, _MANY - _FEW),
-        (outside_many, 256 - _MANY),
-    )
-    return sum(
-        size / BLOCK_BYTES * math.log2(values * BLOCK_BYTES / size)
-        for size, values in groups
-        if size
-    )
-
-
-def _most_outside(values: int) -> int:
-    """Return how many bytes of a poor block may lie outside ``values`` values of it.
-
-    The bound rises with their number as long as it is below its even part.
-    """
-    outside = 0
-    while _two_groups(outside + 1, values) < _BOUND:
-        outside += 1
-    return outside
-
-
-def _two_groups(outside: int, values: int) -> float:
-    inside = BLOCK_BYTES - outside
-    return (
-        inside * math.log2(values * BLOCK_BYTES / inside)
-        + outside * math.log2((256 - values) * BLOCK_BYTES / outside)
-    ) / BLOCK_BYTES
+def _poor_of(starts: Sequence[int], blocks: Buffer) -> Iterator[int]:
+    """Yield those of ``starts`` whose block of ``blocks``, one after the other, is not rich."""
+    for at, milli in zip(starts, block_entropies_milli(blocks), strict=True):
+        if milli < MIN_ENTROPY_MILLI:
+            yield at
 
 
 def _hit(rule: str, buffer: Buffer, name: str, start: int, end: int) -> Hit:
@@ -201,6 +141,3 @@ def _hit(rule: str, buffer: Buffer, name: str, start: int, end: int) -> Hit:
         evidence=(f"content sha256:{seal.hexdigest()}", f"part {name}", f"size {end - start}"),
         r155=R155_BY_ID["evade.packed"],
     )
-
-
-_MOST_OUTSIDE: Final = _most_outside(_FEW)

@@ -84,6 +84,11 @@ def read_rules(source: str) -> tuple[RuleText, ...]:
     return tuple(_rule(source, token, end, lines) for token, end in zip(starts, ends, strict=True))
 
 
+def holds_rule(source: str) -> bool:
+    """Return whether ``read_rules`` finds any rule in ``source``."""
+    return any(token["rule"] for token in _TOKEN.finditer(source))
+
+
 def read_directives(source: str) -> tuple[Directive, ...]:
     """Return what ``source`` imports and includes, in order of appearance."""
     found: list[Directive] = []

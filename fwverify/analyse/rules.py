@@ -24,9 +24,9 @@ from typing import Final
 
 import msgspec
 
-from fwverify.analyse.licences import folder_licence, stated
+from fwverify.analyse.licences import folder_licence, may_state, stated
 from fwverify.analyse.lint import LintProblem, lint_source
-from fwverify.analyse.rulefile import read_directives, read_rules
+from fwverify.analyse.rulefile import holds_rule, read_directives, read_rules
 from fwverify.analyse.values import Engine
 from fwverify.canonical import canonical_json, sha256_hex
 
@@ -135,7 +135,7 @@ def load_rules(
         if engine != "yara-python":
             check_source_x(str(file.path), file.text)
     sources = tuple(sorted({(file.name, file.text) for file in files}))
-    if not any(read_rules(text) for _, text in sources):
+    if not any(holds_rule(text) for _, text in sources):
         listed = ", ".join(str(folder) for folder in folders) or "no folder"
         raise RuleError(listed, 0, "holds no rule: nothing would be looked for")
     return RuleSet(
@@ -150,7 +150,8 @@ def _licences(files: tuple[_File, ...]) -> tuple[tuple[str, str], ...]:
     """Return (name of the folder, its licences) of the folders that state any."""
     found: dict[str, set[str]] = {}
     for file in files:
-        named = {file.licence, *(stated(rule) for rule in read_rules(file.text))} - {""}
+        rules = read_rules(file.text) if may_state(file.text) else ()
+        named = {file.licence, *(stated(rule) for rule in rules)} - {""}
         if named:
             found.setdefault(file.folder.resolve().name, set()).update(named)
     return tuple((name, ", ".join(sorted(found[name]))) for name in sorted(found))

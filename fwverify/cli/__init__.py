@@ -5,6 +5,7 @@ Modules of this package import only Click at the top, so that ``--help`` stays f
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -65,6 +66,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has gone; the verdict stands in the exit code
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    gc.freeze()  # looking for garbage once more, at the end, took a tenth of a short run
     sys.exit(code)
 
 

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from fwverify.trust_listing import NamedTrust
     from fwverify.verify.trust import TrustStore
 
-_PRELOAD = ("fwverify.unpack.opening:prepare",)
-"""What every worker needs, whatever is asked."""
-
 LEDGER_PREFIX = "ledger:"
 
 
@@ -51,10 +48,10 @@ def means(
     """
     import tempfile
 
-    from fwverify.forked import Forker
+    from fwverify import early
 
     with contextlib.ExitStack() as stack:
-        forker = Forker(_PRELOAD)  # it loads the parsers while the rest is loaded here
+        forker = early.forker()  # it loads the parsers while the rest is loaded here
         stack.callback(forker.close)
         from fwverify.workers import Pool
 
@@ -65,9 +62,9 @@ def means(
         if options.no_cache:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fwverify-")))
         twice = wanted is None or "compare" in wanted  # the baseline has much of the update
-        store = _store(folder, keep_results=twice or not options.no_cache)
+        store = _store(folder, keep_results=twice or not options.no_cache, passing=options.no_cache)
         pool = stack.enter_context(
-            Pool(jobs, config.limits.memory_bytes, (str(store.root),), _PRELOAD, forker)
+            Pool(jobs, config.limits.memory_bytes, (str(store.root),), early.PRELOAD, forker)
         )
         from fwverify.analyse.rules import load_rules
         from fwverify.pipeline import EVERY_STAGE, Means
@@ -155,13 +152,13 @@ def _secrets(options: Options) -> Secrets:
     return loaded
 
 
-def _store(folder: Path, *, keep_results: bool) -> Store:
+def _store(folder: Path, *, keep_results: bool, passing: bool) -> Store:
     """Return the store in ``folder``; raises ``InputFileError`` where it cannot be written."""
     from fwverify.store import Store
     from fwverify.strict import InputFileError
 
     try:
-        return Store(folder, keep_results=keep_results)
+        return Store(folder, keep_results=keep_results, passing=passing)
     except OSError as error:
         why = f"{error.strerror} (the cache; set paths.store, or use --no-cache)"
         raise InputFileError(folder, None, "", why) from error

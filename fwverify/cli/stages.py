@@ -50,7 +50,7 @@ def unpack(
             plaintexts=options.plaintexts,
             second=second,
         )
-        report = inspect(question, means, _UNPACK)
+        report = inspect(question, means, _UNPACK, measured=output != "text")
         write_tree(report.nodes, means.store, out)
     common.print_report(report, output, render_unpack)
     common.finish(exit_codes.for_unpack(report), exit_zero)

@@ -14,8 +14,9 @@ call is taken to return.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.reader import Buffer
 
@@ -44,8 +45,7 @@ _REACH_BITS: Final = {26: 28, 19: 21, 14: 16}
 """How many bits of byte distance an immediate of 26, 19 or 14 bits spans."""
 
 
-@dataclass
-class Walk:
+class Walk(Struct):
     """One walk over ``buffer``; used once."""
 
     buffer: Buffer

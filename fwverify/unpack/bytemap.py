@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import groupby
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -20,7 +19,7 @@ from fwverify.canonical import digest
 from fwverify.model import ByteMap, Part, Placed, Run, Unpacked, _Value
 from fwverify.paths import SEPARATOR
 from fwverify.reader import Buffer
-from fwverify.store import Store
+from fwverify.store import Store, shared_store
 from fwverify.tools import code_digest
 from fwverify.unpack.entropy import BLOCK_BYTES, block_entropies_milli
 from fwverify.workers import Executor, Task
@@ -48,14 +47,19 @@ class MeasureRequest(_Value, frozen=True, kw_only=True):
     sha256: str
 
 
-def maps(unpacked: Unpacked, store: Store, pool: Executor) -> tuple[ByteMap, ...]:
-    """Return the maps of ``unpacked``, sorted by path."""
+def maps(
+    unpacked: Unpacked, store: Store, pool: Executor, *, measured: bool = True
+) -> tuple[ByteMap, ...]:
+    """Return the maps of ``unpacked``, sorted by path.
+
+    Those that are not ``measured`` tell the parts alone: for who prints nothing else.
+    """
     chosen = _chosen(unpacked.nodes)
     names = _names(unpacked.nodes, chosen)
-    measured = _measured([unpacked.nodes[index] for index in chosen], store, pool)
+    looks = _looks([unpacked.nodes[index] for index in chosen], store, pool, measured)
     drawn = (
         _map(unpacked.nodes[index], names[index], found)
-        for index, found in zip(chosen, measured, strict=True)
+        for index, found in zip(chosen, looks, strict=True)
         if found is not None
     )
     return tuple(sorted(drawn, key=lambda each: each.path))
@@ -99,6 +103,24 @@ def _names(
 # --- measuring -------------------------------------------------------------------------
 
 
+def _looks(
+    chosen: list[Placed], store: Store, pool: Executor, measured: bool
+) -> list[Measured | None]:
+    if measured:
+        return _measured(chosen, store, pool)
+    return [_unmeasured(placed.node.size or 0) for placed in chosen]
+
+
+def _unmeasured(size: int) -> Measured:
+    return Measured(cell_bytes=_cell_bytes(size), entropy_milli=(), runs=())
+
+
+def _cell_bytes(size: int) -> int:
+    """Return how much of ``size`` bytes each cell of a map stands for."""
+    blocks = -(-size // BLOCK_BYTES)
+    return BLOCK_BYTES * max(1, -(-blocks // MAX_CELLS))
+
+
 def _measured(chosen: list[Placed], store: Store, pool: Executor) -> list[Measured | None]:
     code = code_digest("unpack") if store.keeps_results else ""
     keys = [digest(["map", code, each.node.sha256]) for each in chosen]
@@ -130,6 +152,7 @@ def _task(placed: Placed, store: Store) -> Task:
         function=_MEASURE,
         argument=msgspec.msgpack.encode(request),
         deadline_seconds=_DEADLINE_SECONDS,
+        light=True,
     )
 
 
@@ -139,7 +162,7 @@ def measure_blob(argument: bytes) -> bytes:
     Both are MessagePack. Called by name in a worker (``fwverify.workers.Task``).
     """
     request = msgspec.msgpack.decode(argument, type=MeasureRequest)
-    with Store(Path(request.store)).view(request.sha256) as buffer:
+    with shared_store(request.store).view(request.sha256) as buffer:
         return msgspec.msgpack.encode(measure(buffer))
 
 
@@ -148,8 +171,7 @@ def measure(buffer: Buffer) -> Measured:
     from fwverify.unpack.blockclass import classify  # here, in the worker, and nowhere else
 
     size = len(buffer)
-    blocks = -(-size // BLOCK_BYTES)
-    cell_bytes = BLOCK_BYTES * max(1, -(-blocks // MAX_CELLS))
+    cell_bytes = _cell_bytes(size)
     chosen = []
     for start in range(0, size, cell_bytes):
         end = min(start + cell_bytes, size)

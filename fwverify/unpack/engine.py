@@ -40,6 +40,9 @@ from fwverify.unpack.given import (
 from fwverify.workers import Executor, Outcome, Task
 
 _OPEN: Final = "fwverify.unpack.opening:open_blob"
+_LIGHT_BYTES: Final = 256 * 1024
+"""Contents up to this are as a rule opened in milliseconds."""
+
 _MAX_SUFFIX_CHARS: Final = 12
 _MACHINE_TROUBLE: Final = ("tool.", "open.")
 
@@ -231,6 +234,7 @@ def _task(content: Content, root: str, limits: Limits) -> Task:
         function=_OPEN,
         argument=msgspec.msgpack.encode(request),
         deadline_seconds=limits.open_seconds,
+        light=content.size <= _LIGHT_BYTES and not content.given,
     )
 
 

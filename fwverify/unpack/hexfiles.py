@@ -18,10 +18,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.model import Entry, Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed
@@ -114,8 +113,7 @@ class Written(Struct, frozen=True):
     lines: Range
 
 
-@dataclass
-class _Scan:
+class _Scan(Struct):
     """What is collected while one file is read; private to a call of ``_open``."""
 
     written: list[Written] = field(default_factory=list)

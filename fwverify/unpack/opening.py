@@ -11,15 +11,13 @@ What it does not do: descend. Children are blobs of their own (``engine``).
 
 from __future__ import annotations
 
-import functools
 import hashlib
-from pathlib import Path
 
 import msgspec
 
 from fwverify.model import Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed
-from fwverify.store import Store
+from fwverify.store import shared_store
 from fwverify.unpack import entropy, proposals
 from fwverify.unpack.carving import carve
 from fwverify.unpack.disguised import with_programs
@@ -51,18 +49,12 @@ def open_blob(argument: bytes) -> bytes:
     Both are MessagePack. Called by name in a worker (``fwverify.workers.Task``).
     """
     request = msgspec.msgpack.decode(argument, type=OpenRequest)
-    store = _store(request.store)
+    store = shared_store(request.store)
     with store.view(request.sha256) as buffer:
         size = len(buffer)
         budget = Budget(request.limits.blob_bytes(size), request.limits.files)
         source = Source(buffer, store, request.limits, request.name, budget, request.given)
         return msgspec.msgpack.encode(examine(source, sha256=request.sha256))
-
-
-@functools.cache
-def _store(root: str) -> Store:
-    """Return the store, which knows what this worker has hashed."""
-    return Store(Path(root))
 
 
 def examine(

@@ -338,7 +338,7 @@ def _crypt_payload(
             text = "what the key gives is no SquashFS: binding unproven"
             problems.append(Problem(code="encrypted", path="", text=text))
     entries = tuple(msgspec.structs.replace(each, stored=False) for each in contents.entries)
-    return dataclasses.replace(contents, entries=entries)
+    return msgspec.structs.replace(contents, entries=entries)
 
 
 def _sectors(buffer: Buffer, end: int, key: bytes) -> Iterator[bytes]:

@@ -18,8 +18,9 @@ Not checked: what ``squashfs_inodes`` names.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Observation, Opened, Problem, Region
 from fwverify.reader import Buffer, Malformed, Reader
@@ -45,8 +46,7 @@ _MAX_REPORTED: Final = 64
 """Problems and observations of one kind beyond this are counted, not listed."""
 
 
-@dataclass(frozen=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """What an image gave: entries and claims, before the bytes around it are known."""
 
     entries: tuple[Entry, ...]

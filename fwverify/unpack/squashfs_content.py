@@ -10,8 +10,9 @@ Specification: as in ``squashfs_blocks``; sections "File Inodes", "Fragment Tabl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.model import Entry, Observation, Problem
 from fwverify.paths import encode_name
@@ -27,8 +28,7 @@ _BLOCK_SIZE_MASK: Final = _STORED_BLOCK - 1
 _FRAGMENT_CACHE: Final = 8
 
 
-@dataclass
-class Notes:
+class Notes(Struct):
     """What is collected while one image is read; private to a call of ``read_image``."""
 
     entries: list[Entry] = field(default_factory=list)

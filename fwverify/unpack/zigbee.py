@@ -14,7 +14,6 @@ fits its device.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec import Struct
@@ -129,8 +128,7 @@ def _optional_fields(reader: Reader, control: int) -> tuple[tuple[str, str], ...
     return tuple(extras)
 
 
-@dataclass
-class _Notes:
+class _Notes(Struct):
     """What is collected while one file is read; private to a call of ``open_file``."""
 
     entries: list[Entry]

@@ -1,5 +1,6 @@
 """The last net: programs in bytes that an opener explains."""
 
+import random
 import struct
 import time
 import zlib
@@ -7,6 +8,7 @@ import zlib
 import pytest
 
 from fwverify.model import Opened, Region
+from fwverify.unpack import disguised
 from fwverify.unpack.disguised import MAX_FOUND, with_programs
 from fwverify.unpack.formats import LEAVES
 from fwverify.unpack.source import Budget, Source
@@ -66,6 +68,33 @@ def test_too_many_are_a_limit():
     assert codes(opened) == {"limit.carving"}
     assert not opened.complete
     assert len(opened.entries) == MAX_FOUND
+
+
+def every_place(data):
+    """Return where the pattern finds programs when it is tried on every byte."""
+    whole = memoryview(data)
+    return [
+        (match.start(), match.lastgroup)
+        for match in disguised._PROGRAM.finditer(data)
+        if match.lastgroup != "pe" or disguised._is_pe(whole, match.start())
+    ]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 4, 16, 1 << 20])
+@pytest.mark.parametrize("seed", range(12))
+def test_looking_for_magics_first_misses_no_program(monkeypatch, chunk, seed):
+    source = random.Random(seed)
+    pe = b"MZ" + bytes(58) + (64).to_bytes(4, "little") + b"PE\0\0"
+    elf = b"\x7fELF\x01\x01\x01" + bytes(9) + b"\x02\x00"
+    known = (pe, elf, b"#!/bin/sh\n", b"#!", b"MZ", elf[:9], b"\x7fE", b"##!/bin/sh ")
+    data = b"".join(
+        source.choice(known)
+        if source.random() < 0.5
+        else bytes(source.choices(b"#!MZ/\x7fELF", k=7))
+        for _ in range(20)
+    )
+    monkeypatch.setattr(disguised, "CHUNK_BYTES", chunk)
+    assert list(disguised._programs(data, 0, len(data))) == every_place(data)
 
 
 def test_marks_without_programs_cost_little():

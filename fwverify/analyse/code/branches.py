@@ -35,8 +35,8 @@ def _words(content: bytes, order: str) -> array[int]:
 
 def _indices(content: bytes, first: bytes, order: str) -> list[int]:
     """Return the indices of the words whose most significant byte matches ``first``."""
-    place = 3 if order == "<" else 0
-    return [at >> 2 for match in re.finditer(first, content) if (at := match.start()) & 3 == place]
+    column = content[3 if order == "<" else 0 :: 4]
+    return [match.start() for match in re.finditer(first, column)]
 
 
 def _relative(
@@ -88,19 +88,30 @@ def arm(code: Code, wanted: frozenset[int]) -> list[Branch]:
     return _relative(words, indices, 24, calls)
 
 
+_THUMB_CALL: Final = re.compile(rb"[\xf0-\xf7](?=[\xc0-\xff])")
+"""The upper bytes of the two halfwords."""
+
+
 def thumb(code: Code, wanted: frozenset[int]) -> list[Branch]:
     """BL and BLX of T32: 24 bits, two of them inverted by the sign."""
-    content, base = code.content, code.address
-    read = struct.Struct("<2H").unpack_from
+    base, halves = code.address, array("H", code.content[: len(code.content) & ~1])
+    if sys.byteorder != "little":
+        halves.byteswap()
+    # the lowest bits of a distance, plus those of its place, are those of its target
+    halfwords = {(target - base - 4) >> 1 & 0x7FF for target in wanted}
+    words = {target >> 2 & 0x3FF for target in wanted}
     found = []
-    for match in re.finditer(rb"[\xf0-\xf7](?=.[\xc0-\xff])", content, re.DOTALL):
-        at = match.start() - 1
-        if at & 1:
+    for match in _THUMB_CALL.finditer(code.content[1::2]):
+        index = match.start()
+        second = halves[index + 1]
+        if second & 0x1000:
+            if second + index & 0x7FF not in halfwords:
+                continue
+        elif (base + 2 * index + 4 >> 2) + (second >> 1) & 0x3FF not in words:
             continue
-        first, second = read(content, at)
-        target = _thumb_target(base + at, first, second)
+        target = _thumb_target(base + 2 * index, halves[index], second)
         if target in wanted:
-            found.append((at, at + 4, target))
+            found.append((2 * index, 2 * index + 4, target))
     return found
 
 

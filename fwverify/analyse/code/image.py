@@ -13,7 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from fwverify.analyse.elfheader import PF_X, PT_DYNAMIC, PT_LOAD, ElfHeader, Segment
 
@@ -42,7 +42,11 @@ class Image:
         self.data = data
         self.header = header
         self._loads = [item for item in header.segments if item.kind == PT_LOAD and item.size]
+        self._spans = [
+            (each.address, each.address + each.size, each.offset) for each in self._loads
+        ]
         self._order = "<" if header.little else ">"
+        self._bytes: Literal["little", "big"] = "little" if header.little else "big"
         self._word = "Q" if header.bits == 64 else "I"
         self._word_bytes = header.bits // 8
         self.dynamic = self._dynamic()
@@ -62,9 +66,9 @@ class Image:
 
     def offset_of(self, address: int) -> int | None:
         """Return where in the file the byte at ``address`` stands; None where nowhere."""
-        for item in self._loads:
-            if item.address <= address < item.address + item.size:
-                return item.offset + address - item.address
+        for start, end, offset in self._spans:
+            if start <= address < end:
+                return offset + address - start
         return None
 
     def word32(self, address: int) -> int | None:
@@ -93,11 +97,13 @@ class Image:
         if _DT_SYMTAB not in self.dynamic or _DT_STRTAB not in self.dynamic:
             return {}
         found: dict[int, str] = {}
+        named: dict[int, str] = {}
         for table, size, explicit in self._relocations():
             for address, index in self._entries(table, size, explicit=explicit):
-                name = self._symbol(index)
-                if name in wanted:
-                    found[address] = name
+                if index not in named:
+                    named[index] = self._symbol(index)
+                if named[index] in wanted:
+                    found[address] = named[index]
         return found
 
     def _relocations(self) -> Iterator[tuple[int, int, bool]]:
@@ -129,11 +135,12 @@ class Image:
         at = self.offset_of(self.dynamic[_DT_SYMTAB] + index * entry)
         if at is None or at + 4 > len(self.data):
             return ""
-        (name,) = struct.unpack_from(f"{self._order}I", self.data, at)
+        name = int.from_bytes(self.data[at : at + 4], self._bytes)
         start = self.offset_of(self.dynamic[_DT_STRTAB] + name)
         if start is None or name >= self.dynamic.get(_DT_STRSZ, 0):
             return ""
-        return self.data[start : start + MAX_NAME_BYTES].split(b"\0")[0].decode("latin-1")
+        stop = self.data.find(0, start, start + MAX_NAME_BYTES)
+        return self.data[start : stop if stop >= 0 else start + MAX_NAME_BYTES].decode("latin-1")
 
     @property
     def global_table(self) -> int:

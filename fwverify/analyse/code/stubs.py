@@ -23,7 +23,9 @@ Stubs = Callable[[Code, Image, Names], dict[int, str]]
 _X86_JUMP: Final = re.compile(rb"\xff(?:\x25|\xa3)", re.DOTALL)
 _X86_CALL: Final = re.compile(rb"\xff(?:\x15|\x93)")
 _ENDBR: Final = (b"\xf3\x0f\x1e\xfa", b"\xf3\x0f\x1e\xfb")
-_ARM_LOAD_PC: Final = re.compile(rb"[\x00-\xff][\xf0-\xff]\xbc\xe5")
+_ARM_LOAD_PC: Final = re.compile(rb"\xbc\xe5")
+"""The upper half of LDR PC, [R12, #n]!; the lower one begins with the register, 15."""
+
 _A64_BR_X17: Final = b"\x20\x02\x1f\xd6"
 _PPC_STUB: Final = re.compile(
     rb"\x3d\x60(..)\x81\x6b(..)\x7d\x69\x03\xa6\x4e\x80\x04\x20", re.DOTALL
@@ -90,8 +92,8 @@ def arm(code: Code, _: Image, slots: Names) -> dict[int, str]:
     """Return the ARM stubs; Thumb code enters four bytes before them (BX PC, NOP)."""
     found: dict[int, str] = {}
     for match in _ARM_LOAD_PC.finditer(code.content):
-        at = match.start()
-        if at % 4 or at < 8:
+        at = match.start() - 2
+        if at % 4 or at < 8 or code.content[at + 1] < 0xF0:
             continue
         first, second, third = struct.unpack_from("<3I", code.content, at - 8)
         if first >> 12 != 0xE28FC or second >> 12 != 0xE28CC:

@@ -16,8 +16,9 @@ Not checked: load addresses, the boot signature itself, dependencies of a ramdis
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.model import Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -49,8 +50,7 @@ _NEWEST_OLD: Final = 2
 _NEWEST: Final = 4
 
 
-@dataclass
-class Layout:
+class Layout(Struct):
     """What a header says: parts in their order on disk, and facts.
 
     ``texts`` are offset and size of NUL-padded text fields.

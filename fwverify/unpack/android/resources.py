@@ -13,10 +13,9 @@ they stay unexplained (their strings do not). What a value means is not judged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -47,8 +46,7 @@ _NAMES: Final = {0x0101021B: "versionCode", 0x0101021C: "versionName", 0x0101000
 """Attributes by resource id: obfuscators empty their names, the device goes by the id."""
 
 
-@dataclass
-class Manifest:
+class Manifest(Struct):
     """What ``AndroidManifest.xml`` says."""
 
     package: str = ""

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec import Struct
@@ -66,8 +65,7 @@ def read_header(buffer: Buffer) -> Header:
     return Header(header_bytes, chunk_bytes, block_bytes, blocks, chunks, checksum)
 
 
-@dataclass
-class _Walk:
+class _Walk(Struct):
     """What is known while the chunks are read; belongs to one call."""
 
     found: Gathered

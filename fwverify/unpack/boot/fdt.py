@@ -13,10 +13,9 @@ Not checked: what properties mean (``fit`` and ``dtb`` do), and bindings.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.reader import Buffer, Malformed, Reader
 
@@ -45,8 +44,7 @@ class Property(Struct, frozen=True):
     end: int
 
 
-@dataclass
-class TreeNode:
+class TreeNode(Struct):
     """A node with its properties in order, filled while the tree is read."""
 
     name: bytes

@@ -15,7 +15,6 @@ compressed with LZ4 or LZMA are children as they stand.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec import Struct
@@ -57,8 +56,7 @@ class _Program(Struct, frozen=True):
     end: int
 
 
-@dataclass
-class _State:
+class _State(Struct):
     """What the tags told so far; private to a call of ``open_file``."""
 
     programs: list[_Program]

@@ -20,8 +20,9 @@ import base64
 import binascii
 import re
 import zlib
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from fwverify.model import Entry, Opened, Severity
 from fwverify.reader import Malformed
@@ -72,8 +73,7 @@ _FLATE: Final = ("FlateDecode", "Fl")
 _ASCII: Final = ("ASCIIHexDecode", "AHx", "ASCII85Decode", "A85")
 
 
-@dataclass
-class _Document:
+class _Document(Struct):
     """What is collected of one file. Belongs to one call of ``open_pdf``."""
 
     found: Gathered

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -34,8 +35,7 @@ _ACTIVE: Final = re.compile(rb"\s*CREATE\s+(?:TEMP\w*\s+)?(TRIGGER|VIEW)\b", re.
 _HEAD_BYTES: Final = {_INDEX_INNER: 12, _TABLE_INNER: 12, _INDEX_LEAF: 8, _TABLE_LEAF: 8}
 
 
-@dataclass
-class _Database:
+class _Database(Struct):
     """The pages of one file and which were seen. Belongs to one call."""
 
     found: Gathered

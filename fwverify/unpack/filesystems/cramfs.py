@@ -16,10 +16,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.model import Entry, NodeKind, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -68,8 +67,7 @@ class Inode(Struct, frozen=True):
     offset: int
 
 
-@dataclass
-class _Image:
+class _Image(Struct):
     """One file system while it is read; private to a call of ``open_image``."""
 
     found: Gathered

@@ -15,8 +15,9 @@ addresses and metadata boxes are INCOMPLETE by name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.model import Entry, Opened
 from fwverify.reader import Malformed, Reader
@@ -51,8 +52,7 @@ MAX_FAULTS: Final = 64
 MAX_DIRECTORY_BYTES: Final = 64 * 1024 * 1024
 
 
-@dataclass
-class _Image:
+class _Image(Struct):
     """One file system while it is read; private to a call of ``open_image``."""
 
     found: Gathered

@@ -19,8 +19,9 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -52,8 +53,7 @@ _MAX_UPCASE: Final = 256 * 1024
 _CODE_AT, _CODE_END = 120, 510
 
 
-@dataclass
-class _Image:
+class _Image(Struct):
     """One volume while it is read; private to a call of ``open_image``."""
 
     found: Gathered

@@ -12,8 +12,9 @@ Not checked: link counts, and hash trees of verity files.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.model import Entry
 from fwverify.reader import Malformed, Reader
@@ -47,8 +48,7 @@ NAME: Final = "ext"
 MAX_FAULTS: Final = 64
 
 
-@dataclass
-class Image:
+class Image(Struct):
     """One file system while it is read; private to a call of ``ext.open_image``."""
 
     found: Gathered

@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.model import NodeKind
 from fwverify.reader import Malformed, Reader
@@ -155,8 +154,7 @@ def _inode_checksum_holds(superblock: Superblock, raw: bytes, extra: int, seed: 
     return stated == (value if wide else value & 0xFFFF)
 
 
-@dataclass
-class Trees:
+class Trees(Struct):
     """Reads block maps and extent trees of one image; each block of them once."""
 
     found: Gathered

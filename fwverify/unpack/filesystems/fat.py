@@ -20,11 +20,10 @@ from __future__ import annotations
 import struct
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed, Reader
@@ -125,8 +124,7 @@ def read_geometry(buffer: Buffer) -> Geometry:
     )
 
 
-@dataclass
-class _Image:
+class _Image(Struct):
     """One file system while it is read; private to a call of ``open_image``."""
 
     found: Gathered

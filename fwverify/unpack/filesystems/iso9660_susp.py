@@ -13,8 +13,9 @@ Not checked: serial numbers of PX, checksums of ER, file versions, access times.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.filesystems.iso9660_layout import Record, Twins, long_date, short_date
@@ -28,8 +29,7 @@ _SILENT: Final = frozenset({b"SP", b"ER", b"ES", b"RR", b"PD"})
 """Read, and without a say in what a file is. PD is padding."""
 
 
-@dataclass
-class Facts:
+class Facts(Struct):
     """What the system use fields of one record say; None where they say nothing."""
 
     mode: int | None = None
@@ -57,8 +57,7 @@ class Facts:
     """Whether the last component of the link goes on in the next one."""
 
 
-@dataclass
-class Reading:
+class Reading(Struct):
     """What is needed to read system use fields of one volume.
 
     ``left_bytes`` bounds all continuation areas together: honest ones do not overlap.

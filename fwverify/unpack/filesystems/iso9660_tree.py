@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.model import Entry, NodeKind
 from fwverify.reader import Malformed, Reader
@@ -74,8 +73,7 @@ class Child(Struct, frozen=True):
         return self.first.is_directory or self.facts.child is not None
 
 
-@dataclass
-class Tree:
+class Tree(Struct):
     """What one volume descriptor leads to; private to a call of ``open_image``."""
 
     volume: Volume
@@ -89,8 +87,7 @@ class Tree:
     """By block: relocated directories, as they stand among others."""
 
 
-@dataclass
-class Image:
+class Image(Struct):
     """One image while it is read; private to a call of ``open_image``."""
 
     found: Gathered

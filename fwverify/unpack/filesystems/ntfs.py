@@ -21,8 +21,9 @@ clusters in use that no record holds (they stay unexplained).
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.model import Entry, NodeKind, Opened
 from fwverify.reader import Buffer, Malformed
@@ -134,8 +135,7 @@ def _read(image: Image) -> None:
 # --- paths ---------------------------------------------------------------------------
 
 
-@dataclass
-class _Paths:
+class _Paths(Struct):
     """Finds the path of a directory by its parents; remembers what it found."""
 
     image: Image

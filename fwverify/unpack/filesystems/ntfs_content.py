@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.model import NodeKind
 from fwverify.reader import Malformed
@@ -66,8 +67,7 @@ _LX_KINDS: Final[dict[int, NodeKind]] = {
 }  # fmt: skip
 
 
-@dataclass
-class Image:
+class Image(Struct):
     """One volume while it is read; private to a call of ``open_image``."""
 
     found: Gathered

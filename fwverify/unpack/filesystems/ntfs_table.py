@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.reader import Malformed
 from fwverify.unpack.filesystems import ntfs_layout as layout
@@ -41,8 +42,7 @@ MAX_DELETED: Final = 1000
 _MAX_SECURITY: Final = 64 * 1024
 
 
-@dataclass(slots=True)
-class Node:
+class Node(Struct):
     """What is kept of one record in use: how it is reached, and where more of it stands."""
 
     sequence: int

@@ -13,10 +13,9 @@ Not checked: content, which carries no checksum.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.model import Entry, Identity, NodeKind, Opened
 from fwverify.reader import Malformed, Reader
@@ -59,8 +58,7 @@ class Header(Struct, frozen=True):
     data: int
 
 
-@dataclass
-class _Image:
+class _Image(Struct):
     """One file system while it is read; private to a call of ``open_image``."""
 
     found: Gathered

@@ -20,8 +20,9 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.model import Entry, Opened, Region
 from fwverify.reader import Buffer, Malformed
@@ -63,8 +64,7 @@ _FIRST: Final = re.compile(
 _NONE_HELD: Final = -1
 
 
-@dataclass
-class _Image:
+class _Image(Struct):
     """What one image holds; private to ``open_image``."""
 
     found: Gathered

@@ -19,10 +19,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.model import Entry, Opened
 from fwverify.reader import Buffer, Malformed
@@ -61,8 +60,7 @@ class Block(Struct, frozen=True):
     header: VolumeId
 
 
-@dataclass
-class _Image:
+class _Image(Struct):
     """What is known of one image while it is read; private to ``open_image``."""
 
     found: Gathered

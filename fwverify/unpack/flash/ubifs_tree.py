@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from fwverify.reader import Malformed
 from fwverify.store import CHUNK_BYTES
@@ -63,8 +64,7 @@ _PADDING_BYTE: Final = 0xCE
 _KEY_KINDS: Final = {INO: KEY_INO, DATA: KEY_DATA, DENT: KEY_DENT, XENT: KEY_XENT}
 
 
-@dataclass
-class Tree:
+class Tree(Struct):
     """The live nodes of an image by what they are. Values are offsets of nodes."""
 
     found: Gathered

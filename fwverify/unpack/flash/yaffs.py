@@ -18,10 +18,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.model import Entry, NodeKind, Opened
 from fwverify.reader import Buffer, Malformed
@@ -83,8 +82,7 @@ class Header(Struct, frozen=True):
     device: int
 
 
-@dataclass
-class _Image:
+class _Image(Struct):
     """What one image holds; private to ``open_image``."""
 
     found: Gathered

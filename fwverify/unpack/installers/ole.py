@@ -16,10 +16,9 @@ not applied: their tables are differences, and stay incomplete by name.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed
@@ -77,8 +76,7 @@ class _Stream(Struct, frozen=True):
         return b"/".join([*parts, own])
 
 
-@dataclass
-class _Database:
+class _Database(Struct):
     """What was read of the installer database in one storage; private to one call."""
 
     strings: Strings | None = None

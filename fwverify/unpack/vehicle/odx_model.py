@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.reader import Buffer, Malformed
 from fwverify.unpack.vehicle.xmlstream import Element
@@ -27,8 +26,7 @@ _HEX: Final = re.compile(r"[0-9A-Fa-f]{1,16}")
 _START_TAG: Final = re.compile(rb"<[A-Za-z0-9_.:-]{1,80}(?:\s[^<>]{0,4096})?(?<!/)>")
 
 
-@dataclass
-class Flashdata:
+class Flashdata(Struct):
     """One FLASHDATA. ``data`` are the byte offsets of the text of its DATA."""
 
     id: str
@@ -49,8 +47,7 @@ class Segment(Struct, frozen=True):
     method: str
 
 
-@dataclass
-class Datablock:
+class Datablock(Struct):
     """One DATABLOCK with its segments in order, and the FLASHDATA it refers to."""
 
     name: str = ""
@@ -68,8 +65,7 @@ class Checksum(Struct, frozen=True):
     result: str
 
 
-@dataclass
-class Document:
+class Document(Struct):
     """The whole flash part."""
 
     version: str = ""

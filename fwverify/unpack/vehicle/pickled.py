@@ -18,11 +18,10 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fwverify.model import Entry, Identity, Opened
 from fwverify.reader import Buffer, Malformed
@@ -132,8 +131,7 @@ def steps(buffer: Buffer) -> Iterator[Step]:
         yield Step(held[0].name, held[0], held[1], held[2], position)
 
 
-@dataclass(slots=True)
-class _Item:
+class _Item(Struct):
     """What stands on the stack: a label for readers, and the children inside it."""
 
     label: str = ""
@@ -144,8 +142,7 @@ class _Item:
 _MARK: Final = object()
 
 
-@dataclass
-class _Machine:
+class _Machine(Struct):
     """Follows where constants go, on a stack of labels. Nothing is built."""
 
     stack: list[Any] = field(default_factory=list)
