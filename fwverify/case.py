@@ -9,13 +9,31 @@ it is an error, never an override.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from fwverify.canonical import digest
 from fwverify.model import _Value as Value
 from fwverify.strict import InputFileError, load_toml
 
 CASE_SCHEMA = "fwverify.case/1"
+
+ClaimName: TypeAlias = Literal[
+    "BACKEND_ALLOW_LIST",
+    "CAPTURE_PERIOD",
+    "DECLARED_REMOTE_MAINTENANCE",
+    "FUNCTIONALLY_EQUIVALENT",
+    "MEASURE_ONLY",
+    "METER_PUSH_MAX",
+    "NO_LOCATION_UPLOAD",
+    "NO_RECORDING",
+    "NO_REMOTE_MAINTENANCE",
+    "NO_REMOTE_OFF",
+    "NO_SUPPLIER_READ",
+    "NO_SWITCH",
+    "NO_WAN_COMMS",
+    "ONLY_DECLARED_REGISTERS",
+    "STAND_ALONE",
+]
 
 
 class CaseMember(Value, frozen=True, kw_only=True):
@@ -52,6 +70,18 @@ class DeclaredFlow(Value, frozen=True, kw_only=True):
     purpose: str | None = None
 
 
+class DeclaredClaim(Value, frozen=True, kw_only=True):
+    """What vendor, operator or minister states of the product; ``source`` says where it stands.
+
+    ``values`` are the claim's parameters: ``fwverify.claims.declared`` reads them.
+    """
+
+    claim: ClaimName
+    values: tuple[str, ...] = ()
+    source: str | None = None
+    stated_by: Literal["vendor", "operator", "minister"] = "vendor"
+
+
 class Case(Value, frozen=True, kw_only=True, rename={"class_name": "class"}):
     """A case file; ``class_name`` is its key ``class``.
 
@@ -71,6 +101,8 @@ class Case(Value, frozen=True, kw_only=True, rename={"class_name": "class"}):
     declared_flows: tuple[DeclaredFlow, ...] = ()
     members: tuple[CaseMember, ...] = ()
     context: Context | None = None
+    component: str | None = None
+    declared_claims: tuple[DeclaredClaim, ...] = ()
 
     @property
     def label(self) -> str:
@@ -96,4 +128,8 @@ def load_case(path: Path) -> Case:
         if member.path in seen:
             raise InputFileError(path, None, "members", f"{member.path} is named twice")
         seen.add(member.path)
+    claims = [each.claim for each in case.declared_claims]
+    for index, claim in enumerate(claims):
+        if claim in claims[:index]:
+            raise InputFileError(path, None, "declared_claims", f"{claim} is declared twice")
     return case

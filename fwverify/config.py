@@ -37,6 +37,7 @@ class Paths(Value, frozen=True, kw_only=True):
     rules: tuple[str, ...] = ()
     policies: str | None = None
     store: str | None = None
+    suppliers: str | None = None
 
 
 class LedgerSettings(Value, frozen=True, kw_only=True):
@@ -73,7 +74,8 @@ class ConfigFile(Value, frozen=True, kw_only=True):
 class Config:
     """The configuration in force, with absolute paths.
 
-    ``policies`` is None where only the built-in policies are used. ``sha256`` is over
+    ``policies`` is None where only the built-in policies are used, ``suppliers`` where no
+    supplier register is kept. ``sha256`` is over
     the content of the configuration and the signers' keys, not over where it lies.
     """
 
@@ -88,6 +90,7 @@ class Config:
     signers: tuple[PublicKey, ...] = ()
     signatures_required: int = 0
     engine: Engine = "yara-python"
+    suppliers: Path | None = None
 
 
 def load_config(path: Path | None) -> Config:
@@ -141,6 +144,7 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         signers=signers,
         signatures_required=content.trust.signatures_required if signers else 0,
         engine=content.analyse.engine,
+        suppliers=absolute(paths.suppliers, "paths.suppliers") if paths.suppliers else None,
     )
 
 
@@ -173,6 +177,8 @@ def _digest(content: ConfigFile, signers: tuple[PublicKey, ...]) -> str:
     digest of a configuration without it as it was.
     """
     plain = msgspec.to_builtins(content)
+    if content.paths.suppliers is None:
+        del plain["paths"]["suppliers"]
     if content.analyse == AnalyseSettings():
         del plain["analyse"]
     if not signers:

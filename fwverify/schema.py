@@ -91,11 +91,13 @@ _CASE_KEYS: Final[Mapping[str, str]] = {
     "declared_flows": "Data flows that the vendor declares; every other one is then a finding.",
     "members": "Roles and hardware of members of a set.",
     "context": "The deployment that is asked about; an approval is bound to it.",
+    "component": "The part of the product, as the supplier register names it.",
+    "declared_claims": "What vendor, operator or minister states; each is held against the content.",
 }
 
 _CONFIG_KEYS: Final[Mapping[str, str]] = {
     "schema": "The name and version of this document's form.",
-    "paths": "Trust store, rules, policies and cache, relative to this file.",
+    "paths": "Trust store, rules, policies, supplier register and cache, relative to this file.",
     "ledger": "Where approved baselines are kept.",
     "analyse": "What matches the rules.",
     "limits": "Bounds on the work that an update may ask for.",

@@ -91,7 +91,8 @@ NULLABLE = (
 )
 ADDED = {
     "": {"notice", "signature_maps"},
-    "digests": {"case"},
+    "claims[]": {"values", "stated_by", "source", "findings"},
+    "digests": {"case", "suppliers"},
     "delta": {"dataflows_added"},
 }
 """Keys beyond the contract's: it may grow, never shrink."""
