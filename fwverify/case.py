@@ -132,4 +132,10 @@ def load_case(path: Path) -> Case:
     for index, claim in enumerate(claims):
         if claim in claims[:index]:
             raise InputFileError(path, None, "declared_claims", f"{claim} is declared twice")
+    if case.declared_claims:
+        from fwverify.claims.declared import fault
+
+        for index, declared in enumerate(case.declared_claims):
+            if (why := fault(declared)) is not None:
+                raise InputFileError(path, None, f"declared_claims.{index}", why)
     return case

@@ -92,7 +92,7 @@ _CASE_KEYS: Final[Mapping[str, str]] = {
     "members": "Roles and hardware of members of a set.",
     "context": "The deployment that is asked about; an approval is bound to it.",
     "component": "The part of the product, as the supplier register names it.",
-    "declared_claims": "What vendor, operator or minister states; each is held against the content.",
+    "declared_claims": "What is stated of the product; each claim is held against the content.",
 }
 
 _CONFIG_KEYS: Final[Mapping[str, str]] = {

@@ -13,6 +13,8 @@ from typing import Final
 
 from fwverify.analyse import accounts, services
 from fwverify.analyse.config.packages import TEXTS
+from fwverify.analyse.metering import NEEDLES as METER_NEEDLES
+from fwverify.analyse.stacks import NEEDLES as STACK_NEEDLES
 from fwverify.analyse.values import BlobResult, PathRequest, PathResult
 from fwverify.analyse.windows import Extracted
 from fwverify.reader import Buffer
@@ -114,6 +116,20 @@ def _versions(buffer: Buffer, extracted: Extracted) -> BlobResult:
     return BlobResult(facts=versions(buffer, extracted))
 
 
+def _metering(buffer: Buffer, extracted: Extracted) -> BlobResult:
+    from fwverify.analyse.metering import metering
+
+    facts, troubles = metering(buffer, extracted)
+    return BlobResult(facts=facts, troubles=troubles)
+
+
+def _stacks(buffer: Buffer, extracted: Extracted) -> BlobResult:
+    from fwverify.analyse.stacks import stacks
+
+    facts, troubles = stacks(buffer, extracted)
+    return BlobResult(facts=facts, troubles=troubles)
+
+
 CONTENT: Final[tuple[ContentAnalyser, ...]] = (
     ContentAnalyser(
         "elf",
@@ -169,6 +185,20 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
             "{ 02 01 ( 00 | 01 ) 30 ?? 06 ?? ( 2A 86 48 86 F7 0D | 2A 86 48 CE 3D | 2B 65 ) }",
             "{ A0 03 02 01 02 02 }",
         ),
+    ),
+    ContentAnalyser(
+        "metering",
+        "COSEM registers, capture periods and push schedules of meters",
+        "periods that are set over the protocol, and a compiler's own structures, are not seen",
+        _metering,
+        METER_NEEDLES,
+    ),
+    ContentAnalyser(
+        "stacks",
+        "communication stacks, default routes and public keys",
+        "stacks without any name and raw public keys are not seen",
+        _stacks,
+        STACK_NEEDLES,
     ),
     ContentAnalyser(
         "shell",
