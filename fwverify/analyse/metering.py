@@ -2,7 +2,8 @@ r"""What a meter keeps and sends: registers, capture periods, push schedules.
 
 Facts, no findings: ``register`` (a COSEM object by its OBIS code, with its class where an
 A-XDR object list names it, else ``text``), ``capture period`` (in seconds) and ``push``
-(times per day). A period of the local consumer port is marked ``local port`` by its name.
+(times per day). A period of the local consumer port is marked ``local port`` by its
+name, one out of an object list ``object list``.
 
 Specification: IEC 62056-61 (OBIS), IEC 62056-6-2 (class 7, attribute 4: capture period),
 IEC 62056-5-3 (A-XDR: 12 long-unsigned, 11 unsigned, 09 octet string, 06 double-long-unsigned),
@@ -27,6 +28,7 @@ from fwverify.reader import Buffer
 MAX_METER_FACTS: Final = 4096
 DAY_SECONDS: Final = 86_400
 LOCAL: Final = "local port"
+TABLE: Final = "object list"
 NOT_READ: Final = "schedule not read"
 _BEFORE: Final = 24
 
@@ -115,10 +117,11 @@ def _in_window(data: bytes) -> Iterator[tuple[int, int, Fact]]:
         yield match.start(), len(match[0]), Fact(kind="register", text=text)
     for match in _PROFILE.finditer(data):
         number = int.from_bytes(match[1], "big")
-        yield match.start(), len(match[0]), _period(number, b"")
+        fact = Fact(kind="capture period", text=f"{number} s ({TABLE})")
+        yield match.start(), len(match[0]), fact
     for step, first in ((1, 0), (2, 0), (2, 1)) if _WIDE.search(data) else ((1, 0),):
-        text = data[first::step].lower()
-        for start, length, fact in _in_text(text):
+        shown = data[first::step].lower()
+        for start, length, fact in _in_text(shown):
             yield first + start * step, length * step, fact
 
 
