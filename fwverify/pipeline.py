@@ -30,6 +30,7 @@ from fwverify.model import (
     Analysed,
     Baseline,
     Capabilities,
+    ClaimResult,
     Compared,
     Counter,
     Decision,
@@ -60,6 +61,8 @@ if TYPE_CHECKING:
     from fwverify.analyse.rules import RuleSet
     from fwverify.policy.facts import Facts
     from fwverify.policy.model import LoadedPolicy
+    from fwverify.suppliers.register import Register
+    from fwverify.suppliers.supply import Supply
     from fwverify.trust_listing import NamedTrust
     from fwverify.verify.rules import Rule
     from fwverify.verify.trust import TrustStore
@@ -107,6 +110,7 @@ class Means:
     """With what the question is answered. ``ad_hoc`` names the ad hoc options used.
 
     ``accepted`` are the ledger's highest values for the rule's rollback field.
+    ``suppliers`` is the operator's register, None where none is kept.
     ``given`` are the operator's secrets: they reach the workers and nothing else.
     ``announce`` is told the name of each stage as it begins; ``trace`` is given the
     traceback of a stage that failed, which has no place in a report.
@@ -123,6 +127,7 @@ class Means:
     ad_hoc: tuple[str, ...] = ()
     known: Known | None = None
     accepted: tuple[Counter, ...] = ()
+    suppliers: Register | None = None
     given: Given = field(default_factory=Given, repr=False)
     announce: Callable[[str], None] = lambda _: None
     trace: Callable[[str], None] = lambda _: None
@@ -148,15 +153,16 @@ def inspect(question: Question, means: Means, wanted: frozenset[StageName] = EVE
     """
     outputs = _drawn(_run_stages(question, means, wanted), means)
     findings = _all_findings(outputs, means.store)
+    claims, findings = _with_claims(question, means, outputs, findings)
     decision: Decision | None = None
     stages = outputs.stages
     if "decide" in wanted and means.policy is not None:
         from fwverify.policy.decide import decide
 
         means.announce("decide")
-        decision = decide(_facts(outputs, findings, means), means.policy.policy)
+        decision = decide(_facts(question, outputs, findings, claims, means), means.policy.policy)
         stages = msgspec.structs.replace(stages, decide=Stage(status="complete"))
-    return seal(_report(question, means, outputs, findings, stages, decision))
+    return seal(_report(question, means, outputs, findings, claims, stages, decision))
 
 
 def _drawn(outputs: _Outputs, means: Means) -> _Outputs:
@@ -350,20 +356,48 @@ def _all_findings(outputs: _Outputs, store: Store) -> tuple[Finding, ...]:
         msgspec.structs.replace(finding, in_baseline=finding.fingerprint in known)
         for finding in merged
     )
-    return tuple(
-        sorted(
-            marked,
-            key=lambda finding: (
-                finding.path,
-                -1 if finding.offset is None else finding.offset,
-                finding.rule,
-                finding.fingerprint,
-            ),
-        )
-    )
+    return tuple(sorted(marked, key=_finding_order))
 
 
-def _facts(outputs: _Outputs, findings: tuple[Finding, ...], means: Means) -> Facts:
+def _with_claims(
+    question: Question, means: Means, outputs: _Outputs, findings: tuple[Finding, ...]
+) -> tuple[tuple[ClaimResult, ...], tuple[Finding, ...]]:
+    """Return the results of the declared claims, and the findings with theirs."""
+    declared = question.case.declared_claims if question.case else ()
+    if not declared:
+        return (), findings
+    from fwverify.claims.engine import claim_findings, grounds_of, hold
+    from fwverify.claims.seen import Operator
+
+    analysed = outputs.analysed
+    own = means.suppliers.operator if means.suppliers else None
+    operator = Operator(own.hosts, own.keys) if own else None
+    grounds = grounds_of(outputs.unpacked, analysed, findings, outputs.stages)
+    results = hold(declared, analysed, findings, grounds, operator)
+    found = claim_findings(results, outputs.intake.subject.name)
+    return results, tuple(sorted({*findings, *found}, key=_finding_order))
+
+
+def _finding_order(finding: Finding) -> tuple[str, int, str, str]:
+    offset = -1 if finding.offset is None else finding.offset
+    return finding.path, offset, finding.rule, finding.fingerprint
+
+
+def _supply(question: Question, means: Means) -> Supply | None:
+    if means.suppliers is None:
+        return None
+    from fwverify.suppliers.supply import supply
+
+    return supply(means.suppliers, question.case, format_time(question.at)[:10])
+
+
+def _facts(
+    question: Question,
+    outputs: _Outputs,
+    findings: tuple[Finding, ...],
+    claims: tuple[ClaimResult, ...],
+    means: Means,
+) -> Facts:
     from fwverify.policy.facts import Facts
 
     return Facts(
@@ -379,6 +413,11 @@ def _facts(outputs: _Outputs, findings: tuple[Finding, ...], means: Means) -> Fa
         trust_is_configured="--trust" not in means.ad_hoc,
         policy_is_configured="--policy" not in means.ad_hoc,
         policy_strength_applied=True,
+        claims=claims,
+        claims_declared=tuple(
+            each.claim for each in (question.case.declared_claims if question.case else ())
+        ),
+        supply=_supply(question, means),
     )
 
 
@@ -387,6 +426,7 @@ def _report(
     means: Means,
     outputs: _Outputs,
     findings: tuple[Finding, ...],
+    claims: tuple[ClaimResult, ...],
     stages: Stages,
     decision: Decision | None,
 ) -> Report:
@@ -415,6 +455,7 @@ def _report(
         dataflows=analysed.dataflows,
         baseline=means.known.baseline if means.known and compared else None,
         delta=compared.delta if compared else None,
+        claims=claims,
         supersedes=question.supersedes,
         case=case.label if case else None,
         policy=policy.label if policy and decision else None,
@@ -425,6 +466,7 @@ def _report(
             rules=means.rules.sha256,
             context=case.context_sha256 if case else None,
             case=digest(case) if case else None,
+            suppliers=means.suppliers.sha256 if means.suppliers else None,
         ),
         tools=tool_versions() | means.rules.described(),
         notice=_NOTICE.format(policy=policy_sha256 or "none"),

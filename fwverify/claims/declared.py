@@ -82,6 +82,11 @@ def _fits(claim: str, value: str) -> bool:
         return value in CAPABILITY_IDS
     if claim == "FUNCTIONALLY_EQUIVALENT":
         return second_claim(value) is not None
+    return is_ca_or_host(value)
+
+
+def is_ca_or_host(value: str) -> bool:
+    """Return whether ``value`` is ``ca:SHA256``, a host, a ``*.`` pattern or an address."""
     return _CA.fullmatch(value) is not None or _HOST.fullmatch(value) is not None
 
 

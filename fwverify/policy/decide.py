@@ -15,9 +15,11 @@ from typing import Final
 
 from fwverify.model import Decision, Overlay, Reason, Verdict, Verdicts, worst
 from fwverify.policy import (
+    checks_claims,
     checks_context,
     checks_findings,
     checks_image,
+    checks_suppliers,
     checks_trust,
 )
 from fwverify.policy.conditions import ConditionError
@@ -57,6 +59,13 @@ CHECKS: tuple[Check, ...] = (
     checks_context.strength_applied,
     checks_findings.rules_of_policy,
     checks_findings.otherwise,
+    checks_claims.claims_hold,
+    checks_claims.claims_examined,
+    checks_claims.claims_answered,
+    checks_suppliers.supplier_assessed,
+    checks_suppliers.supplier_decided,
+    checks_suppliers.supplier_questions,
+    checks_suppliers.component_sources,
 )
 
 _ALLOW_TEXT: Final = (

@@ -13,6 +13,7 @@ from fwverify.merged_rules import per_rule
 from fwverify.model import (
     Analysed,
     Baseline,
+    ClaimResult,
     Compared,
     Finding,
     Stages,
@@ -21,6 +22,7 @@ from fwverify.model import (
     Verified,
     _Value,
 )
+from fwverify.suppliers.supply import Supply
 
 
 class Facts(_Value, frozen=True, kw_only=True):
@@ -30,6 +32,9 @@ class Facts(_Value, frozen=True, kw_only=True):
     command-line options that steered this run, such as ``--key``. The last three say
     whether trust store and policy are the operator's configured ones, and whether the
     verify stage judged with the policy's own floors of strength.
+
+    ``claims`` are the results of the claims that the case declares (``claims_declared``),
+    ``supply`` what the supplier register says of the case; None where none is kept.
     """
 
     subject: Subject
@@ -44,6 +49,9 @@ class Facts(_Value, frozen=True, kw_only=True):
     trust_is_configured: bool
     policy_is_configured: bool
     policy_strength_applied: bool
+    claims: tuple[ClaimResult, ...]
+    claims_declared: tuple[str, ...]
+    supply: Supply | None
 
 
 def stage_findings(

@@ -146,6 +146,9 @@ def good_facts(**changes) -> Facts:
         "trust_is_configured": True,
         "policy_is_configured": True,
         "policy_strength_applied": True,
+        "claims": (),
+        "claims_declared": (),
+        "supply": None,
     } | changes
     if "findings" not in fields:
         outputs = (fields[name] for name in ("unpacked", "verified", "analysed", "compared"))
