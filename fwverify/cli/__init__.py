@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from fwverify import __version__
-from fwverify.cli import baseline, check, keys, rules, stages, upkeep
+from fwverify.cli import baseline, check, export, keys, rules, stages, supplier, upkeep
 from fwverify.cli.common import report_error
 
 
@@ -46,6 +46,8 @@ for command in (
     baseline.history,
     keys.keys,
     rules.rules,
+    supplier.supplier,
+    export.export,
     upkeep.policy,
     upkeep.formats,
     upkeep.schemes,

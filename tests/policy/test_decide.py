@@ -14,6 +14,7 @@ from fwverify.model import (
     OVERLAYS,
     Analysed,
     Baseline,
+    ClaimResult,
     Next,
     Problem,
     SignatureCoverage,
@@ -33,6 +34,7 @@ from fwverify.policy.model import (
     Signatures,
     Strength,
 )
+from fwverify.suppliers.supply import ComponentSupply, Supply
 from tests.builders.facts import (
     PROBLEM,
     SIZE,
@@ -664,6 +666,21 @@ def test_a_knock_out_says_so():
     assert "knock-out" in reason.text
 
 
+def held(verdict, share=1000):
+    return ClaimResult(claim="NO_SWITCH", verdict=verdict, evidence=(), coverage=share)
+
+
+def assessed(**changes):
+    fields = {
+        "vendor": "acme",
+        "context": "meter/networked",
+        "supplier": "acme",
+        "proposal": "no-refusal",
+        "quickscan": "present",
+    }
+    return Supply(**(fields | changes))
+
+
 # --- the ALLOW-mutation test: each check alone keeps some update from ALLOW ----------
 
 BITES = {
@@ -697,6 +714,15 @@ BITES = {
     "strength_applied": good_facts(policy_strength_applied=False),
     "rules_of_policy": with_findings(finding(severity="low")),
     "otherwise": with_findings(finding(rule="unnamed", severity="medium")),
+    "claims_hold": good_facts(claims=(held("indicated"),)),
+    "claims_examined": good_facts(claims=(held("not_examined", share=0),)),
+    "claims_answered": good_facts(claims_declared=("NO_SWITCH",)),
+    "supplier_assessed": good_facts(supply=Supply(vendor="acme", context="meter/networked")),
+    "supplier_decided": good_facts(supply=assessed(decision="refuse")),
+    "supplier_questions": good_facts(supply=assessed(quickscan="missing")),
+    "component_sources": good_facts(
+        supply=assessed(component=ComponentSupply(name="metrology", known=False))
+    ),
 }
 MUTATION_POLICY = altered(rules=(rule(),), strength=Strength(min_rsa_bits=4096))
 
