@@ -47,7 +47,7 @@ def endpoints(**options: Any) -> None:
 @export.command("interfaces")
 @_inventory
 def interfaces(**options: Any) -> None:
-    """What runs and listens, accounts and keys."""
+    """List what runs and listens, accounts and keys."""
     _write_inventory("interfaces", **options)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -293,7 +293,7 @@ def _print(document: Mapping[str, Any], output: str, lines: Iterable[str]) -> No
         click.echo(visible(line, 400))
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Return aligned lines below the head in capitals."""
     every = [tuple(title.upper() for title in head), *rows]
     widths = [max(len(row[index]) for row in every) for index in range(len(head))]

@@ -90,10 +90,8 @@ def suricata(report: Report, found: tuple[Indicator, ...], first: int = FIRST_SI
         "# Places that an examined update names; not proof of anything by themselves.",
         f"# update sha256 {report.subject.sha256}, report {report.core_sha256}",
     )
-    rules: list[str] = []
-    for each in found:
-        for text in _rules(each, report):
-            rules.append(f"{text}; sid:{first + len(rules)}; rev:1;)")  # noqa: PERF401
+    opened = (text for each in found for text in _rules(each, report))
+    rules = [f"{text}; sid:{sid}; rev:1;)" for sid, text in enumerate(opened, first)]
     return ("\n".join((*head, *rules)) + "\n").encode("ascii")
 
 
@@ -109,7 +107,8 @@ def _rules(each: Indicator, report: Report) -> Iterator[str]:
     content = _content(each.value)
     for protocol, buffer in (("dns", "dns.query"), ("tls", "tls.sni"), ("http", "http.host")):
         opening = f'alert {protocol} $HOME_NET any -> any any (msg:"{title} {protocol}"'
-        yield f'{opening}; {buffer}; content:"{content}"; nocase; endswith; {meta}'
+        loose = "" if protocol == "http" else " nocase;"  # http.host is in lower case already
+        yield f'{opening}; {buffer}; dotprefix; content:".{content}";{loose} endswith; {meta}'
 
 
 def _content(value: str) -> str:

@@ -1,10 +1,10 @@
-"""Interfaces, endpoints and data flows of a report as CSV and JSON, for a supervisor.
+r"""Interfaces, endpoints and data flows of a report as CSV and JSON, for a supervisor.
 
 Guarantees: every row of the report is there, sorted, with the jurisdiction of each endpoint
 (``fwverify.places``; ``unknown`` is said and never left out) and whether it lies outside of
-a closed network. CSV is RFC 4180 with every field quoted; a text that a spreadsheet would take for a
-formula gets an apostrophe before it, and control characters are written as ``\\xNN``. JSON
-is RFC 8785.
+a closed network. CSV is RFC 4180 with every field quoted; a text that a spreadsheet would
+take for a formula gets an apostrophe before it, and control characters are written as
+``\xNN``. JSON is RFC 8785.
 
 Specification: RFC 4180; OWASP, "CSV Injection".
 """
