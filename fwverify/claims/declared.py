@@ -20,6 +20,7 @@ from typing import Final, get_args
 
 from fwverify.analyse.taxonomy import CAPABILITY_IDS
 from fwverify.case import ClaimName, DeclaredClaim
+from fwverify.places import address_of
 
 MAX_VALUES: Final = 4096
 CA_PREFIX: Final = "ca:"
@@ -29,7 +30,7 @@ _SECONDS: Final = re.compile(r"[1-9][0-9]{0,6}")
 _PER_DAY: Final = re.compile(r"(0|[1-9][0-9]{0,4})/day")
 _CA: Final = re.compile(r"ca:[0-9a-f]{64}")
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_HOST: Final = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*{_LABEL}\.?|[0-9a-f:.]{{2,45}}")
+_HOST: Final = re.compile(rf"(?:\*\.)?(?:{_LABEL}\.)*{_LABEL}\.?")
 _OBIS: Final = re.compile(
     r"(\d{1,3}|\*)[-.](\d{1,3}|\*)[:.](\d{1,3}|\*)\.(\d{1,3}|\*)\.(\d{1,3}|\*)(?:[.*](\d{1,3}|\*))?"
 )
@@ -87,7 +88,11 @@ def _fits(claim: str, value: str) -> bool:
 
 def is_ca_or_host(value: str) -> bool:
     """Return whether ``value`` is ``ca:SHA256``, a host, a ``*.`` pattern or an address."""
-    return _CA.fullmatch(value) is not None or _HOST.fullmatch(value) is not None
+    if value.startswith(CA_PREFIX):
+        return _CA.fullmatch(value) is not None
+    if ":" in value:
+        return str(address_of(value)) == value
+    return _HOST.fullmatch(value) is not None
 
 
 def seconds(declared: DeclaredClaim) -> int:
