@@ -48,6 +48,7 @@ from fwverify.report.text import count, fit, joined, percent, short_digest, size
 
 MIN_HEIGHT: Final = 20
 _GAPS: Final = 3
+_CLAIM_VERDICTS: Final = ("refuted", "not_examined", "indicated", "not_refuted")
 _NO_SIGNATURE: Final = "none that this version can verify"
 
 
@@ -78,6 +79,7 @@ def _screen(report: Report, width: int, out: str | None, height: int, *, lines: 
     more_in = more_place(out)
     top = header(report, str(report.verdict or "NO VERDICT"), width)
     last = (
+        *_claims(report, width, lines),
         *signature_block(report, width, lines),
         *delta_block(report, width, lines),
         *report_line(out, width),
@@ -87,6 +89,21 @@ def _screen(report: Report, width: int, out: str | None, height: int, *, lines: 
     shown = _reasons(report, width, room - len(gap_block(report, width, _GAPS, more_in)), more_in)
     missing = gap_block(report, width, room - len(shown), more_in)
     return (*top, *shown, *missing, *last)
+
+
+def _claims(report: Report, width: int, lines: int) -> Lines:
+    """Return the declared claims by verdict, gravest first; nothing where none is declared."""
+    if not report.claims:
+        return ()
+    by_verdict: dict[str, list[str]] = {}
+    for each in report.claims:
+        by_verdict.setdefault(each.verdict, []).append(each.claim)
+    told = "; ".join(
+        f"{verdict.replace('_', ' ')}: {', '.join(by_verdict[verdict])}"
+        for verdict in _CLAIM_VERDICTS
+        if verdict in by_verdict
+    )
+    return labelled("Claims", told, width, lines)
 
 
 def _reasons(report: Report, width: int, room: int, more_in: str) -> Lines:
