@@ -263,6 +263,30 @@ def ownership(holder: str, held: str, register: Path | None, output: str) -> Non
     _print(document, output, lines)
 
 
+@supplier.command("equivalence")
+@click.argument("first", type=common.FILE, metavar="REPORT")
+@click.argument("second", type=common.FILE, metavar="REPORT")
+@_FORMAT
+def equivalence(first: Path, second: Path, output: str) -> None:
+    """Hold two sources' reports side by side; exit 3 unless both keep the same claims."""
+    from fwverify.claims.equivalence import side_by_side
+    from fwverify.export.load import load_report
+
+    document = side_by_side(load_report(first), load_report(second))
+    rows = [
+        (each["claim"], *(verdict or "not declared" for verdict in each["verdicts"]),
+         "yes" if each["same"] else "no")
+        for each in document["claims"]
+    ]  # fmt: skip
+    lines = _table(("claim", "first", "second", "same"), rows)
+    for side in ("only_first", "only_second"):
+        lines += [f"{side.replace('_', ' ')}: {each}" for each in document[side]]
+    lines.append("equivalent" if document["equivalent"] else "not equivalent")
+    _print(document, output, lines)
+    code = exit_codes.OK if document["equivalent"] else exit_codes.REVIEW
+    common.finish(code, exit_zero=False)
+
+
 def _folder(register: Path | None) -> Path:
     folder = register or common.configuration().suppliers
     if folder is None:
