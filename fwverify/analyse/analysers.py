@@ -15,6 +15,7 @@ from fwverify.analyse import accounts, services
 from fwverify.analyse.config.packages import TEXTS
 from fwverify.analyse.metering import NEEDLES as METER_NEEDLES
 from fwverify.analyse.stacks import NEEDLES as STACK_NEEDLES
+from fwverify.analyse.stacks import WAY_NEEDLES
 from fwverify.analyse.values import BlobResult, PathRequest, PathResult
 from fwverify.analyse.windows import Extracted
 from fwverify.reader import Buffer
@@ -126,7 +127,13 @@ def _metering(buffer: Buffer, extracted: Extracted) -> BlobResult:
 def _stacks(buffer: Buffer, extracted: Extracted) -> BlobResult:
     from fwverify.analyse.stacks import stacks
 
-    facts, troubles = stacks(buffer, extracted)
+    return BlobResult(facts=stacks(buffer, extracted))
+
+
+def _ways(buffer: Buffer, extracted: Extracted) -> BlobResult:
+    from fwverify.analyse.stacks import ways
+
+    facts, troubles = ways(buffer, extracted)
     return BlobResult(facts=facts, troubles=troubles)
 
 
@@ -195,10 +202,17 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
     ),
     ContentAnalyser(
         "stacks",
-        "communication stacks, default routes and public keys",
-        "stacks without any name and raw public keys are not seen",
+        "communication stacks by their names",
+        "stacks whose builder removed every name are not seen",
         _stacks,
         STACK_NEEDLES,
+    ),
+    ContentAnalyser(
+        "ways",
+        "default routes and public keys",
+        "routes that are set at run time and raw public keys are not seen",
+        _ways,
+        WAY_NEEDLES,
     ),
     ContentAnalyser(
         "shell",

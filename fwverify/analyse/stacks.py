@@ -33,7 +33,7 @@ from fwverify.analyse.windows import Extracted, windows
 from fwverify.model import Fact
 from fwverify.reader import Buffer
 
-MAX_STACK_FACTS: Final = 4096
+MAX_WAY_FACTS: Final = 4096
 MAX_ATTEMPTS: Final = 4096
 """Beginnings of a key that are tried in one content."""
 
@@ -57,8 +57,8 @@ STACKS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("wireless m-bus", ("wM-Bus", "wireless M-Bus", "WMBUS", "wmbus_")),
 )  # fmt: skip
 _PEM_MARK: Final = "PUBLIC KEY-----"
-NEEDLES: Final = (
-    *(f'"{word}" ascii wide' for _, words in STACKS for word in words),
+NEEDLES: Final = tuple(f'"{word}" ascii wide' for _, words in STACKS for word in words)
+WAY_NEEDLES: Final = (
     f'"{_PEM_MARK}"',
     "{ 30 ?? 30 ( 13 | 10 | 05 ) 06 ?? ( 2A 86 48 CE 3D | 2B 65 ) }",
     "{ 30 0D 06 09 2A 86 48 86 F7 0D 01 01 01 05 00 03 82 }",
@@ -87,14 +87,23 @@ _CERTIFICATE: Final = re.compile(
 )
 
 
-def stacks(buffer: Buffer, extracted: Extracted) -> tuple[tuple[Fact, ...], tuple[Trouble, ...]]:
-    """Return the facts of a content, sorted, and the bounds that were hit."""
+def stacks(buffer: Buffer, extracted: Extracted) -> tuple[Fact, ...]:
+    """Return one fact per family of stacks that the content names, sorted."""
     words: dict[str, set[str]] = {}
-    facts: set[Fact] = set()
-    attempts = 0
     for base, data in windows(buffer, extracted):
         for family, word in _words(data, base, extracted):
             words.setdefault(family, set()).add(word)
+    return tuple(
+        Fact(kind="stack", text=f"{family}: {', '.join(sorted(words[family]))}")
+        for family in sorted(words)
+    )
+
+
+def ways(buffer: Buffer, extracted: Extracted) -> tuple[tuple[Fact, ...], tuple[Trouble, ...]]:
+    """Return default routes and public keys of a content, sorted, and the bounds hit."""
+    facts: set[Fact] = set()
+    attempts = 0
+    for base, data in windows(buffer, extracted):
         named = b"route" in data or b"ateway" in data
         for match in _ROUTE.finditer(data) if named else ():
             if not extracted.covers(base + match.start(), len(match[0])):
@@ -103,19 +112,14 @@ def stacks(buffer: Buffer, extracted: Extracted) -> tuple[tuple[Fact, ...], tupl
             attempts += 1
             if fingerprint and not extracted.covers(base + start, length):
                 facts.add(Fact(kind="public key", text=fingerprint))
-            if attempts > MAX_ATTEMPTS or len(facts) > MAX_STACK_FACTS:
+            if attempts > MAX_ATTEMPTS or len(facts) > MAX_WAY_FACTS:
                 said = f"more than {MAX_ATTEMPTS} keys or routes; the first are listed"
-                return _ordered(words, facts), (Trouble(code="limit.public_keys", text=said),)
-    return _ordered(words, facts), ()
+                return _ordered(facts), (Trouble(code="limit.public_keys", text=said),)
+    return _ordered(facts), ()
 
 
-def _ordered(words: dict[str, set[str]], facts: set[Fact]) -> tuple[Fact, ...]:
-    named = {
-        Fact(kind="stack", text=f"{family}: {', '.join(sorted(found))}")
-        for family, found in words.items()
-    }
-    every = sorted(named | facts, key=lambda fact: (fact.kind, fact.text))
-    return tuple(every[:MAX_STACK_FACTS])
+def _ordered(facts: set[Fact]) -> tuple[Fact, ...]:
+    return tuple(sorted(facts, key=lambda fact: (fact.kind, fact.text))[:MAX_WAY_FACTS])
 
 
 def _words(data: bytes, base: int, extracted: Extracted) -> Iterator[tuple[str, str]]:

@@ -11,11 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fwverify.analyse.metering import MAX_METER_FACTS, metering, times_per_day
-from fwverify.analyse.stacks import STACKS, stacks
+from fwverify.analyse.stacks import MAX_ATTEMPTS, STACKS, ways
+from fwverify.analyse.stacks import stacks as named_stacks
 from fwverify.analyse.windows import Extracted
 from tests.builders.pki import root
 
 NONE = Extracted(())
+
+
+def stacks(content, extracted):
+    found, troubles = ways(content, extracted)
+    every = sorted(
+        (*named_stacks(content, extracted), *found), key=lambda one: (one.kind, one.text)
+    )
+    return tuple(every), troubles
 
 
 def facts(reader, content, extracted=NONE):
@@ -166,6 +175,13 @@ def test_public_keys_in_both_forms(kind):
 def test_a_key_inside_a_certificate_is_the_certificates():
     certificate = root().der
     assert facts(stacks, certificate) == []
+
+
+def test_too_many_beginnings_of_keys_are_said():
+    content = bytes.fromhex("3030301306072a8648ce3d0201") * (MAX_ATTEMPTS + 60)
+    found, troubles = ways(content, NONE)
+    assert found == ()
+    assert [each.code for each in troubles] == ["limit.public_keys"]
 
 
 @settings(max_examples=60, derandomize=True, deadline=None)
