@@ -124,8 +124,8 @@ def configures(path: str) -> bool:
 
 def _uses(fact: Fact) -> bool:
     """Return whether a content with ``fact`` uses the network, or says how to."""
-    if fact.kind in (*_CONFIGURATION_FACTS, "stack"):
-        return True
+    if fact.kind in (*_CONFIGURATION_FACTS, "stack", "load address"):
+        return True  # a raw image has no imports: what is linked into it counts as used
     if fact.kind in ("import", "syscall"):
         return fact.text.rpartition("!")[2] in _NETWORK_CALLS
     return fact.kind == "socket" and fact.text == "connects"

@@ -94,6 +94,10 @@ REFUTES = {
         found(endpoints=(place("https://head-end.example.nl.evil.example/x", "url"),)),
         found(endpoints=(place("203.0.113.9", "ipv4"),)),
         found(endpoints=(place("vendor-apn", "apn"),)),
+        found(
+            endpoints=(place("other.example.com", path=PROGRAM),),
+            facts=(facts("load address", "0x08000000"),),
+        ),
         found(keys=(key("foreign"),)),
         found(facts=(facts("public key", sha("foreign")),)),
         found(
