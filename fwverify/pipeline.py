@@ -363,19 +363,20 @@ def _with_claims(
     question: Question, means: Means, outputs: _Outputs, findings: tuple[Finding, ...]
 ) -> tuple[tuple[ClaimResult, ...], tuple[Finding, ...]]:
     """Return the results of the declared claims, and the findings with theirs."""
-    declared = question.case.declared_claims if question.case else ()
-    if not declared:
+    case = question.case
+    if case is None or not case.declared_claims:
         return (), findings
-    from fwverify.claims.engine import claim_findings, grounds_of, hold
-    from fwverify.claims.seen import Operator
+    from fwverify.claims.stage import with_claims
 
-    analysed = outputs.analysed
-    own = means.suppliers.operator if means.suppliers else None
-    operator = Operator(own.hosts, own.keys) if own else None
-    grounds = grounds_of(outputs.unpacked, analysed, findings, outputs.stages)
-    results = hold(declared, analysed, findings, grounds, operator)
-    found = claim_findings(results, outputs.intake.subject.name)
-    return results, tuple(sorted({*findings, *found}, key=_finding_order))
+    return with_claims(
+        case,
+        means.suppliers,
+        outputs.unpacked,
+        outputs.analysed,
+        findings,
+        outputs.stages,
+        outputs.intake.subject.name,
+    )
 
 
 def _finding_order(finding: Finding) -> tuple[str, int, str, str]:
