@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from fwverify.analyse import analyse
-from fwverify.canonical import digest, plain, seal
+from fwverify.canonical import digest, finding_order, plain, seal
 from fwverify.case import Case
 from fwverify.compare import compare, profile_of
 from fwverify.intake import Intake, take_in
@@ -62,7 +62,6 @@ if TYPE_CHECKING:
     from fwverify.policy.facts import Facts
     from fwverify.policy.model import LoadedPolicy
     from fwverify.suppliers.register import Register
-    from fwverify.suppliers.supply import Supply
     from fwverify.trust_listing import NamedTrust
     from fwverify.verify.rules import Rule
     from fwverify.verify.trust import TrustStore
@@ -356,7 +355,7 @@ def _all_findings(outputs: _Outputs, store: Store) -> tuple[Finding, ...]:
         msgspec.structs.replace(finding, in_baseline=finding.fingerprint in known)
         for finding in merged
     )
-    return tuple(sorted(marked, key=_finding_order))
+    return tuple(sorted(marked, key=finding_order))
 
 
 def _with_claims(
@@ -368,28 +367,8 @@ def _with_claims(
         return (), findings
     from fwverify.claims.stage import with_claims
 
-    return with_claims(
-        case,
-        means.suppliers,
-        outputs.unpacked,
-        outputs.analysed,
-        findings,
-        outputs.stages,
-        outputs.intake.subject.name,
-    )
-
-
-def _finding_order(finding: Finding) -> tuple[str, int, str, str]:
-    offset = -1 if finding.offset is None else finding.offset
-    return finding.path, offset, finding.rule, finding.fingerprint
-
-
-def _supply(question: Question, means: Means) -> Supply | None:
-    if means.suppliers is None:
-        return None
-    from fwverify.suppliers.supply import supply
-
-    return supply(means.suppliers, question.case, format_time(question.at)[:10])
+    seen, subject = (outputs.unpacked, outputs.analysed), outputs.intake.subject.name
+    return with_claims(case, means.suppliers, *seen, findings, outputs.stages, subject)
 
 
 def _facts(
@@ -400,6 +379,7 @@ def _facts(
     means: Means,
 ) -> Facts:
     from fwverify.policy.facts import Facts
+    from fwverify.suppliers.supply import supply_of
 
     return Facts(
         subject=outputs.intake.subject,
@@ -418,7 +398,7 @@ def _facts(
         claims_declared=tuple(
             each.claim for each in (question.case.declared_claims if question.case else ())
         ),
-        supply=_supply(question, means),
+        supply=supply_of(means.suppliers, question.case, format_time(question.at)),
     )
 
 

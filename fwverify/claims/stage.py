@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fwverify.canonical import finding_order
 from fwverify.claims.engine import claim_findings, grounds_of, hold
 from fwverify.claims.seen import Operator
 from fwverify.model import Analysed, ClaimResult, Finding, Stages, Unpacked
@@ -36,9 +37,3 @@ def with_claims(
     results = hold(case.declared_claims, analysed, findings, grounds, operator)
     every = {*findings, *claim_findings(results, subject)}
     return results, tuple(sorted(every, key=finding_order))
-
-
-def finding_order(finding: Finding) -> tuple[str, int, str, str]:
-    """Return the sort key of the report's findings: path, offset, rule."""
-    offset = -1 if finding.offset is None else finding.offset
-    return finding.path, offset, finding.rule, finding.fingerprint

@@ -90,6 +90,11 @@ def supply(register: Register, case: Case | None, day: str) -> Supply:
     )
 
 
+def supply_of(register: Register | None, case: Case | None, at: str) -> Supply | None:
+    """Return ``supply`` on the day of ``at`` (RFC 3339); None where no register is kept."""
+    return None if register is None else supply(register, case, at[:10])
+
+
 def _quickscan(
     register: Register, supplier: str, day: str
 ) -> Literal["present", "missing", "expired", "objection"]:
