@@ -113,6 +113,12 @@ def make_finding(
     )
 
 
+def finding_order(finding: Finding) -> tuple[str, int, str, str]:
+    """Return the sort key of the report's findings: path, offset, rule, fingerprint."""
+    offset = -1 if finding.offset is None else finding.offset
+    return finding.path, offset, finding.rule, finding.fingerprint
+
+
 def plain(text: str) -> str:
     """Return ``text`` with lone surrogates as ``?``."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -102,11 +102,15 @@ class DeclaredFlow(Value, frozen=True, kw_only=True):
 
 
 class DeclaredClaim(Value, frozen=True, kw_only=True):
-    """What vendor or authority states of the product; ``source`` says where it stands."""
+    """What vendor, operator or minister states of the product; ``source`` says where it stands.
+
+    ``values`` are the claim's parameters: ``fwverify.claims.declared`` reads them.
+    """
 
     claim: ClaimName
     values: tuple[str, ...] = ()
     source: str | None = None
+    stated_by: Literal["vendor", "operator", "minister"] = "vendor"
 
 
 class Rxswin(Value, frozen=True, kw_only=True):
@@ -235,10 +239,20 @@ def faults(case: Case) -> Iterator[tuple[Steps, str]]:
     yield from _line_faults(case)
     yield from _custody_faults(case)
     yield from _permit_faults(case)
+    yield from _claim_faults(case)
+
+
+def _claim_faults(case: Case) -> Iterator[tuple[Steps, str]]:
+    if not case.declared_claims:
+        return
+    from fwverify.claims.declared import fault
+
     claims = [each.claim for each in case.declared_claims]
-    for index, claim in enumerate(claims):
-        if claim in claims[:index]:
-            yield ("declared_claims", index, "claim"), f"{claim} is declared twice"
+    for index, each in enumerate(case.declared_claims):
+        if each.claim in claims[:index]:
+            yield ("declared_claims", index, "claim"), f"{each.claim} is declared twice"
+        if (why := fault(each)) is not None:
+            yield ("declared_claims", index, "values"), why
 
 
 def _line_faults(case: Case) -> Iterator[tuple[Steps, str]]:

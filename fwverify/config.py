@@ -41,6 +41,7 @@ class Paths(Value, frozen=True, kw_only=True):
     policies: str | None = None
     store: str | None = None
     cases: str | None = None
+    suppliers: str | None = None
 
 
 class LedgerSettings(Value, frozen=True, kw_only=True):
@@ -79,7 +80,8 @@ class ConfigFile(Value, frozen=True, kw_only=True):
 class Config:
     """The configuration in force, with absolute paths.
 
-    ``policies`` is None where only the built-in policies are used. ``sha256`` is over
+    ``policies`` is None where only the built-in policies are used, ``suppliers`` where no
+    supplier register is kept. ``sha256`` is over
     the content of the configuration and the signers' keys, not over where it lies.
     """
 
@@ -101,6 +103,8 @@ class Config:
     def people(self) -> tuple[Person, ...]:
         """The registered people; with any, approvals count only when signed by them."""
         return self.register.people
+
+    suppliers: Path | None = None
 
 
 def load_config(path: Path | None) -> Config:
@@ -161,6 +165,7 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         signatures_required=content.trust.signatures_required if signers else 0,
         engine=content.analyse.engine,
         register=register,
+        suppliers=absolute(paths.suppliers, "paths.suppliers") if paths.suppliers else None,
     )
 
 
@@ -201,6 +206,8 @@ def _digest(content: ConfigFile, signers: tuple[PublicKey, ...], register: Regis
     plain = msgspec.to_builtins(content)
     if content.paths.cases is None:
         del plain["paths"]["cases"]
+    if content.paths.suppliers is None:
+        del plain["paths"]["suppliers"]
     if content.analyse == AnalyseSettings():
         del plain["analyse"]
     for name in ("people", "partners"):

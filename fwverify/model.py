@@ -705,12 +705,21 @@ class Capabilities(_Value, frozen=True, kw_only=True):
 
 
 class ClaimResult(_Value, frozen=True, kw_only=True):
-    """A declared claim held against the content."""
+    """A declared claim held against the content; never more than "not refuted".
+
+    ``coverage`` is the share of the executable bytes that were examined, in thousandths
+    and rounded down. ``values`` are the claim's parameters, ``stated_by`` and ``source``
+    who states it and where; ``findings`` are the fingerprints behind the evidence.
+    """
 
     claim: str
     verdict: Literal["refuted", "indicated", "not_refuted", "not_examined"]
     evidence: tuple[str, ...]
-    coverage: Count
+    coverage: Annotated[int, Meta(ge=0, le=1000)]
+    values: tuple[str, ...] = ()
+    stated_by: Literal["vendor", "operator", "minister"] = "vendor"
+    source: str | None = None
+    findings: tuple[str, ...] = ()
 
 
 class Waiver(_Value, frozen=True, kw_only=True):
@@ -730,6 +739,7 @@ class Digests(_Value, frozen=True, kw_only=True):
     rules: Sha256 | None = None
     context: Sha256 | None = None
     case: Sha256 | None = None
+    suppliers: Sha256 | None = None
 
 
 class Report(_Value, frozen=True, kw_only=True):

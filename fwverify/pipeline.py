@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from fwverify.analyse import analyse
-from fwverify.canonical import digest, plain, seal
+from fwverify.canonical import digest, finding_order, plain, seal
 from fwverify.case import Case
 from fwverify.compare import compare, profile_of
 from fwverify.intake import Intake, take_in
@@ -30,6 +30,7 @@ from fwverify.model import (
     Analysed,
     Baseline,
     Capabilities,
+    ClaimResult,
     Compared,
     Counter,
     Decision,
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from fwverify.compare.content.asking import Reading
     from fwverify.policy.facts import Facts
     from fwverify.policy.model import LoadedPolicy
+    from fwverify.suppliers.register import Register
     from fwverify.trust_listing import NamedTrust
     from fwverify.verify.rules import Rule
     from fwverify.verify.trust import TrustStore
@@ -115,6 +117,7 @@ class Means:
     """With what the question is answered. ``ad_hoc`` names the ad hoc options used.
 
     ``accepted`` are the ledger's highest values for the rule's rollback field.
+    ``suppliers`` is the operator's register, None where none is kept.
     ``given`` are the operator's secrets: they reach the workers and nothing else.
     ``announce`` is told the name of each stage as it begins; ``trace`` is given the
     traceback of a stage that failed, which has no place in a report.
@@ -131,6 +134,7 @@ class Means:
     ad_hoc: tuple[str, ...] = ()
     known: Known | None = None
     accepted: tuple[Counter, ...] = ()
+    suppliers: Register | None = None
     given: Given = field(default_factory=Given, repr=False)
     announce: Callable[[str], None] = lambda _: None
     trace: Callable[[str], None] = lambda _: None
@@ -163,6 +167,7 @@ def inspect(
     """
     outputs = _drawn(_run_stages(question, means, wanted), means, measured)
     findings = _all_findings(outputs, means.store)
+    claims, findings = _with_claims(question, means, outputs, findings)
     decision: Decision | None = None
     stages = outputs.stages
     left = _superseded(question, means, outputs, findings)
@@ -170,10 +175,10 @@ def inspect(
         from fwverify.policy.decide import decide
 
         means.announce("decide")
-        facts = _facts(outputs, findings, means, question, left)
+        facts = _facts(outputs, findings, claims, means, question, left)
         decision = decide(facts, means.policy.policy)
         stages = msgspec.structs.replace(stages, decide=Stage(status="complete"))
-    report = _report(question, means, outputs, findings, stages, decision)
+    report = _report(question, means, outputs, findings, claims, stages, decision)
     return seal(msgspec.structs.replace(report, superseded=left))
 
 
@@ -378,17 +383,20 @@ def _all_findings(outputs: _Outputs, store: Store) -> tuple[Finding, ...]:
         msgspec.structs.replace(finding, in_baseline=finding.fingerprint in known)
         for finding in merged
     )
-    return tuple(
-        sorted(
-            marked,
-            key=lambda finding: (
-                finding.path,
-                -1 if finding.offset is None else finding.offset,
-                finding.rule,
-                finding.fingerprint,
-            ),
-        )
-    )
+    return tuple(sorted(marked, key=finding_order))
+
+
+def _with_claims(
+    question: Question, means: Means, outputs: _Outputs, findings: tuple[Finding, ...]
+) -> tuple[tuple[ClaimResult, ...], tuple[Finding, ...]]:
+    """Return the results of the declared claims, and the findings with theirs."""
+    case = question.case
+    if case is None or not case.declared_claims:
+        return (), findings
+    from fwverify.claims.stage import with_claims
+
+    seen, subject = (outputs.unpacked, outputs.analysed), outputs.intake.subject.name
+    return with_claims(case, means.suppliers, *seen, findings, outputs.stages, subject)
 
 
 def _superseded(
@@ -412,11 +420,13 @@ def _superseded(
 def _facts(
     outputs: _Outputs,
     findings: tuple[Finding, ...],
+    claims: tuple[ClaimResult, ...],
     means: Means,
     question: Question,
     left: Superseded | None,
 ) -> Facts:
     from fwverify.policy.facts import Facts
+    from fwverify.suppliers.supply import supply_of
 
     return Facts(
         subject=outputs.intake.subject,
@@ -435,6 +445,11 @@ def _facts(
         case=question.case,
         approval_void=means.known is not None and means.known.approval_void,
         superseded=left,
+        claims=claims,
+        claims_declared=tuple(
+            each.claim for each in (question.case.declared_claims if question.case else ())
+        ),
+        supply=supply_of(means.suppliers, question.case, format_time(question.at)),
     )
 
 
@@ -443,6 +458,7 @@ def _report(
     means: Means,
     outputs: _Outputs,
     findings: tuple[Finding, ...],
+    claims: tuple[ClaimResult, ...],
     stages: Stages,
     decision: Decision | None,
 ) -> Report:
@@ -471,6 +487,7 @@ def _report(
         dataflows=analysed.dataflows,
         baseline=means.known.baseline if means.known and compared else None,
         delta=compared.delta if compared else None,
+        claims=claims,
         supersedes=question.supersedes,
         case=case.label if case else None,
         policy=policy.label if policy and decision else None,
@@ -481,6 +498,7 @@ def _report(
             rules=means.rules.sha256,
             context=case.context_sha256 if case else None,
             case=digest(case) if case else None,
+            suppliers=means.suppliers.sha256 if means.suppliers else None,
         ),
         tools=tool_versions() | means.rules.described(),
         notice=_NOTICE.format(policy=policy_sha256 or "none"),

@@ -123,6 +123,9 @@ def _judged(
         case=case,
         approval_void=False,
         superseded=None,
+        claims=(),
+        claims_declared=(),
+        supply=None,
     )
     found = [each.reason for check in _CHECKS for each in check(facts, policy)]
     denied = {each for each in found if each.verdict is Verdict.DENY}

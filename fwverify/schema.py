@@ -92,11 +92,11 @@ _CASE_KEYS: Final[Mapping[str, str]] = {
     "declared_flows": "Data flows that the vendor declares; every other one is then a finding.",
     "members": "Roles and hardware of members of a set.",
     "context": "The deployment that is asked about; an approval is bound to it.",
-    "component": "The component of the product that the update is for.",
+    "component": "The component that the update is for, as the supplier register names it.",
     "hardware_id": "The hardware that it is for, as the vendor names it.",
     "ticket": "The order or incident that it belongs to.",
     "rxswin": "The RX software identification number before and after (UN R156).",
-    "declared_claims": "What vendor or authority states of the product.",
+    "declared_claims": "What is stated of the product; each claim is held against the content.",
     "custody": "Who held the update when, in order.",
     "permit": "The permit to work on the equipment.",
     "clearances": "Clearances of the people who bring or install it.",
@@ -105,7 +105,7 @@ _CASE_KEYS: Final[Mapping[str, str]] = {
 
 _CONFIG_KEYS: Final[Mapping[str, str]] = {
     "schema": "The name and version of this document's form.",
-    "paths": "Trust store, rules, policies and cache, relative to this file.",
+    "paths": "Trust store, rules, policies, supplier register and cache, relative to this file.",
     "ledger": "Where approved baselines are kept.",
     "analyse": "What matches the rules.",
     "limits": "Bounds on the work that an update may ask for.",

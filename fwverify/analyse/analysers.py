@@ -14,6 +14,9 @@ from typing import Final
 from fwverify.analyse import accounts, services
 from fwverify.analyse.config.packages import TEXTS
 from fwverify.analyse.constants import NEEDLES
+from fwverify.analyse.metering import NEEDLES as METER_NEEDLES
+from fwverify.analyse.stacks import NEEDLES as STACK_NEEDLES
+from fwverify.analyse.stacks import WAY_NEEDLES
 from fwverify.analyse.values import BlobResult, PathRequest, PathResult
 from fwverify.analyse.windows import Extracted
 from fwverify.reader import Buffer
@@ -121,6 +124,26 @@ def _versions(buffer: Buffer, extracted: Extracted) -> BlobResult:
     return BlobResult(facts=versions(buffer, extracted))
 
 
+def _metering(buffer: Buffer, extracted: Extracted) -> BlobResult:
+    from fwverify.analyse.metering import metering
+
+    facts, troubles = metering(buffer, extracted)
+    return BlobResult(facts=facts, troubles=troubles)
+
+
+def _stacks(buffer: Buffer, extracted: Extracted) -> BlobResult:
+    from fwverify.analyse.stacks import stacks
+
+    return BlobResult(facts=stacks(buffer, extracted))
+
+
+def _ways(buffer: Buffer, extracted: Extracted) -> BlobResult:
+    from fwverify.analyse.stacks import ways
+
+    facts, troubles = ways(buffer, extracted)
+    return BlobResult(facts=facts, troubles=troubles)
+
+
 CONTENT: Final[tuple[ContentAnalyser, ...]] = (
     ContentAnalyser(
         "elf",
@@ -183,6 +206,27 @@ CONTENT: Final[tuple[ContentAnalyser, ...]] = (
         "numbers inside instructions, and words that are put together, are not seen",
         _constants,
         NEEDLES,
+    ),
+    ContentAnalyser(
+        "metering",
+        "COSEM registers, capture periods and push schedules of meters",
+        "periods that are set over the protocol, and a compiler's own structures, are not seen",
+        _metering,
+        METER_NEEDLES,
+    ),
+    ContentAnalyser(
+        "stacks",
+        "communication stacks by their names",
+        "stacks whose builder removed every name are not seen",
+        _stacks,
+        STACK_NEEDLES,
+    ),
+    ContentAnalyser(
+        "ways",
+        "default routes and public keys",
+        "routes that are set at run time and raw public keys are not seen",
+        _ways,
+        WAY_NEEDLES,
     ),
     ContentAnalyser(
         "shell",

@@ -14,7 +14,20 @@ from typing import NoReturn
 import click
 
 from fwverify import __version__
-from fwverify.cli import baseline, case, check, keys, ledger, policy, retro, rules, stages, upkeep
+from fwverify.cli import (
+    baseline,
+    case,
+    check,
+    export,
+    keys,
+    ledger,
+    policy,
+    retro,
+    rules,
+    stages,
+    supplier,
+    upkeep,
+)
 from fwverify.cli.common import report_error
 
 
@@ -51,6 +64,8 @@ for command in (
     keys.keys,
     rules.rules,
     policy.policy,
+    supplier.supplier,
+    export.export,
     upkeep.formats,
     upkeep.schemes,
     upkeep.doctor,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fwverify.policy.model import LoadedPolicy
     from fwverify.secrets import Secrets
     from fwverify.store import Store
+    from fwverify.suppliers.register import Register
     from fwverify.trust_listing import NamedTrust
     from fwverify.verify.trust import TrustStore
 
@@ -88,6 +89,7 @@ def means(
             policy=policy,
             config_sha256=config.sha256,
             ad_hoc=options.ad_hoc(config.engine),
+            suppliers=_suppliers(config, stages),
             given=Given(secrets=secrets.secrets),
             announce=announce,
             trace=trace,
@@ -140,6 +142,15 @@ def _trust(
         min_ec_bits=floors.min_ec_bits,
         digests=floors.digests,
     )
+
+
+def _suppliers(config: Config, stages: frozenset[StageName]) -> Register | None:
+    """Return the supplier register where one is configured and something is decided."""
+    if config.suppliers is None or "decide" not in stages:
+        return None
+    from fwverify.suppliers.register import load_register
+
+    return load_register(config.suppliers)
 
 
 def _secrets(options: Options) -> Secrets:

@@ -16,6 +16,7 @@ from typing import Final
 from fwverify.model import Decision, Overlay, Reason, Verdict, Verdicts, worst
 from fwverify.policy import (
     checks_capability,
+    checks_claims,
     checks_context,
     checks_declared,
     checks_deployment,
@@ -23,6 +24,7 @@ from fwverify.policy import (
     checks_image,
     checks_intake,
     checks_inventory,
+    checks_suppliers,
     checks_trust,
 )
 from fwverify.policy.conditions import ConditionError
@@ -69,6 +71,13 @@ CHECKS: tuple[Check, ...] = (
     checks_findings.otherwise,
     checks_capability.capability_stances,
     checks_inventory.rules_over_inventory,
+    checks_claims.claims_hold,
+    checks_claims.claims_examined,
+    checks_claims.claims_answered,
+    checks_suppliers.supplier_assessed,
+    checks_suppliers.supplier_decided,
+    checks_suppliers.supplier_questions,
+    checks_suppliers.component_sources,
 )
 
 _ALLOW_TEXT: Final = (

@@ -14,6 +14,7 @@ from fwverify.merged_rules import per_rule
 from fwverify.model import (
     Analysed,
     Baseline,
+    ClaimResult,
     Compared,
     Finding,
     Stages,
@@ -23,6 +24,7 @@ from fwverify.model import (
     Verified,
     _Value,
 )
+from fwverify.suppliers.supply import Supply
 
 
 class Facts(_Value, frozen=True, kw_only=True):
@@ -34,6 +36,9 @@ class Facts(_Value, frozen=True, kw_only=True):
     verify stage judged with the policy's own floors of strength. ``at`` is the RFC 3339
     time of the question in UTC; ``approval_void`` that the baseline was approved, and for
     another deployment context than the case's.
+
+    ``claims`` are the results of the claims that the case declares (``claims_declared``),
+    ``supply`` what the supplier register says of the case; None where none is kept.
     """
 
     subject: Subject
@@ -52,6 +57,9 @@ class Facts(_Value, frozen=True, kw_only=True):
     case: Case | None
     approval_void: bool
     superseded: Superseded | None
+    claims: tuple[ClaimResult, ...]
+    claims_declared: tuple[str, ...]
+    supply: Supply | None
 
 
 def stage_findings(

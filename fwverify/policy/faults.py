@@ -23,6 +23,7 @@ RESERVED_PREFIXES: Final = (
     "allow",
     "baseline.",
     "capability.",
+    "claim.",
     "context.",
     "coverage.",
     "decide.",
@@ -31,6 +32,7 @@ RESERVED_PREFIXES: Final = (
     "policy.",
     "signature.",
     "stage.",
+    "supplier.",
     "trust.",
     "unpack.",
 )

@@ -12,6 +12,8 @@ from fwverify.policy.facts import Facts
 _LISTED: Final = 3
 
 STRUCTURAL: Final = (
+    "claim.indicated",
+    "claim.refuted",
     "coverage.steering",
     "coverage.unsigned_executable",
     "declared.not_found",

@@ -296,6 +296,9 @@ def _facts(row: TrialFile, case: Case | None, analysed: Analysed, compared: Comp
         case=case,
         approval_void=given.approval_void,
         superseded=None,
+        claims=(),
+        claims_declared=(),
+        supply=None,
     )
 
 

@@ -48,6 +48,7 @@ from fwverify.report.text import count, fit, joined, percent, short_digest, size
 MIN_HEIGHT: Final = 20
 _GAPS: Final = 3
 _SUPERSEDED: Final = 5
+_CLAIM_VERDICTS: Final = ("refuted", "not_examined", "indicated", "not_refuted")
 _NO_SIGNATURE: Final = "none that this version can verify"
 
 
@@ -79,6 +80,7 @@ def _screen(report: Report, width: int, out: str | None, height: int, *, lines: 
     top = header(report, str(report.verdict or "NO VERDICT"), width)
     last = (
         *approver.screen(approver.superseded(report), width, _SUPERSEDED),
+        *_claims(report, width, lines),
         *signature_block(report, width, lines),
         *delta_block(report, width, lines),
         *report_line(out, width),
@@ -88,6 +90,21 @@ def _screen(report: Report, width: int, out: str | None, height: int, *, lines: 
     shown = _reasons(report, width, room - len(gap_block(report, width, _GAPS, more_in)), more_in)
     missing = gap_block(report, width, room - len(shown), more_in)
     return (*top, *shown, *missing, *last)
+
+
+def _claims(report: Report, width: int, lines: int) -> Lines:
+    """Return the declared claims by verdict, gravest first; nothing where none is declared."""
+    if not report.claims:
+        return ()
+    by_verdict: dict[str, list[str]] = {}
+    for each in report.claims:
+        by_verdict.setdefault(each.verdict, []).append(each.claim)
+    told = "; ".join(
+        f"{verdict.replace('_', ' ')}: {', '.join(by_verdict[verdict])}"
+        for verdict in _CLAIM_VERDICTS
+        if verdict in by_verdict
+    )
+    return labelled("Claims", told, width, lines)
 
 
 def _reasons(report: Report, width: int, room: int, more_in: str) -> Lines:

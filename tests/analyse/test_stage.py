@@ -92,7 +92,10 @@ def test_the_planted_things_are_found_at_their_paths(
     assert [service.listens for service in result.services] == [("tcp/2323",)]
     assert {account.name for account in result.accounts} == {"root", "svc"}
     assert "https://vendor.invalid.cn" in {endpoint.value for endpoint in result.endpoints}
-    assert [facts.path for facts in result.facts] == [f"{ROOT}!/usr/bin/telematicsd"]
+    assert [facts.path for facts in result.facts] == [
+        f"{ROOT}!/lib/meter.bin",
+        f"{ROOT}!/usr/bin/telematicsd",
+    ]
     assert all(len(finding.excerpt) <= 80 for finding in result.findings)
 
 

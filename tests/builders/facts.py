@@ -151,6 +151,9 @@ def good_facts(**changes) -> Facts:
         "case": None,
         "approval_void": False,
         "superseded": None,
+        "claims": (),
+        "claims_declared": (),
+        "supply": None,
     } | changes
     if "findings" not in fields:
         outputs = (fields[name] for name in ("unpacked", "verified", "analysed", "compared"))

@@ -16,6 +16,7 @@ from fwverify.model import (
     Account,
     Analysed,
     Baseline,
+    ClaimResult,
     Delta,
     Left,
     Next,
@@ -40,6 +41,7 @@ from fwverify.policy.model import (
     Signatures,
     Strength,
 )
+from fwverify.suppliers.supply import ComponentSupply, Supply
 from tests.builders.cases import case_for, facts_for, full_case
 from tests.builders.facts import (
     PROBLEM,
@@ -690,6 +692,21 @@ def test_a_knock_out_says_so():
     assert "knock-out" in reason.text
 
 
+def held(verdict, share=1000):
+    return ClaimResult(claim="NO_SWITCH", verdict=verdict, evidence=(), coverage=share)
+
+
+def assessed(**changes):
+    fields = {
+        "vendor": "acme",
+        "context": "meter/networked",
+        "supplier": "acme",
+        "proposal": "no-refusal",
+        "quickscan": "present",
+    }
+    return Supply(**(fields | changes))
+
+
 # --- the ALLOW-mutation test: each check alone keeps some update from ALLOW ----------
 
 BITES = {
@@ -740,6 +757,15 @@ BITES = {
         compared=compared(
             delta=Delta(accounts_added=(Account(name="sa", uid=0, state="hash", path="u!/etc"),))
         ),
+    ),
+    "claims_hold": good_facts(claims=(held("indicated"),)),
+    "claims_examined": good_facts(claims=(held("not_examined", share=0),)),
+    "claims_answered": good_facts(claims_declared=("NO_SWITCH",)),
+    "supplier_assessed": good_facts(supply=Supply(vendor="acme", context="meter/networked")),
+    "supplier_decided": good_facts(supply=assessed(decision="refuse")),
+    "supplier_questions": good_facts(supply=assessed(quickscan="missing")),
+    "component_sources": good_facts(
+        supply=assessed(component=ComponentSupply(name="metrology", known=False))
     ),
 }
 MUTATION_POLICY = altered(

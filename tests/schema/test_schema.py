@@ -91,7 +91,8 @@ NULLABLE = (
 )
 ADDED = {
     "": {"notice", "signature_maps", "superseded"},
-    "digests": {"case"},
+    "claims[]": {"values", "stated_by", "source", "findings"},
+    "digests": {"case", "suppliers"},
     "delta": {"dataflows_added"},
     "reasons[]": {"knock_out"},
 }

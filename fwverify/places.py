@@ -1,0 +1,118 @@
+"""Hosts of endpoints: which they are, whether they lie outside, under whose law.
+
+Guarantees: pure and offline. A jurisdiction is looked up in the operator's table first
+(host suffixes and networks, the longest match counts), then by the two-letter top-level
+domain (ISO 3166-1; ``uk`` is GB, ``eu`` is EU). Everything else is ``unknown`` and is said
+so: it is never left out. A domain says who registers names there, not where the machine
+stands; what somebody found out belongs into the operator's table.
+
+Specification: RFC 3986 (authority), RFC 1123 (host names), RFC 6890 (addresses that are
+not global).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Final, TypeAlias
+
+from msgspec import Meta
+
+from fwverify.model import _Value as Value
+
+UNKNOWN: Final = "unknown"
+_SPECIAL_TLD: Final = {"uk": "GB", "ac": "SH", "su": "RU"}
+_INSIDE: Final = ("local", "localhost", "lan", "internal", "home", "test", "invalid", "example")
+_AUTHORITY: Final = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#@]*@)?([^/?#]*)", re.IGNORECASE)
+_PORT: Final = re.compile(r":\d{1,5}$")
+_MAX_HOST: Final = 255
+_COUNTRY_LETTERS: Final = 2
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Jurisdiction(Value, frozen=True, kw_only=True):
+    """Host suffixes and networks (CIDR) under the law of ``country`` (ISO 3166).
+
+    ``source`` says where that was read, and when.
+    """
+
+    country: Annotated[str, Meta(pattern="^[A-Z]{2}$")]
+    source: Annotated[str, Meta(min_length=1, max_length=500)]
+    hosts: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+
+
+def host_of(value: str) -> str:
+    """Return the host of ``value`` (URL, host, address, mail address) in lower case."""
+    found = _AUTHORITY.match(value)
+    text = found[1] if found else value.rpartition("@")[2]
+    if text.startswith("["):
+        return text[1:].partition("]")[0].lower()
+    if text.count(":") <= 1:
+        text = _PORT.sub("", text)
+    return text.rstrip(".").lower()[:_MAX_HOST]
+
+
+def is_outside(host: str) -> bool:
+    """Return whether ``host`` leads out of a closed network; a doubt counts as outside."""
+    address = address_of(host)
+    if address is not None:
+        return address.is_global and not address.is_multicast
+    return "." in host and host.rpartition(".")[2] not in _INSIDE
+
+
+def is_self(host: str) -> bool:
+    """Return whether ``host`` is the device itself or nobody."""
+    address = address_of(host)
+    if address is not None:
+        return address.is_loopback or address.is_unspecified
+    return host in ("", "localhost")
+
+
+def address_of(host: str) -> Address | None:
+    """Return the address that ``host`` is, or None."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def network_of(text: str) -> Network | None:
+    """Return the network that ``text`` (CIDR) names, or None."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        return None
+
+
+def jurisdiction(host: str, table: Iterable[Jurisdiction]) -> str:
+    """Return the country of ``host`` or ``unknown``; the longest entry that fits counts."""
+    address = address_of(host)
+    best = (-1, UNKNOWN)
+    for entry in table:
+        for size in _fits(host, address, entry):
+            best = max(best, (size, entry.country))
+    if best[0] >= 0:
+        return best[1]
+    domain = host.rpartition(".")[2]
+    country = len(domain) == _COUNTRY_LETTERS and domain.isalpha() and domain.isascii()
+    if address is None and "." in host and country:
+        return _SPECIAL_TLD.get(domain, domain.upper())
+    return UNKNOWN
+
+
+def _fits(host: str, address: Address | None, entry: Jurisdiction) -> Iterator[int]:
+    """Yield how much of ``host`` each part of ``entry`` that fits pins down."""
+    if address is None:
+        for suffix in entry.hosts:
+            bare = suffix.lower().strip(".")
+            if host == bare or host.endswith(f".{bare}"):
+                yield len(bare)
+        return
+    for text in entry.networks:
+        network = network_of(text)
+        if network is not None and address.version == network.version and address in network:
+            yield network.prefixlen
