@@ -51,6 +51,7 @@ _REPORT_KEYS: Final[Mapping[str, str]] = {
     "accounts": "Logins and whether they open; never a password hash.",
     "keys": "Keys and certificates found, by fingerprint; never a key.",
     "dataflows": "Sources of personal or operational data together with a sink.",
+    "components": "Software that package databases, metadata and version texts name.",
     "baseline": "The approved update that was compared with; null without one.",
     "delta": "What the update has that the baseline had not; null without a baseline.",
     "claims": "Declared claims, each held against the content.",
