@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from fwverify import __version__
-from fwverify.cli import baseline, check, keys, rules, stages, upkeep
+from fwverify.cli import baseline, catalogue, check, keys, papers, rules, stages, upkeep
 from fwverify.cli.common import report_error
 
 
@@ -46,6 +46,9 @@ for command in (
     baseline.history,
     keys.keys,
     rules.rules,
+    papers.sbom,
+    papers.report,
+    catalogue.catalogue,
     upkeep.policy,
     upkeep.formats,
     upkeep.schemes,
