@@ -162,8 +162,9 @@ def _analysed(report: Report) -> Answer:
 def _dataflows(report: Report) -> Answer:
     if gap := _finished(report, "unpack", "analyse"):
         return _silent(gap)
-    declared = sum(1 for each in report.dataflows if each.declared)
-    return _supports(f"flows in the inventory: {len(report.dataflows)}, declared: {declared}")
+    if open_ := sum(1 for each in report.dataflows if not each.declared):
+        return _silent(f"flows that are not declared: {open_}")
+    return _supports(f"flows in the inventory, all declared: {len(report.dataflows)}")
 
 
 def _compared(report: Report) -> Answer:
@@ -182,6 +183,24 @@ def _declared(report: Report) -> Answer:
     return _compared(report)
 
 
+def _allowed(report: Report) -> Answer:
+    """Return the result of the type-approval rules alone: the other overlay stays out."""
+    if gap := _finished(report, "decide"):
+        return _silent(gap)
+    if report.verdicts is None:
+        return _silent("nothing was decided")
+    word = report.verdicts.type_approval_rules
+    told = f"result of the type-approval rules: {word}"
+    if word == "DENY":
+        return _against(told)
+    return _supports(told) if word == "ALLOW" else _silent(told)
+
+
+def _advised(report: Report) -> Answer:
+    named = len(report.components)
+    return _silent(f"components named: {named}; no report holds matches of advisories")
+
+
 def _decided(report: Report) -> Answer:
     if gap := _finished(report, "decide"):
         return _silent(gap)
@@ -190,6 +209,8 @@ def _decided(report: Report) -> Answer:
 
 CHECKS: Final[Mapping[str, Callable[[Report], Answer]]] = MappingProxyType(
     {
+        "advised": _advised,
+        "allowed": _allowed,
         "analysed": _analysed,
         "compared": _compared,
         "dataflows": _dataflows,

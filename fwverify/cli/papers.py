@@ -36,15 +36,23 @@ def report() -> None:
     help="csv: the data flows, for lab and privacy.",
 )
 @click.option("--out", type=common.FILE, metavar="FILE", help="Where it goes.")
+@click.option(
+    "--catalogue", "wanted", multiple=True, metavar="ID", help="Only this catalogue's map."
+)
 @folder_option
 def render(
-    file: Path, recipient: str, output: str, out: Path | None, folders: tuple[Path, ...]
+    file: Path,
+    recipient: str,
+    output: str,
+    out: Path | None,
+    wanted: tuple[str, ...],
+    folders: tuple[Path, ...],
 ) -> None:
     """Render REPORT (report.json) for its reader."""
     from fwverify.report.read import read_report
     from fwverify.report.views import rendered
 
-    data = rendered(read_report(file), recipient, output, folders)
+    data = rendered(read_report(file), recipient, output, folders, wanted)
     _give(data, out)
 
 
