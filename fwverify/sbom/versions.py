@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 Order: TypeAlias = Literal["deb", "rpm", "generic"]
 
@@ -36,8 +36,8 @@ def compare(left: str, right: str, order: Order) -> int:
     return _COMPARE[order](left, right)
 
 
-def _cmp(left: object, right: object) -> int:
-    return (left > right) - (left < right)  # type: ignore[operator]
+def _cmp(left: Any, right: Any) -> int:
+    return int(left > right) - int(left < right)
 
 
 def _parts(version: str) -> tuple[int, str, str]:

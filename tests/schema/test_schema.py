@@ -90,7 +90,7 @@ NULLABLE = (
     "signatures[].known_bad",
 )
 ADDED = {
-    "": {"notice", "signature_maps"},
+    "": {"notice", "signature_maps", "components"},
     "digests": {"case"},
     "delta": {"dataflows_added"},
 }

@@ -51,7 +51,21 @@ def view(
             raise ValueError(f"no recipient {recipient!r}")
 
 
-def rendered(report: Report, recipient: str, form: str, folders: tuple[Path, ...] = ()) -> bytes:
+def _maps(report: Report, folders: tuple[Path, ...], wanted: tuple[str, ...]) -> tuple[Map, ...]:
+    found = catalogues(folders)
+    unknown = sorted(set(wanted) - {each.id for each in found})
+    if unknown:
+        raise InputFileError("--catalogue", None, unknown[0], "no such catalogue")
+    return maps(report, [each for each in found if not wanted or each.id in wanted])
+
+
+def rendered(
+    report: Report,
+    recipient: str,
+    form: str,
+    folders: tuple[Path, ...] = (),
+    wanted: tuple[str, ...] = (),
+) -> bytes:
     """Return the view as ``form``: text, html, pdf, json, or csv (the data flows).
 
     Raises ``InputFileError`` where the form is not for this reader or cannot be made.

@@ -104,7 +104,7 @@ def finding_rows(report: Report, findings: Iterable[Finding]) -> Table:
 
 def finding_id(finding: Finding) -> str:
     """Return the id by which vendor and lab speak of a finding."""
-    return f"F-{finding.fingerprint[:16]}"
+    return f"F{finding.fingerprint[:16]}"
 
 
 def map_section(mapped: Map) -> Section:
@@ -121,7 +121,7 @@ def map_section(mapped: Map) -> Section:
             COVERAGE_WORDS[each.coverage],
             each.result if each.coverage != "none" else "",
             "; ".join(each.because) if each.coverage != "none" else each.basis,
-            " ".join(f"F-{one[:16]}" for one in each.findings[:8])
+            " ".join(f"F{one[:16]}" for one in each.findings[:8])
             + (f" and {len(each.findings) - 8} more" if len(each.findings) > 8 else ""),
         )
         for each in mapped.requirements

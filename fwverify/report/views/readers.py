@@ -66,7 +66,7 @@ def _reasons(report: Report) -> Section:
 
 
 def _waivers(report: Report) -> Section:
-    rows = ((each.id, f"F-{each.fingerprint[:16]}", each.not_after) for each in report.waivers)
+    rows = ((each.id, f"F{each.fingerprint[:16]}", each.not_after) for each in report.waivers)
     return section("Waivers", tables=[table(("waiver", "finding", "until"), (2, 2, 2), rows)])
 
 
