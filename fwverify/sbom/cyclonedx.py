@@ -51,6 +51,7 @@ _SSH_ALGORITHMS: Final = {
     "ecdsa-sha2-nistp521": ("ECDSA-P-521", "signature"),
 }
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _WITH_CONTENT: Final = ("file", "stream", "hardlink")
 
 
@@ -82,7 +83,7 @@ def head(report: Report, spec: SpecVersion, kind: str) -> Json:
         "serialNumber": _serial(report, spec, kind),
         "version": 1,
         "metadata": {
-            "timestamp": visible(report.at),
+            **({"timestamp": report.at} if _MOMENT.fullmatch(report.at) else {}),
             "tools": {"components": [_tool(report)]},
             "component": _root(report),
             "properties": _properties(

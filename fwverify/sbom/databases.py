@@ -36,6 +36,7 @@ MAX_VALUE: Final = 200
 """Characters kept of one value."""
 _SQLITE_STEPS: Final = 20_000_000
 """Virtual machine steps that a database may cost; a real one takes a few thousand."""
+_SQLITE_PAGE: Final = 512
 _MAX_LICENCES: Final = 20
 
 _FIELD: Final = re.compile(r"([A-Za-z][A-Za-z0-9-]{0,63}):[ \t]*(.*)")
@@ -126,6 +127,8 @@ def _rpm(content: bytes) -> Iterator[Record]:
     """Yield the headers of ``Packages`` in an rpmdb.sqlite, in order of their number."""
     if len(content) > MAX_DATABASE_BYTES:
         raise Malformed(0, "rpmdb.sqlite", f"larger than {MAX_DATABASE_BYTES} bytes")
+    if len(content) < _SQLITE_PAGE:
+        raise Malformed(0, "rpmdb.sqlite", "shorter than the smallest page")
     with contextlib.closing(sqlite3.connect(":memory:")) as database:
         steps = iter(range(_SQLITE_STEPS // 1_000))
         database.set_progress_handler(lambda: next(steps, None) is None, 1_000)

@@ -23,6 +23,8 @@ _RUNS: Final = re.compile(r"\d+|[a-zA-Z]+|[~^]")
 _GENERIC: Final = re.compile(r"\d+|[a-z]+")
 _EARLY: Final = {"dev": -5, "alpha": -4, "a": -4, "beta": -3, "b": -3, "pre": -2, "rc": -1}
 
+_END: Final = (0, 0, "")
+
 
 class NotComparableError(ValueError):
     """A version is too long or empty; nothing can be said of its order."""
@@ -57,16 +59,16 @@ def _deb(left: str, right: str) -> int:
 
 
 def _deb_part(left: str, right: str) -> int:
-    return _cmp(list(_deb_key(left)), list(_deb_key(right)))
+    pairs = itertools.zip_longest(_deb_key(left), _deb_key(right), fillvalue=((0,), 0))
+    return next((result for ours, theirs in pairs if (result := _cmp(ours, theirs))), 0)
 
 
 def _deb_key(text: str) -> Iterator[tuple[tuple[int, ...], int]]:
-    """Yield (order of the non-digits, number) pairs, with an end that ``~`` precedes."""
+    """Yield (order of the non-digits, number) pairs; the end is ((0,), 0), above ``~``."""
     for match in re.finditer(r"(\D*)(\d*)", text):
         if not match[0]:
             continue
         yield (*(_deb_weight(character) for character in match[1]), 0), int(match[2] or 0)
-    yield (0,), 0
 
 
 def _deb_weight(character: str) -> int:
@@ -104,21 +106,27 @@ def _rpm_part(left: str, right: str) -> int:
 
 
 def _generic(left: str, right: str) -> int:
-    pairs = itertools.zip_longest(_generic_key(left), _generic_key(right), fillvalue=(0, 0, ""))
+    pairs = itertools.zip_longest(_generic_key(left), _generic_key(right), fillvalue=_END)
     return next((result for ours, theirs in pairs if (result := _cmp(ours, theirs))), 0)
 
 
-def _generic_key(version: str) -> Iterator[tuple[int, int, str]]:
-    """Yield keys that compare with the end, (0, 0, ""), as the module says."""
+def _generic_key(version: str) -> list[tuple[int, int, str]]:
+    """Return keys that compare with the end, (0, 0, ""), as the module says.
+
+    Zeros before a word or the end count nothing: 1.0rc1 is 1.0.0-rc1.
+    """
+    key: list[tuple[int, int, str]] = []
     text = version.lower().removeprefix("v").split("+", 1)[0]
     for match in _GENERIC.finditer(text):
         run = match[0]
         if run.isdecimal():
-            yield (1, int(run), "") if int(run) else (0, 0, "")
-        elif run in _EARLY and (len(run) > 1 or text[match.end() : match.end() + 1].isdecimal()):
-            yield -1, _EARLY[run], ""
-        else:
-            yield 0, 1, run
+            key.append((1, int(run), "") if int(run) else _END)
+            continue
+        while key and key[-1] == _END:
+            key.pop()
+        early = run in _EARLY and (len(run) > 1 or text[match.end() :][:1].isdecimal())
+        key.append((-1, _EARLY[run], "") if early else (0, 1, run))
+    return key
 
 
 _COMPARE: Final = {"deb": _deb, "rpm": _rpm, "generic": _generic}
