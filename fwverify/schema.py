@@ -23,6 +23,7 @@ import click
 import msgspec
 
 from fwverify.case import Case
+from fwverify.catalogue.values import Catalogue
 from fwverify.config import ConfigFile
 from fwverify.model import Report
 from fwverify.policy.model import Policy
@@ -122,6 +123,19 @@ _SECRET_KEYS: Final[Mapping[str, str]] = {
     "secret": "One table per secret; its kind says what it opens.",
 }
 
+_CATALOGUE_KEYS: Final[Mapping[str, str]] = {
+    "schema": "The name and version of this document's form.",
+    "id": "The catalogue's id; no two have the same.",
+    "title": "What the requirements are taken from.",
+    "version": "Which version of it.",
+    "valid_from": "The first day on which it is in force.",
+    "valid_until": "The last day; open where it is left out.",
+    "scope": "What of the source is listed.",
+    "checked": "Against what the ids were held.",
+    "parts": "The parts of the source, each with all its ids.",
+    "requirements": "One table per id.",
+}
+
 _VENDOR_KEYS: Final[Mapping[str, str]] = {
     "schema": "The name and version of this document's form.",
     "vendor": "The vendor's name: that of its folder.",
@@ -139,6 +153,7 @@ PUBLISHED: Final[tuple[Published, ...]] = (
     Published("config", ConfigFile, False, _CONFIG_KEYS),
     Published("policy", Policy, False, _POLICY_KEYS),
     Published("secret", SecretFile, False, _SECRET_KEYS),
+    Published("catalogue", Catalogue, False, _CATALOGUE_KEYS),
     Published("vendor", VendorFile, False, _VENDOR_KEYS),
 )
 
