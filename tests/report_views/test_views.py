@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -419,3 +420,10 @@ def test_no_field_of_the_report_is_new_to_this_test() -> None:
         "notice", "core_sha256",
     }  # fmt: skip
     assert {each.name for each in structs.fields(Report)} - known == set()
+
+
+def test_without_the_library_the_pdf_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "typst", None)
+    with pytest.raises(InputFileError, match=r"not installed.*fwverify\[pdf\]"):
+        rendered(DENY, "authority", "pdf")
+    assert rendered(DENY, "authority", "html")
