@@ -520,6 +520,22 @@ class DataFlow(_Value, frozen=True, kw_only=True):
     category: str = ""
 
 
+class Component(_Value, frozen=True, kw_only=True):
+    """Software that the content names: by a package database, metadata or a version text.
+
+    ``path`` is where it is named; ``source`` the source package. Empty means not stated.
+    """
+
+    kind: Literal["dpkg", "opkg", "apk", "rpm", "pypi", "npm", "stated"]
+    name: str
+    version: str
+    path: str
+    arch: str = ""
+    supplier: str = ""
+    licence: str = ""
+    source: str = ""
+
+
 class Analysed(_Value, frozen=True, kw_only=True):
     """The output of the analyse stage; every tuple sorted and without duplicates."""
 
@@ -531,6 +547,7 @@ class Analysed(_Value, frozen=True, kw_only=True):
     facts: tuple[FileFacts, ...] = ()
     dataflows: tuple[DataFlow, ...] = ()
     problems: tuple[Problem, ...] = ()
+    components: tuple[Component, ...] = ()
 
 
 # --- compare -----------------------------------------------------------------------
@@ -764,6 +781,7 @@ class Report(_Value, frozen=True, kw_only=True):
     accounts: tuple[Account, ...] = ()
     keys: tuple[Key, ...] = ()
     dataflows: tuple[DataFlow, ...] = ()
+    components: tuple[Component, ...] = ()
     baseline: Baseline | None = None
     delta: Delta | None = None
     claims: tuple[ClaimResult, ...] = ()

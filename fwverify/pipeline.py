@@ -312,8 +312,10 @@ def _signature_maps(verified: Verified) -> tuple[SignatureMap, ...]:
 
 def _analyse(unpacked: Unpacked, question: Question, means: Means) -> Analysed:
     from fwverify.analyse.declared_flows import with_declared
+    from fwverify.sbom.inventory import with_components
 
     analysed = analyse(unpacked, means.store, means.pool, means.rules, means.limits)
+    analysed = with_components(analysed, unpacked, means.store, means.pool, means.limits)
     return with_declared(analysed, question.case.declared_flows if question.case else ())
 
 
@@ -485,6 +487,7 @@ def _report(
         accounts=analysed.accounts,
         keys=analysed.keys,
         dataflows=analysed.dataflows,
+        components=analysed.components,
         baseline=means.known.baseline if means.known and compared else None,
         delta=compared.delta if compared else None,
         claims=claims,

@@ -23,6 +23,7 @@ import click
 import msgspec
 
 from fwverify.case import Case
+from fwverify.catalogue.values import Catalogue
 from fwverify.config import ConfigFile
 from fwverify.model import Report
 from fwverify.policy.model import Policy, Tightening
@@ -51,6 +52,7 @@ _REPORT_KEYS: Final[Mapping[str, str]] = {
     "accounts": "Logins and whether they open; never a password hash.",
     "keys": "Keys and certificates found, by fingerprint; never a key.",
     "dataflows": "Sources of personal or operational data together with a sink.",
+    "components": "Software that package databases, metadata and version texts name.",
     "baseline": "The approved update that was compared with; null without one.",
     "delta": "What the update has that the baseline had not; null without a baseline.",
     "claims": "Declared claims, each held against the content.",
@@ -152,6 +154,19 @@ _SECRET_KEYS: Final[Mapping[str, str]] = {
     "secret": "One table per secret; its kind says what it opens.",
 }
 
+_CATALOGUE_KEYS: Final[Mapping[str, str]] = {
+    "schema": "The name and version of this document's form.",
+    "id": "The catalogue's id; no two have the same.",
+    "title": "What the requirements are taken from.",
+    "version": "Which version of it.",
+    "valid_from": "The first day on which it is in force.",
+    "valid_until": "The last day; open where it is left out.",
+    "scope": "What of the source is listed.",
+    "checked": "Against what the ids were held.",
+    "parts": "The parts of the source, each with all its ids.",
+    "requirements": "One table per id.",
+}
+
 _VENDOR_KEYS: Final[Mapping[str, str]] = {
     "schema": "The name and version of this document's form.",
     "vendor": "The vendor's name: that of its folder.",
@@ -170,6 +185,7 @@ PUBLISHED: Final[tuple[Published, ...]] = (
     Published("policy", Policy, False, _POLICY_KEYS),
     Published("tightening", Tightening, False, _TIGHTENING_KEYS),
     Published("secret", SecretFile, False, _SECRET_KEYS),
+    Published("catalogue", Catalogue, False, _CATALOGUE_KEYS),
     Published("vendor", VendorFile, False, _VENDOR_KEYS),
 )
 

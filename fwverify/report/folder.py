@@ -18,6 +18,7 @@ from fwverify.model import Report
 from fwverify.report.html import render as render_html
 from fwverify.report.junit import junit
 from fwverify.report.sarif import sarif
+from fwverify.sbom.cyclonedx import bill
 from fwverify.strict import InputFileError
 
 
@@ -31,16 +32,18 @@ def write_reports(report: Report, folder: Path) -> None:
         "report.html": render_html(report),
         "findings.sarif": sarif(report),
         "junit.xml": junit(report),
+        "sbom.cdx.json": bill(report),
         "run-metadata.json": canonical_json(_run_metadata(report)) + b"\n",
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace_all(folder, files.items())
+        replace_all(folder, files.items())
     except OSError as error:
         raise InputFileError(folder, None, "--out", error.strerror or str(error)) from error
 
 
-def _replace_all(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+def replace_all(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write ``files`` into ``folder``, all or none of them. Raises ``OSError``."""
     written: list[tuple[Path, Path]] = []
     try:
         for name, data in files:

@@ -21,7 +21,7 @@ properties.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -115,17 +115,19 @@ def _run_properties(report: Report) -> Json:
 
 def _results(report: Report) -> Iterator[Json]:
     """Yield findings in report order, then reasons worst first, then gaps."""
+    until = {each.id: each.not_after for each in report.waivers}
     for finding in report.findings:
-        yield _finding(finding)
+        yield _suppressed(_finding(finding), finding.waived_by, until)
     index = summary.by_fingerprint(report)
     for reason in summary.reasons(report):
-        yield _reason(report, reason, summary.findings_of(index, reason))
+        made = _reason(report, reason, summary.findings_of(index, reason))
+        yield _suppressed(made, reason.waived_by, until)
     for gap in summary.gaps(report):
         yield _gap(report, gap)
 
 
 def _finding(finding: Finding) -> Json:
-    result = {
+    return {
         "ruleId": _id(finding.rule),
         "level": _LEVELS[finding.severity],
         "message": _message(finding.text),
@@ -142,7 +144,6 @@ def _finding(finding: Finding) -> Json:
             "threat": finding.threat,
         },
     }
-    return _suppressed(result, finding.waived_by)
 
 
 def _region(finding: Finding) -> Json | None:
@@ -161,7 +162,7 @@ def _reason(report: Report, reason: Reason, findings: tuple[Finding, ...]) -> Js
     """Return a reason at its worst finding, or at the subject where it has none."""
     places = _unique(_location(each.path, _region(each)) for each in findings[:_RELATED])
     first, *others = places or [_location(report.subject.name, None)]
-    result = {
+    return {
         "ruleId": _id(reason.rule),
         "level": _VERDICT_LEVELS.get(reason.verdict, "note"),
         "message": _message(reason.text),
@@ -173,7 +174,6 @@ def _reason(report: Report, reason: Reason, findings: tuple[Finding, ...]) -> Js
             "verdict": reason.verdict,
         },
     }
-    return _suppressed(result, reason.waived_by)
 
 
 def _unique(items: Iterable[Json]) -> list[Json]:
@@ -205,12 +205,17 @@ def _notification(gap: summary.Gap) -> Json:
     }
 
 
-def _suppressed(result: Json, waived_by: str | None) -> Json:
-    """Return ``result`` with an accepted suppression when a waiver names it (3.35)."""
-    if waived_by is not None:
-        told = f"waiver {visible(waived_by)}"
-        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": told}]
-    return result
+def _suppressed(result: Json, waived_by: str | None, until: Mapping[str, str]) -> Json:
+    """Return ``result`` with an accepted suppression when a waiver names it (3.35).
+
+    SARIF has no end of a suppression; it stands in the justification.
+    """
+    if waived_by is None:
+        return result
+    end = until.get(waived_by)
+    told = f"waiver {visible(waived_by)}" + (f", until {visible(end)}" if end is not None else "")
+    suppression = {"kind": "external", "status": "accepted", "justification": told}
+    return {**result, "suppressions": [suppression]}
 
 
 def _message(text: str) -> Json:

@@ -191,7 +191,11 @@ def test_waived_is_suppressed_and_still_there():
     waived = [each for each in results if "suppressions" in each]
     assert {each["ruleId"] for each in waived} == {"meter.push_setup", "meter.push"}
     assert waived[0]["suppressions"] == [
-        {"kind": "external", "status": "accepted", "justification": "waiver W-7"}
+        {
+            "kind": "external",
+            "status": "accepted",
+            "justification": "waiver W-7, until 2027-01-01T00:00:00Z",
+        }
     ]
 
 
