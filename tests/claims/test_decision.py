@@ -26,6 +26,7 @@ from fwverify.model import (
 )
 from fwverify.policy.decide import decide
 from fwverify.policy.load import BUILTIN, load_class
+from tests.builders.cases import facts_for
 from tests.builders.facts import COMPLETE, SIZE, good_facts, placed, stages, unpacked
 from tests.builders.profiles import finding, node, sha
 from tests.cli.program import fwverify
@@ -50,8 +51,9 @@ ROWS = [
 @pytest.mark.parametrize(("verdict", "share", "expected", "rules"), ROWS)
 @pytest.mark.parametrize("name", BUILTIN)
 def test_what_a_verdict_leads_to_under_every_policy(name, verdict, share, expected, rules):
-    given_facts = good_facts(claims=(result(verdict, share),), claims_declared=("NO_SWITCH",))
-    made = decide(given_facts, load_class(name).policy)
+    policy = load_class(name).policy
+    claims = (result(verdict, share),)
+    made = decide(facts_for(policy, claims=claims, claims_declared=("NO_SWITCH",)), policy)
     assert made.verdict == expected
     assert [each.rule for each in made.reasons] == rules
     for overlay in ("type_approval_rules", "national_security_rules"):

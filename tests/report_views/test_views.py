@@ -20,14 +20,17 @@ from fwverify.canonical import canonical_json, make_finding, seal
 from fwverify.catalogue.words import claims
 from fwverify.model import (
     Baseline,
+    ClaimResult,
     DataFlow,
     Digests,
+    Left,
     Next,
     Problem,
     Reason,
     Report,
     Stage,
     Stages,
+    Superseded,
     Verdict,
     Verdicts,
     Waiver,
@@ -97,6 +100,17 @@ def planted(report: Report = DENY) -> Report:
             case=word("case"),
             policy=word("policy"),
             supersedes=word("supersedes"),
+            superseded=Superseded(
+                ref=word("superseded"), core_sha256=sha("then"), verdict=Verdict.DENY,
+                still_open=(Left(rule=word("open-rule"), text=word("open"), path=path),),
+                outside=(word("outside"),),
+            ),
+            claims=(
+                ClaimResult(
+                    claim="NO_SWITCH", verdict="refuted", evidence=(word("claim"),), coverage=1000,
+                    values=(word("value"),), source=word("source"),
+                ),
+            ),
             notice=word("notice"),
             tools={word("tool"): word("version")},
             digests=Digests(policy=sha("the policy"), rules=sha("the rules"), trust=sha("trust")),
@@ -416,7 +430,8 @@ def test_no_field_of_the_report_is_new_to_this_test() -> None:
         "schema", "at", "subject", "verdict", "verdicts", "reasons", "stages", "image", "nodes",
         "signatures", "signature_coverage", "signature_maps", "findings", "capabilities",
         "endpoints", "services", "accounts", "keys", "dataflows", "components", "baseline",
-        "delta", "claims", "waivers", "supersedes", "case", "policy", "digests", "tools",
+        "delta", "claims", "waivers", "supersedes", "superseded", "case", "policy", "digests",
+        "tools",
         "notice", "core_sha256",
     }  # fmt: skip
     assert {each.name for each in structs.fields(Report)} - known == set()
