@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from fwverify.config import load_config
 from fwverify.keyring.detached import SigningError, load_private, sign, spki_of
 from fwverify.strict import InputFileError
-from tests.cli.program import fwverify
+from tests.cli.program import fwverify, inside
 from tests.ledger import old
 from tests.ledger.people import ANN_KEY, BOB_KEY, CY_KEY, EVE_KEY, pem, private_pem
 
@@ -63,7 +63,8 @@ def config(place, *people, partners=(), name="fwverify.toml"):
 
 
 def run(place, *call, config="fwverify.toml"):
-    return fwverify("--config", config, *call, cwd=place)
+    """Run in this process; ``tests.cli`` proves the same exit codes for a process of its own."""
+    return inside("--config", config, *call, cwd=place)
 
 
 def approve(place, *people, update=True, keys=True, config="fwverify.toml", more=()):
@@ -88,7 +89,8 @@ def test_signed_by_two_and_judged_at_each_use(place):
     assert "if site A" in done.out
     assert f"until {end}" in done.out
     assert check(place).json["baseline"]["approved"] is True
-    late = check(place, "2026-12-02T00:00:00Z")
+    late = fwverify("check", "update.txt", "--case", "case.toml", "--baseline", f"ledger:{REF}",
+                    "--at", "2026-12-02T00:00:00Z", cwd=place)  # fmt: skip
     assert late.code == 2
     assert "expired" in late.err
     config(place, "Ann", "Cy")
