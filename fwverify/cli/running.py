@@ -187,6 +187,18 @@ def _accepted(options: Options, case: Case | None, rule: Any) -> Any:
         return ledger.highest(case.vendor, case.product)
 
 
+def with_revoked(current: Means, options: Options) -> Means:
+    """Return ``current`` with what the ledger has revoked; nothing without a ledger."""
+    from dataclasses import replace
+
+    url = options.ledger or configuration().ledger_url
+    file = url.removeprefix("sqlite:///")
+    if file != url and not Path(file).exists():  # without loading what reads databases
+        return current
+    with open_ledger(url) as ledger:
+        return replace(current, revoked=ledger.revoked())
+
+
 def with_baseline(
     current: Means, reference: str | None, options: Options, case: Case | None, at: datetime
 ) -> Means:
@@ -209,6 +221,9 @@ def _analysed(path: Path, current: Means, at: datetime) -> Known:
     if not path.exists():
         raise click.UsageError(f"--baseline {path}: no such file or folder")
     kept = profile(Question(updates=(path,), at=at), current)
+    for each in current.revoked:
+        if each.sha256 == kept.subject.sha256:
+            raise click.UsageError(f"--baseline {path} is {each.ref}, which was revoked {each.why}")
     return Known(Baseline(ref=path.name, sha256=kept.subject.sha256, approved=False), kept)
 
 

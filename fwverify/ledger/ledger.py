@@ -21,6 +21,7 @@ import msgspec
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from fwverify.compare.revoked import Revoked
 from fwverify.keyring.detached import Private
 from fwverify.ledger import devices, exports, kept, log, profiles, records, rollback
 from fwverify.ledger import rxswin as register
@@ -277,6 +278,17 @@ class Ledger:
             found = tuple(records.entry_of(connection, row) for row in records.rows(connection))
             records.hold_against_log(connection, found, whole=True)
             return found
+
+    def revoked(self) -> tuple[Revoked, ...]:
+        """Return what was revoked and is not approved under another reference, sorted."""
+        entries = self.list()
+        good = {each.subject_sha256 for each in entries if each.state == "approved"}
+        return tuple(
+            Revoked(each.subject_sha256, each.ref, f"by {act.person} at {act.at}: {act.reason}")
+            for each in entries
+            for act in each.approvals
+            if act.role == "revoker" and each.subject_sha256 not in good
+        )
 
     def rxswin(self, vendor: str, product: str) -> tuple[RxswinEntry, ...]:
         """Return the RXSWIN register of a product, oldest entry first."""

@@ -94,3 +94,47 @@ def test_no_path_leads_out(path):
 
 def test_names_come_back():
     assert str(_own_name("a/100%25%21.txt")) == "a/100%!.txt"
+
+
+def check(place, name, *more):
+    return run(place, "check", name, "--case", "case.toml", "--format", "json", *more)
+
+
+def reasons(ran):
+    return [(each["rule"], each["path"]) for each in ran.json["findings"]
+            if each["rule"] == "ledger.revoked"]  # fmt: skip
+
+
+def test_a_revoked_update_does_not_come_back(place):
+    approved(place, "one", "one.txt", "release 1\n")
+    approved(place, "two", "two.txt", "release 2\n")
+    assert reasons(check(place, "two.txt", "--baseline", "ledger:one")) == []
+    run(place, "baseline", "revoke", "two", "--by", "Cy", "--reason", "it dials home")
+    again = check(place, "two.txt", "--baseline", "ledger:one")
+    assert (again.code, reasons(again)) == (4, [("ledger.revoked", "two.txt")])
+    assert "revoked by Cy at 2026-11-21T00:00:00Z: it dials home" in again.out
+    (place / "set").mkdir()
+    (place / "set" / "other.txt").write_text("release 2\n")
+    (place / "set" / "more.txt").write_text("more\n")
+    assert reasons(check(place, "set")) == [("ledger.revoked", "other.txt")]
+    (place / "two.txt").write_text("release 2 \n")
+    assert reasons(check(place, "two.txt")) == []
+
+
+def test_a_revoked_baseline_is_no_baseline_as_a_path_either(place):
+    approved(place, "one", "one.txt", "release 1\n")
+    (place / "new.txt").write_text("release 2\n")
+    assert check(place, "new.txt", "--baseline", "one.txt").code in (3, 4)
+    run(place, "baseline", "revoke", "one", "--by", "Cy", "--reason", "it dials home")
+    refused = check(place, "new.txt", "--baseline", "one.txt")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--baseline one.txt is one, which was revoked by Cy" in refused.err
+    assert run(place, "diff", "one.txt", "new.txt").code in (0, 3)
+
+
+def test_what_two_people_approve_again_is_no_longer_refused(place):
+    approved(place, "one", "one.txt", "release 1\n")
+    run(place, "baseline", "revoke", "one", "--by", "Cy", "--reason", "wrong context")
+    assert reasons(check(place, "one.txt")) == [("ledger.revoked", "one.txt")]
+    approved(place, "one-again", "one.txt", "release 1\n")
+    assert reasons(check(place, "one.txt")) == []
