@@ -161,7 +161,9 @@ def import_(file: Path, ref: str | None, at: str | None, ledger: str | None) -> 
     click.echo(f"{entry.ref}: {entry.state}, of {found.partner.name}")
     for key in found.keys:
         click.echo(f"  signed by key {key}")
-    click.echo("  two people here approve it: fwverify baseline approve --ref REF --by PERSON")
+    if entry.state == "provisional":
+        call = f"fwverify baseline approve --ref {entry.ref} --reason TEXT --by PERSON"
+        click.echo(f"  next     two people here approve it: {call}")
 
 
 @click.group()

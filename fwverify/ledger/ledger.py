@@ -89,6 +89,16 @@ class Ledger:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def signed(self) -> bool:
+        """Whether approvals need signatures here, because people are registered."""
+        return bool(self._people)
+
+    @property
+    def approvers_needed(self) -> int:
+        """How many people make a baseline approved."""
+        return APPROVERS_NEEDED
+
     def close(self) -> None:
         """Release the database."""
         self._engine.dispose()
@@ -134,7 +144,10 @@ class Ledger:
         with self._write() as connection:
             row = records.find(connection, entry.ref)
             if row is not None:
-                return _same_or_refuse(records.entry_of(connection, row), entry)
+                known = _same_or_refuse(records.entry_of(connection, row), entry)
+                if rxswin is not None:
+                    register.require_same(connection, entry.ref, rxswin)
+                return known
             self._add(connection, entry, profile, body, counters, case, content)
             if rxswin is not None:
                 register.propose(connection, entry.ref, checked_label("RXSWIN", rxswin))

@@ -240,3 +240,20 @@ def test_keys_are_read_from_pkcs12():
     for broken in (data[:-5], b"\x30\x03\x02\x01\x03", b"\x30"):
         with pytest.raises(SigningError):
             load_private(broken, "k", b"open sesame")
+
+
+def test_what_changes_nothing_is_said_and_what_comes_next(place):
+    first = approve(place, "Ann")
+    assert "submitted by Desk" in first.out
+    assert "next     one more person besides the submitter: " in first.out
+    assert f"fwverify baseline approve --ref {REF}" in first.out
+    assert "--sign-with FILE" in first.out
+    again = approve(place, "Ann", update=False, more=("--not-after", "2027-01-01T00:00:00Z"))
+    assert again.code == 0
+    assert f"Ann approved {REF} before, for as long or longer: nothing was recorded" in again.err
+    assert "nothing was recorded" not in approve(place, "Bob", update=False).err
+    late = approve(place, "Ann", more=("--rxswin", "R1"))
+    assert late.code == 2
+    assert f"{REF} was proposed without RXSWIN" in late.err
+    run(place, "case", "purge", "case-1", "--by", "Desk", "--reason", "ended", *AT)
+    assert "case.purged        Desk             case-1" in run(place, "history").out
