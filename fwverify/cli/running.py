@@ -235,13 +235,15 @@ def _approved(ref: str, url: str | None, case: Case | None, at: datetime) -> Kno
     """
     import msgspec
 
+    from fwverify.ledger.model import checked_labels
     from fwverify.pipeline import Known
 
     with open_ledger(url) as ledger:
         stored = ledger.get(ref, at)
     entry = stored.entry
     asked = (case.vendor, case.product) if case else ("", "")
-    if asked != (entry.vendor, entry.product):
+    recorded = checked_labels(*asked) if case else asked
+    if recorded != (entry.vendor, entry.product):
         raise click.UsageError(
             f"--baseline {LEDGER_PREFIX}{ref} is of {entry.vendor} {entry.product}, "
             f"the update is of {' '.join(asked).strip() or 'no vendor and product'}"

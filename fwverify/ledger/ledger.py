@@ -51,6 +51,7 @@ from fwverify.ledger.model import (
     checked_at,
     checked_conditions,
     checked_label,
+    checked_labels,
     checked_name,
     checked_reason,
     checked_ref,
@@ -273,7 +274,7 @@ class Ledger:
         """
         with self._read() as connection:
             log.verify(connection)
-            return rollback.highest(connection, vendor, product)
+            return rollback.highest(connection, *checked_labels(vendor, product))
 
     def show(self, ref: str) -> Entry:
         """Return the record of ``ref``, revoked ones too."""
@@ -307,7 +308,7 @@ class Ledger:
         """Return the RXSWIN register of a product, oldest entry first."""
         with self._read() as connection:
             log.verify(connection)
-            return register.register(connection, vendor, product)
+            return register.register(connection, *checked_labels(vendor, product))
 
     def components(self, ref: str) -> tuple[Component, ...]:
         """Return the device parts that ``ref`` has something for."""

@@ -138,3 +138,12 @@ def test_what_two_people_approve_again_is_no_longer_refused(place):
     assert reasons(check(place, "one.txt")) == [("ledger.revoked", "one.txt")]
     approved(place, "one-again", "one.txt", "release 1\n")
     assert reasons(check(place, "one.txt")) == []
+
+
+def test_a_baseline_is_found_under_the_vendors_own_spelling(place):
+    (place / "case.toml").write_text(CASE.replace('"acme"', '"Acme™  GmbH"'))
+    approved(place, "one", "one.txt", "release 1\n")
+    ran = check(place, "one.txt", "--baseline", "ledger:one")
+    assert ran.json["baseline"]["approved"] is True
+    (place / "case.toml").write_text(CASE.replace('"acme"', '"Acme"'))
+    assert check(place, "one.txt", "--baseline", "ledger:one").code == 2
