@@ -23,6 +23,7 @@ from fwverify.analyse import analyse
 from fwverify.canonical import digest, finding_order, plain, seal
 from fwverify.case import Case
 from fwverify.compare import compare, profile_of
+from fwverify.compare.revoked import Revoked, revoked_findings
 from fwverify.intake import Intake, take_in
 from fwverify.limits import Limits
 from fwverify.model import (
@@ -116,7 +117,8 @@ class Known:
 class Means:
     """With what the question is answered. ``ad_hoc`` names the ad hoc options used.
 
-    ``accepted`` are the ledger's highest values for the rule's rollback field.
+    ``accepted`` are the ledger's highest values for the rule's rollback field, ``revoked``
+    what was approved in it once and revoked.
     ``suppliers`` is the operator's register, None where none is kept.
     ``given`` are the operator's secrets: they reach the workers and nothing else.
     ``announce`` is told the name of each stage as it begins; ``trace`` is given the
@@ -134,6 +136,7 @@ class Means:
     ad_hoc: tuple[str, ...] = ()
     known: Known | None = None
     accepted: tuple[Counter, ...] = ()
+    revoked: tuple[Revoked, ...] = ()
     suppliers: Register | None = None
     given: Given = field(default_factory=Given, repr=False)
     announce: Callable[[str], None] = lambda _: None
@@ -166,7 +169,7 @@ def inspect(
     Raises ``IntakeError`` for arguments that cannot be opened; never for what is in them.
     """
     outputs = _drawn(_run_stages(question, means, wanted), means, measured)
-    findings = _all_findings(outputs, means.store)
+    findings = _all_findings(outputs, means)
     claims, findings = _with_claims(question, means, outputs, findings)
     decision: Decision | None = None
     stages = outputs.stages
@@ -369,14 +372,15 @@ def _status(problems: Iterable[Problem]) -> Stage:
     return Stage(status="incomplete" if ordered else "complete", problems=ordered)
 
 
-def _all_findings(outputs: _Outputs, store: Store) -> tuple[Finding, ...]:
+def _all_findings(outputs: _Outputs, means: Means) -> tuple[Finding, ...]:
     """Return the findings of every stage, those of the baseline marked."""
     compared = outputs.compared
     known = compared.known if compared else frozenset()
     merged = {
         *outputs.intake.findings,
         *outputs.unpacked.findings,
-        *unexplained_findings(outputs.unpacked, outputs.intake.subject, store),
+        *unexplained_findings(outputs.unpacked, outputs.intake.subject, means.store),
+        *revoked_findings(outputs.intake.subject, outputs.unpacked.nodes, means.revoked),
         *outputs.verified.findings,
         *outputs.analysed.findings,
         *(compared.findings if compared else ()),

@@ -1,26 +1,31 @@
 """Retro-hunt: what today's rules and policy say of a baseline that was approved before.
 
-Guarantees: the stored submission is unpacked and analysed anew with the rules in force,
-and judged as if it were delivered again against itself, so that what its approvers knew
-of is new no more, and a knock-out or a critical finding is refused all the same. Where
-the submission is not kept, the stored findings alone are judged, and that is said.
+Guarantees: the stored submission is laid out under its own names, unpacked and analysed
+anew with the rules in force, and judged as if it were delivered again against itself, so
+that what its approvers knew of is new no more, and a knock-out or a critical finding is
+refused all the same. Where the submission is not kept, was altered or does not become the
+same update again, the stored findings alone are judged, and that is said.
 
 Not judged: signatures and trust (``check`` does), which never make content better.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
 from fwverify.case import Case
+from fwverify.intake import IntakeError
 from fwverify.ledger.kept import KeptBlob, members
-from fwverify.model import Analysed, Compared, Delta, Profile, Reason, Stages, Verdict
+from fwverify.ledger.model import LedgerError
+from fwverify.model import Analysed, Compared, Delta, Member, Profile, Reason, Stages, Verdict
 from fwverify.pipeline import Means, Question, format_time
 from fwverify.pipeline import profile as examined
 from fwverify.policy import checks_capability, checks_findings
@@ -62,13 +67,28 @@ def look(
         return Looked(_judged(then, then, loaded.policy, at, case), why)
     try:
         updates = _written(then, kept, content, folder)
-    except (OSError, ValueError) as error:
+        now = examined(Question(updates=updates, at=at, case=case), means)
+        _require_same(now, then)
+    except (OSError, ValueError, LedgerError, IntakeError) as error:
         return Looked(
-            _judged(then, then, loaded.policy, at, case), f"cannot be laid out again: {error}"
+            _judged(then, then, loaded.policy, at, case), f"cannot be examined again: {error}"
         )
-    now = examined(Question(updates=updates, at=at, case=case), means)
     why = "" if now.complete else "not everything in it could be examined"
     return Looked(_judged(now, then, loaded.policy, at, case), why)
+
+
+def _require_same(now: Profile, then: Profile) -> None:
+    """Refuse (``ValueError``) an update of other members: its findings would look new."""
+    mine, theirs = ({(each.path, each.sha256) for each in _judged_members(one)}
+                    for one in (now, then))  # fmt: skip
+    if mine != theirs:
+        raise ValueError("laid out again it is another update")
+
+
+def _judged_members(profile: Profile) -> tuple[Member, ...]:
+    """Return the submitted files without the signatures beside a single one."""
+    single = profile.subject.kind == "file"
+    return tuple(each for each in members(profile) if not (single and each.role == "signature"))
 
 
 def _written(
@@ -79,20 +99,29 @@ def _written(
 ) -> tuple[Path, ...]:
     """Write the submission below ``folder``; return what is to be given to the pipeline.
 
-    Paths follow the path grammar (``fwverify.paths``), which knows no ``..``; a path from
-    elsewhere that does is refused (``ValueError``).
+    Paths follow the path grammar (``fwverify.paths``); what it wrote otherwise is written
+    back. A path that leads out or stands twice is refused (``ValueError``).
     """
+    targets: dict[str, Path] = {}
     for each in kept:
-        parts = PurePosixPath(each.path).parts
-        if not parts or ".." in parts or parts[0] == "/" or "\0" in each.path:
-            raise ValueError(f"{each.path!a} is no path of a submission")
-        target = folder.joinpath(*parts)
+        target = folder / _own_name(each.path)
+        if target in targets.values():
+            raise ValueError(f"{each.path!a} stands twice")
+        targets[each.path] = target
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("wb") as file:
             file.writelines(content(each.sha256))
     if then.subject.kind == "set":
         return (folder,)
-    return tuple(folder / each.path for each in members(then) if each.role != "signature")[:1]
+    return tuple(targets[each.path] for each in _judged_members(then))[:1]
+
+
+def _own_name(path: str) -> PurePosixPath:
+    """Return the name that a submitted file had, from its path in reports."""
+    name = PurePosixPath(os.fsdecode(unquote_to_bytes(path)))
+    if not name.parts or ".." in name.parts or name.is_absolute() or "\0" in str(name):
+        raise ValueError(f"{path!a} is no path of a submission")
+    return name
 
 
 def _judged(

@@ -91,8 +91,12 @@ def approve(
         _propose(updates, ref, people, signatures, when, options, keep=keep, rxswin=rxswin)
     with running.open_ledger(ledger) as opened:
         for person, key in zip(people, keys, strict=True):
-            opened.approve(ref, by=person, reason=reason, at=when, key=key,
-                           conditions=conditions, not_after=not_after)  # fmt: skip
+            before = len(opened.show(ref).approvals)
+            after = opened.approve(ref, by=person, reason=reason, at=when, key=key,
+                                   conditions=conditions, not_after=not_after)  # fmt: skip
+            if len(after.approvals) == before:
+                told = f"{person} approved {after.ref} before, for as long or longer"
+                click.echo(f"{told}: nothing was recorded (to end it: baseline revoke)", err=True)
         _print_one(opened, ref, when, as_json)
 
 
@@ -277,7 +281,7 @@ def _told(body: str) -> str:
     content = entry["content"]
     when = content.get("at") or content.get("created_at") or ""
     who = content.get("person") or content.get("submitted_by") or content.get("verdict") or ""
-    what = content.get("ref") or content.get("baseline") or ""
+    what = content.get("ref") or content.get("baseline") or content.get("case") or ""
     digest = content.get("subject_sha256") or ""
     return f"{when}  {entry['kind']:<18} {who:<16} {what} {digest[:16]}".rstrip()
 
@@ -298,7 +302,9 @@ def _print_one(opened: Any, ref: str, at: datetime, as_json: bool) -> None:
         _print(replace(entry, state=standing.state), as_json)
         return
     click.echo(f"{entry.ref}: {standing.state}")
+    click.echo(f"  product  {entry.vendor} {entry.product} {entry.version or ''}".rstrip())
     click.echo(f"  update   sha256 {entry.subject_sha256}")
+    click.echo(f"  proposed {entry.created_at}, submitted by {entry.submitted_by}")
     for approval in entry.approvals:
         act = {"approver": "approved", "revoker": "revoked "}[approval.role]
         signed = f", key {approval.key_sha256[:16]}" if approval.signature else ""
@@ -318,6 +324,12 @@ def _print_one(opened: Any, ref: str, at: datetime, as_json: bool) -> None:
             click.echo(f"  rxswin   {one.rxswin}: {len(one.before)} files before, "
                        f"{len(one.after)} after")  # fmt: skip
     _print_faults(standing)
+    if standing.state == "provisional":
+        lacking = opened.approvers_needed - len(standing.by)
+        who = "two people" if lacking > 1 else "one more person"
+        click.echo(f"  next     {who} besides the submitter: "
+                   f"fwverify baseline approve --ref {entry.ref} --reason TEXT --by PERSON"
+                   f"{' --sign-with FILE' if opened.signed else ''}")  # fmt: skip
 
 
 def _print_faults(standing: Any) -> None:

@@ -47,7 +47,8 @@ def check(
     when = common.moment(at)
     refused = load_refused(supersedes) if supersedes else None
     with running.means(options, case, at=when) as bare:
-        means = running.with_baseline(bare, baseline, options, case, when)
+        aware = running.with_revoked(bare, options)
+        means = running.with_baseline(aware, baseline, options, case, when)
         question = Question(
             updates=updates,
             at=when,

@@ -52,27 +52,47 @@ def rescan(
 
     options = common.Options(ledger=ledger, **rest)
     when = common.moment(at)
-    key = common.private_key(key_file) if key_file else None
+    # a wrong key is refused before, not after, hours of looking
+    (key,) = signing_keys((person,), (key_file,)) if key_file else (None,)
     case = common.read_case(options)
     wanted = frozenset(STAGES) - {"verify", "compare"}
-    denied, unexamined = 0, 0
+    denied, unexamined, looked_at = 0, 0, 0
     with running.open_ledger(ledger) as opened, running.means(options, case, wanted) as means:
         named = {opened.show(ref).ref for ref in refs}
         for entry in opened.list():
-            if entry.state == "revoked" or (named and entry.ref not in named):
+            if named and entry.ref not in named:
+                continue
+            if entry.state == "revoked":
+                click.echo(f"{entry.ref}: revoked before")
                 continue
             looked = _look(opened, entry.ref, means, when, case)
             _print_look(entry.ref, looked)
+            looked_at += 1
             denied += bool(looked.hits)
             unexamined += bool(looked.unexamined)
-            if looked.hits and not dry_run:
-                told = "; ".join(f"{hit.rule}: {hit.text}" for hit in looked.hits)
-                opened.revoke(entry.ref, person, f"rescan: {told}"[:2000], when, key=key)
-                click.echo(f"  revoked by {person}")
             if looked.hits:
+                if not dry_run:
+                    _revoke(opened, entry.ref, person, looked, when, key)
                 _print_devices(opened.affected(entry.ref), "  runs it: ")
+    click.echo(f"{looked_at} baselines looked at, {denied} denied, {unexamined} not wholly")
     code = exit_codes.INCOMPLETE if unexamined else exit_codes.OK
     common.finish(exit_codes.DENY if denied else code, exit_zero=False)
+
+
+def _revoke(opened: Any, ref: str, person: str, looked: Any, when: Any, key: Any) -> None:
+    """Revoke ``ref``; somebody who was faster has done the same."""
+    from fwverify.ledger import LedgerError
+    from fwverify.report.text import visible
+
+    told = visible("; ".join(f"{hit.rule}: {hit.text}" for hit in looked.hits))
+    try:
+        opened.revoke(ref, person, f"rescan: {told}"[:2000], when, key=key)
+    except LedgerError as error:
+        if opened.show(ref).state != "revoked":
+            raise
+        click.echo(f"  {error}")
+        return
+    click.echo(f"  revoked by {person}")
 
 
 def _look(opened: Any, ref: str, means: Any, when: Any, case: Any) -> Any:
@@ -84,11 +104,13 @@ def _look(opened: Any, ref: str, means: Any, when: Any, case: Any) -> Any:
 
 
 def _print_look(ref: str, looked: Any) -> None:
+    from fwverify.report.text import visible
+
     click.echo(f"{ref}: {'DENIED' if looked.hits else 'nothing new is denied'}")
     for hit in looked.hits:
-        click.echo(f"  {hit.rule}: {hit.text}")
+        click.echo(f"  {hit.rule}: {visible(hit.text)}")
     if looked.unexamined:
-        click.echo(f"  INCOMPLETE: {looked.unexamined}")
+        click.echo(f"  INCOMPLETE: {visible(looked.unexamined)}")
 
 
 @baseline.command("export")
@@ -139,7 +161,9 @@ def import_(file: Path, ref: str | None, at: str | None, ledger: str | None) -> 
     click.echo(f"{entry.ref}: {entry.state}, of {found.partner.name}")
     for key in found.keys:
         click.echo(f"  signed by key {key}")
-    click.echo("  two people here approve it: fwverify baseline approve --ref REF --by PERSON")
+    if entry.state == "provisional":
+        call = f"fwverify baseline approve --ref {entry.ref} --reason TEXT --by PERSON"
+        click.echo(f"  next     two people here approve it: {call}")
 
 
 @click.group()

@@ -198,6 +198,18 @@ def _accepted(options: Options, case: Case | None, rule: Any) -> Any:
         return ledger.highest(case.vendor, case.product)
 
 
+def with_revoked(current: Means, options: Options) -> Means:
+    """Return ``current`` with what the ledger has revoked; nothing without a ledger."""
+    from dataclasses import replace
+
+    url = options.ledger or configuration().ledger_url
+    file = url.removeprefix("sqlite:///")
+    if file != url and not Path(file).exists():  # without loading what reads databases
+        return current
+    with open_ledger(url) as ledger:
+        return replace(current, revoked=ledger.revoked())
+
+
 def with_baseline(
     current: Means, reference: str | None, options: Options, case: Case | None, at: datetime
 ) -> Means:
@@ -220,6 +232,9 @@ def _analysed(path: Path, current: Means, at: datetime) -> Known:
     if not path.exists():
         raise click.UsageError(f"--baseline {path}: no such file or folder")
     kept = profile(Question(updates=(path,), at=at), current)
+    for each in current.revoked:
+        if each.sha256 == kept.subject.sha256:
+            raise click.UsageError(f"--baseline {path} is {each.ref}, which was revoked {each.why}")
     return Known(Baseline(ref=path.name, sha256=kept.subject.sha256, approved=False), kept)
 
 
@@ -231,13 +246,15 @@ def _approved(ref: str, url: str | None, case: Case | None, at: datetime) -> Kno
     """
     import msgspec
 
+    from fwverify.ledger.model import checked_labels
     from fwverify.pipeline import Known
 
     with open_ledger(url) as ledger:
         stored = ledger.get(ref, at)
     entry = stored.entry
     asked = (case.vendor, case.product) if case else ("", "")
-    if asked != (entry.vendor, entry.product):
+    recorded = checked_labels(*asked) if case else asked
+    if recorded != (entry.vendor, entry.product):
         raise click.UsageError(
             f"--baseline {LEDGER_PREFIX}{ref} is of {entry.vendor} {entry.product}, "
             f"the update is of {' '.join(asked).strip() or 'no vendor and product'}"

@@ -109,18 +109,22 @@ def findings_of(pair: Pair, old: tuple[Fact, ...], new: tuple[Fact, ...]) -> Ite
     """Yield what the pair's change means beyond its facts; ``old`` and ``new`` as above."""
     if pair.apart is None:
         yield from identity_findings(pair)
-    yield from _privilege(pair.new, pair.old.mode)
+    yield from _privilege(pair.new, pair.old)
     yield from components.findings(pair.new.path, old, new)
 
 
 def added_findings(node: Node) -> Iterator[Finding]:
     """Yield what an added node means beyond being there."""
-    yield from _privilege(node, 0)
+    yield from _privilege(node, None)
 
 
-def _privilege(new: Node, old_mode: int | None) -> Iterator[Finding]:
-    """Yield a set-user or set-group bit that was not there before, on a regular file."""
-    gained = (new.mode or 0) & ~(old_mode or 0) & (SETUID | SETGID)
+def _privilege(new: Node, old: Node | None) -> Iterator[Finding]:
+    """Yield a set-user or set-group bit that was not there before, on a regular file.
+
+    A bit that stands for somebody else now was not there before, either.
+    """
+    before = 0 if old is None else _meant(old, new)
+    gained = (new.mode or 0) & ~before & (SETUID | SETGID)
     if not gained or new.kind not in ("file", "hardlink", "stream"):
         return
     names = [name for name, bit in (("setuid", SETUID), ("setgid", SETGID)) if gained & bit]
@@ -132,6 +136,13 @@ def _privilege(new: Node, old_mode: int | None) -> Iterator[Finding]:
         evidence=(f"mode:{_octal(new.mode)}", f"owner:{_owner(new)}"),
         r155=("9.1",),
     )
+
+
+def _meant(old: Node, new: Node) -> int:
+    """Return which of the bits ``old`` had for the same user and group as ``new``."""
+    bits = (old.mode or 0) & (SETUID | SETGID)
+    bits &= ~SETUID if old.uid != new.uid else ~0
+    return bits & (~SETGID if old.gid != new.gid else ~0)
 
 
 def _root_gained(node: Node, gained: int) -> bool:

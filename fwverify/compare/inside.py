@@ -30,7 +30,7 @@ MAX_CANDIDATES: Final = 400
 _WITH_CONTENT: Final = ("file", "hardlink", "stream")
 _SEGMENT: Final = re.compile(r"@0x([0-9a-f]{1,16})")
 _SIZES_APART: Final = 2
-_REVOKES: Final = re.compile(r"dbx|revocation|\\.crl(?:\\.|$)", re.IGNORECASE)
+_REVOKES: Final = re.compile(r"dbx|revocation|\.crl(?:\.|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

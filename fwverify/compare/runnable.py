@@ -4,13 +4,15 @@ Rules and analysers know shapes; an attacker who signs validly uses another. So 
 change never passes only because nothing recognised it, each of these is a finding of at
 least medium severity, which the built-in policies put before a person:
 
-- ``compare.executable_added``: a new program, script or file with an execute bit;
+- ``compare.executable_added``: a program, script, file of code or file with an execute bit
+  where there was none, be it new or moved there;
 - ``compare.device_added``: a new device node;
 - ``compare.startup_changed``: a file or link that is new or differs in a place from
   which a system starts things, configures who may enter, or loads code;
 - ``compare.calls_gained``: a program that gained calls that run commands, load code,
   listen or connect;
-- ``compare.writable_executable``: a program that everybody may now overwrite.
+- ``compare.writable_executable``: a program that everybody may now overwrite;
+- what ``leads`` says of links and folders.
 
 A declaration of the vendor does not silence them: a vendor's insider writes that too.
 What it does not do: look inside a program that changed and gained no such call; that
@@ -24,6 +26,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from fwverify.canonical import make_finding
+from fwverify.compare import leads
 from fwverify.compare.pairing import Pair, Pairing
 from fwverify.model import Fact, Finding, Node
 from fwverify.paths import SEPARATOR
@@ -31,12 +34,19 @@ from fwverify.paths import SEPARATOR
 _EXECUTE: Final = 0o111
 _WORLD_WRITE: Final = 0o002
 _PROGRAMS: Final = ("elf", "pe", "script", "macho", "dos-exe", "java-class", "dex")
+_CODE: Final = re.compile(
+    r"\.(?:py|pyc|pyo|pth|lua|luac|js|mjs|cjs|php|phar|pl|pm|rb|tcl|sh|bash|awk|jar|class|dex|apk"
+    r"|wasm|cgi|aspx?|jsp|ps1|bat|cmd|vbs|ko(?:\.[gx]z|\.zst)?|so(?:\.[0-9.]{1,40})?|dll|sys|exe)$",
+    re.IGNORECASE,
+)
+"""What an interpreter, a loader or a web server runs without an execute bit."""
+
 _STARTS_OR_ADMITS: Final = re.compile(
     r"(?:^|/)(?:etc|root|home/[^/]+|var/spool/cron|var/cron|cgi-bin|www|srv"
     r"|(?:usr/)?(?:local/)?lib/(?:systemd|udev|tmpfiles\.d|sysusers\.d|sysctl\.d|modprobe\.d"
     r"|modules-load\.d|binfmt\.d|environment\.d|security|polkit-1|dbus-1|NetworkManager)"
     r"|usr/share/(?:dbus-1|polkit-1|autostart))/"
-    r"|(?:^|/)(?:init|linuxrc)$"
+    r"|(?:^|/)(?:init|linuxrc|(?:site|user)customize\.py|[^/]+\.pth)$"
 )
 _CALLS: Final = frozenset(
     (  # run a command or code
@@ -65,9 +75,11 @@ def runnable_findings(
     """Yield the findings; ``before`` and ``now`` are the analysers' facts by path."""
     for node in pairing.unknown:
         yield from _added(node)
+        yield from leads.added_findings(node)
     for pair in pairing.pairs:
         if _differs(pair) and pair.apart is None:
             yield from _changed(pair)
+            yield from leads.changed_findings(pair)
         if _differs(pair):
             yield from _gained(pair, before.get(pair.old.path, ()), now.get(pair.new.path, ()))
 
@@ -80,13 +92,17 @@ def _differs(pair: Pair) -> bool:
 
 def _runs(node: Node) -> bool:
     return node.format in _PROGRAMS or (
-        node.kind in ("file", "hardlink") and bool((node.mode or 0) & _EXECUTE)
+        node.kind in ("file", "hardlink")
+        and (bool((node.mode or 0) & _EXECUTE) or _CODE.search(_inside(node.path)) is not None)
     )
 
 
+def _inside(path: str) -> str:
+    return path.rpartition(SEPARATOR)[2]
+
+
 def _is_sensitive(node: Node) -> bool:
-    inside = node.path.rpartition(SEPARATOR)[2]
-    return node.kind != "directory" and _STARTS_OR_ADMITS.search(inside) is not None
+    return node.kind != "directory" and _STARTS_OR_ADMITS.search(_inside(node.path)) is not None
 
 
 def _added(node: Node) -> Iterator[Finding]:
@@ -103,7 +119,13 @@ def _added(node: Node) -> Iterator[Finding]:
 
 def _changed(pair: Pair) -> Iterator[Finding]:
     node = pair.new
-    if _runs(node) and not _runs(pair.old):
+    if node.kind == "device" and pair.old.kind != "device":
+        text = f"a device node that was a {pair.old.kind}"
+        yield _finding("compare.device_added", node, text, "high")
+    elif _runs(node) and pair.moved and SEPARATOR in node.path:
+        text = f"a program where the baseline had none; it had it as {_inside(pair.old.path)}"
+        yield _finding("compare.executable_added", node, text)
+    elif _runs(node) and not _runs(pair.old):
         yield _finding("compare.executable_added", node, "a file that became a program")
     elif _is_sensitive(node):
         text = "differs where a system starts things, admits people or loads code"

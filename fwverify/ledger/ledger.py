@@ -21,6 +21,7 @@ import msgspec
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from fwverify.compare.revoked import Revoked
 from fwverify.keyring.detached import Private
 from fwverify.ledger import devices, exports, kept, log, profiles, records, rollback
 from fwverify.ledger import rxswin as register
@@ -50,6 +51,7 @@ from fwverify.ledger.model import (
     checked_at,
     checked_conditions,
     checked_label,
+    checked_labels,
     checked_name,
     checked_reason,
     checked_ref,
@@ -87,6 +89,16 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def signed(self) -> bool:
+        """Whether approvals need signatures here, because people are registered."""
+        return bool(self._people)
+
+    @property
+    def approvers_needed(self) -> int:
+        """How many people make a baseline approved."""
+        return APPROVERS_NEEDED
 
     def close(self) -> None:
         """Release the database."""
@@ -133,7 +145,10 @@ class Ledger:
         with self._write() as connection:
             row = records.find(connection, entry.ref)
             if row is not None:
-                return _same_or_refuse(records.entry_of(connection, row), entry)
+                known = _same_or_refuse(records.entry_of(connection, row), entry)
+                if rxswin is not None:
+                    register.require_same(connection, entry.ref, rxswin)
+                return known
             self._add(connection, entry, profile, body, counters, case, content)
             if rxswin is not None:
                 register.propose(connection, entry.ref, checked_label("RXSWIN", rxswin))
@@ -259,7 +274,7 @@ class Ledger:
         """
         with self._read() as connection:
             log.verify(connection)
-            return rollback.highest(connection, vendor, product)
+            return rollback.highest(connection, *checked_labels(vendor, product))
 
     def show(self, ref: str) -> Entry:
         """Return the record of ``ref``, revoked ones too."""
@@ -278,11 +293,22 @@ class Ledger:
             records.hold_against_log(connection, found, whole=True)
             return found
 
+    def revoked(self) -> tuple[Revoked, ...]:
+        """Return what was revoked and is not approved under another reference, sorted."""
+        entries = self.list()
+        good = {each.subject_sha256 for each in entries if each.state == "approved"}
+        return tuple(
+            Revoked(each.subject_sha256, each.ref, f"by {act.person} at {act.at}: {act.reason}")
+            for each in entries
+            for act in each.approvals
+            if act.role == "revoker" and each.subject_sha256 not in good
+        )
+
     def rxswin(self, vendor: str, product: str) -> tuple[RxswinEntry, ...]:
         """Return the RXSWIN register of a product, oldest entry first."""
         with self._read() as connection:
             log.verify(connection)
-            return register.register(connection, vendor, product)
+            return register.register(connection, *checked_labels(vendor, product))
 
     def components(self, ref: str) -> tuple[Component, ...]:
         """Return the device parts that ``ref`` has something for."""

@@ -159,6 +159,11 @@ def checked_label(what: str, text: str) -> str:
     return _checked_line(what, text)
 
 
+def checked_labels(vendor: str, product: str) -> tuple[str, str]:
+    """Return vendor and product as they are recorded: ``Acme™`` is recorded as ``AcmeTM``."""
+    return checked_label("vendor", vendor), checked_label("product", product)
+
+
 def _checked_line(what: str, text: str) -> str:
     try:
         return people.one_line(what, text)

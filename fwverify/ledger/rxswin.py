@@ -49,6 +49,14 @@ def propose(connection: Connection, ref: str, number: str) -> None:
     log.append(connection, _PROPOSED, Proposed(ref=ref, rxswin=number))
 
 
+def require_same(connection: Connection, ref: str, number: str) -> None:
+    """Raise ``LedgerError`` where ``ref`` was proposed without ``number`` or with another."""
+    told = [one.rxswin for one in _told(connection, _PROPOSED, Proposed) if one.ref == ref]
+    if told != [number]:
+        was = f"with RXSWIN {told[0]}" if told else "without RXSWIN"
+        raise LedgerError(f"{ref} was proposed {was}; choose another reference for {number}")
+
+
 def enter(connection: Connection, entry: Entry, parts: tuple[Component, ...], at: str) -> None:
     """Make the entry of an approved baseline, once, inside the caller's transaction."""
     wanted = [one.rxswin for one in _told(connection, _PROPOSED, Proposed) if one.ref == entry.ref]

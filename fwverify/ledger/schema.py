@@ -63,7 +63,7 @@ def open_engine(url: str, *, create: bool = True, upgrading: bool = False) -> En
             on_failure.callback(engine.dispose)
             _prepare(engine, shown, file, create=create, upgrading=upgrading)
             on_failure.pop_all()
-    except (SQLAlchemyError, ImportError, OSError) as error:
+    except (SQLAlchemyError, ImportError, OSError, TypeError, ValueError) as error:
         raise LedgerError(f"the ledger {shown} cannot be opened: {_cause(error)}") from error
     return engine
 
@@ -75,8 +75,8 @@ def is_absent(url: str) -> bool:
 
 
 def _file(url: URL) -> Path | None:
-    """Return the file of an SQLite database, None for one in memory or on a server."""
-    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+    """Return the file of an SQLite database, None for one on a server."""
+    if url.get_backend_name() != "sqlite":
         return None
     return Path(str(url.database))
 
@@ -131,9 +131,24 @@ def _parsed(url: str) -> URL:
         parsed = make_url(url)
     except ArgumentError as error:
         raise LedgerError("the ledger's URL cannot be read; write sqlite:///FILE") from error
+    if parsed.get_backend_name() == "sqlite":
+        _require_plain_file(parsed)
     if parsed.drivername == "postgresql":
         return parsed.set(drivername=_DRIVERS["postgresql"])
     return parsed
+
+
+def _require_plain_file(url: URL) -> None:
+    """Refuse an SQLite URL that is not simply a file.
+
+    Options and ``file:`` names open another file than the one that is looked for, or one
+    whose changes are not seen (``immutable``); what is in memory is forgotten at the end.
+    """
+    if url.query:
+        raise LedgerError("an SQLite ledger takes no options behind ?; write sqlite:///FILE")
+    name = url.database or ""
+    if name in ("", ":memory:") or name.startswith("file:") or "\0" in name:
+        raise LedgerError("an SQLite ledger is a file; write sqlite:///FILE")
 
 
 def _engine(url: URL) -> Engine:
@@ -143,8 +158,7 @@ def _engine(url: URL) -> Engine:
         return engine
     if url.get_backend_name() != "sqlite":
         raise LedgerError("a ledger is kept in SQLite or PostgreSQL; write sqlite:///FILE")
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)

@@ -12,7 +12,8 @@ Nothing is judged here: the rows are those of the report.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from fwverify.model import Changed, Finding, Left, Report
@@ -76,7 +77,9 @@ def groups(report: Report) -> tuple[Group, ...]:
         Group(
             "+ endpoint",
             "New endpoints",
-            tuple(Row(f"{each.kind} {each.value}", each.path) for each in delta.endpoints_added),
+            _one_of_each_path(
+                Row(f"{each.kind} {each.value}", each.path) for each in delta.endpoints_added
+            ),
         ),
         Group("+ service", "New services and listeners", tuple(_services(report))),
         Group(
@@ -116,6 +119,16 @@ def groups(report: Report) -> tuple[Group, ...]:
     ]
     known = {row.path for group in told[:9] for row in group.rows}
     return (*left, *told, *_rest(report, known))
+
+
+def _one_of_each_path(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Return ``rows`` so that one of each path comes before a second of any."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for row in rows:
+        seen[row.path] += 1
+        turns.append((seen[row.path], len(turns), row))
+    return tuple(row for *_, row in sorted(turns))
 
 
 def superseded(report: Report) -> tuple[Group, ...]:
@@ -178,7 +191,11 @@ def _services(report: Report) -> Iterator[Row]:
 
 
 def can_now(report: Report) -> tuple[Row, ...]:
-    """Return what comparison found beyond the lists of the delta, one row for each path."""
+    """Return what comparison found beyond the lists of the delta, one row for each path.
+
+    Of equal severity one of each sort comes before a second of any: a hundred changed
+    settings do not push the one new device node off the screen.
+    """
     found: dict[str, list[Finding]] = {}
     for each in report.findings:
         if each.rule.startswith(_STRUCTURE) and each.rule not in _ABILITIES:
@@ -190,7 +207,21 @@ def can_now(report: Report) -> tuple[Row, ...]:
             names = sorted(own, key=lambda each: (summary.severity_rank(each), each.rule))
             text = ", ".join(dict.fromkeys(each.rule.partition(".")[2] for each in names))
             rows.append((worst, path, Row(text.replace("_", " "), path)))
-    return tuple(row for _, _, row in sorted(rows))
+    return _one_of_each_first(sorted(rows))
+
+
+def _one_of_each_first(rows: list[tuple[int, str, Row]]) -> tuple[Row, ...]:
+    """Return sorted (severity, path, row) by severity, then by turns of what the rows say.
+
+    Within a turn what is said least often comes first.
+    """
+    often = Counter(row.text for *_, row in rows)
+    seen: Counter[tuple[int, str]] = Counter()
+    turns = []
+    for rank, path, row in rows:
+        seen[rank, row.text] += 1
+        turns.append((rank, seen[rank, row.text], often[row.text], path, row))
+    return tuple(row for *_, row in sorted(turns))
 
 
 def _same_version(report: Report) -> Iterator[Row]:
@@ -243,6 +274,12 @@ def _above(path: str) -> Iterator[str]:
 
 
 # --- lines -------------------------------------------------------------------------------
+
+
+def without_line(listed: tuple[Group, ...], room: int) -> tuple[str, ...]:
+    """Return the kinds for which ``room`` lines are too few."""
+    full = [group for group in listed if group.rows]
+    return tuple(group.title.lower() for group in full[max(room, 0) :])
 
 
 def screen(listed: tuple[Group, ...], width: int, room: int) -> Lines:

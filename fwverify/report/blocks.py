@@ -190,6 +190,11 @@ def more_place(out: str | None) -> str:
     return "in report.html" if out is not None else "(use --out DIR or --format json)"
 
 
+def rest_place(out: str | None) -> str:
+    """Return the same for a command that writes no reports."""
+    return "in report.html" if out is not None else "(use --format json)"
+
+
 def axes_text(signature: SignatureResult) -> str:
     """Return the five axes grouped by value, the worst value first."""
     values = summary.axes(signature)
@@ -330,7 +335,7 @@ def listing(blocks: Iterable[Lines], total: int, width: int, out: str | None) ->
     for block in islice(blocks, LISTED):
         yield from block
     if total > LISTED:
-        yield more_line(total - LISTED, more_place(out), width)
+        yield more_line(total - LISTED, rest_place(out), width)
 
 
 def closing(report: Report, width: int, out: str | None) -> Lines:

@@ -40,6 +40,7 @@ from fwverify.report.blocks import (
     painted,
     reason_block,
     report_line,
+    rest_place,
     signature_block,
     signature_line,
 )
@@ -153,7 +154,7 @@ def render_verify(
         *labelled("Judged under", _judged_as(report), width, 2),
         *_coverage_table(report, width),
         *_trust_lines(report, width),
-        *gap_list(report, width, LISTED, more_place(out)),
+        *gap_list(report, width, LISTED, rest_place(out)),
         *labelled("Signatures", str(len(found)) if found else _NO_SIGNATURE, width),
         *listing((_signature(each, width) for each in found), len(found), width, out),
     ]
@@ -216,7 +217,7 @@ def render_scan(
         *labelled("Findings", totals or "none", width),
         *labelled("Capabilities", joined(report.capabilities.present, 8) or "none", width, 3),
         *labelled("Found", _inventory(report), width, 2),
-        *gap_list(report, width, LISTED, more_place(out)),
+        *gap_list(report, width, LISTED, rest_place(out)),
         *listing((finding_lines(each, width) for each in ordered), len(ordered), width, out),
     ]
     return painted([*lines, *closing(report, width, out)], colour)
@@ -251,5 +252,7 @@ def render_diff(
     shown = approver.screen(listed, width, room)
     if sum(len(group.rows) for group in listed) > len(shown):
         shown = approver.screen(listed, width, room - 1)
-        shown = (*shown, fit(f"{'':<{INDENT}}all of it {more_place(out)}", width))
+        hidden = ", ".join(approver.without_line(listed, room - 1))
+        told = f"all of it {rest_place(out)}{f', also {hidden}' if hidden else ''}"
+        shown = (*shown, fit(f"{'':<{INDENT}}{told}", width))
     return painted([*top, *shown, *last], colour)

@@ -26,8 +26,8 @@ from fwverify.report.blocks import (
     labelled,
     listing,
     more_line,
-    more_place,
     painted,
+    rest_place,
 )
 from fwverify.report.text import count, fit, fit_middle, joined, percent, size_text, visible
 
@@ -58,7 +58,7 @@ def render_unpack(
         *labelled("Tree", totals, width),
         *labelled("Bytes", _classes(report), width, 2),
         *labelled("Formats", _formats(report.nodes), width, 3),
-        *gap_list(report, width, LISTED, more_place(out)),
+        *gap_list(report, width, LISTED, rest_place(out)),
         *_unexplained(report, width, out),
         *_findings(report, width, out),
         *_identities(report, width, out),
@@ -79,7 +79,7 @@ def _unexplained(report: Report, width: int, out: str | None) -> Lines:
         for path, size, runs in found[:_UNEXPLAINED]
     )
     more = len(found) - _UNEXPLAINED
-    tail = (more_line(more, more_place(out), width),) if more > 0 else ()
+    tail = (more_line(more, rest_place(out), width),) if more > 0 else ()
     return (*labelled("Unexplained", "", width), *rows, *tail)
 
 
@@ -102,7 +102,7 @@ def _identities(report: Report, width: int, out: str | None) -> Lines:
         for path, text in told[:_IDENTITIES]
     )
     more = len(told) - _IDENTITIES
-    tail = (more_line(more, more_place(out), width),) if more > 0 else ()
+    tail = (more_line(more, rest_place(out), width),) if more > 0 else ()
     lines = tuple(line for row in rows for line in row)
     return (f"{'Identity':<{INDENT}}{lines[0][INDENT:]}", *lines[1:], *tail)
 

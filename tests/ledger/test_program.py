@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from fwverify.config import load_config
 from fwverify.keyring.detached import SigningError, load_private, sign, spki_of
 from fwverify.strict import InputFileError
-from tests.cli.program import fwverify
+from tests.cli.program import fwverify, inside
 from tests.ledger import old
 from tests.ledger.people import ANN_KEY, BOB_KEY, CY_KEY, EVE_KEY, pem, private_pem
 
@@ -63,7 +63,8 @@ def config(place, *people, partners=(), name="fwverify.toml"):
 
 
 def run(place, *call, config="fwverify.toml"):
-    return fwverify("--config", config, *call, cwd=place)
+    """Run in this process; ``tests.cli`` proves the same exit codes for a process of its own."""
+    return inside("--config", config, *call, cwd=place)
 
 
 def approve(place, *people, update=True, keys=True, config="fwverify.toml", more=()):
@@ -88,7 +89,8 @@ def test_signed_by_two_and_judged_at_each_use(place):
     assert "if site A" in done.out
     assert f"until {end}" in done.out
     assert check(place).json["baseline"]["approved"] is True
-    late = check(place, "2026-12-02T00:00:00Z")
+    late = fwverify("check", "update.txt", "--case", "case.toml", "--baseline", f"ledger:{REF}",
+                    "--at", "2026-12-02T00:00:00Z", cwd=place)  # fmt: skip
     assert late.code == 2
     assert "expired" in late.err
     config(place, "Ann", "Cy")
@@ -238,3 +240,20 @@ def test_keys_are_read_from_pkcs12():
     for broken in (data[:-5], b"\x30\x03\x02\x01\x03", b"\x30"):
         with pytest.raises(SigningError):
             load_private(broken, "k", b"open sesame")
+
+
+def test_what_changes_nothing_is_said_and_what_comes_next(place):
+    first = approve(place, "Ann")
+    assert "submitted by Desk" in first.out
+    assert "next     one more person besides the submitter: " in first.out
+    assert f"fwverify baseline approve --ref {REF}" in first.out
+    assert "--sign-with FILE" in first.out
+    again = approve(place, "Ann", update=False, more=("--not-after", "2027-01-01T00:00:00Z"))
+    assert again.code == 0
+    assert f"Ann approved {REF} before, for as long or longer: nothing was recorded" in again.err
+    assert "nothing was recorded" not in approve(place, "Bob", update=False).err
+    late = approve(place, "Ann", more=("--rxswin", "R1"))
+    assert late.code == 2
+    assert f"{REF} was proposed without RXSWIN" in late.err
+    run(place, "case", "purge", "case-1", "--by", "Desk", "--reason", "ended", *AT)
+    assert "case.purged        Desk             case-1" in run(place, "history").out

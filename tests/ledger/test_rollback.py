@@ -107,3 +107,15 @@ def test_a_lowered_value_breaks_the_chain(ledger, tmp_path, statement):
     connection.close()
     with pytest.raises(LedgerError, match="run log"):
         ledger.highest("acme", "meter")
+
+
+@pytest.mark.parametrize("vendor", ["Acme™", "Acme  GmbH", " Mu\u0308ller", "ＡＣＭＥ"])
+def test_a_vendor_is_found_under_the_name_it_was_proposed_with(ledger, vendor):
+    """Names are recorded composed; asked for as typed they had no accepted value at all."""
+    known = profile(node("f0"))
+    ledger.propose("a", known, vendor=vendor, product="meter²", submitter="Desk", at=AT,
+                   counters=(counter("2.0"),), rxswin="R1")  # fmt: skip
+    approve(ledger, "a")
+    assert ledger.highest(vendor, "meter²") == (counter("2.0"),)
+    assert [each.ref for each in ledger.rxswin(vendor, "meter²")] == ["a"]
+    assert ledger.highest(vendor, "meter") == ()

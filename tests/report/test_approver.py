@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from fwverify.canonical import make_finding
-from fwverify.model import Account, Changed, Delta, Endpoint, Fact, Left, Superseded, Verdict
+from fwverify.model import Account, Changed, Delta, Endpoint, Fact, Left, Moved, Superseded, Verdict
 from fwverify.report import approver, html, terminal
 from fwverify.report.text import cells
 from tests.builders.reports import DENY, EXAMPLES, sha
@@ -102,3 +102,37 @@ def test_a_case_that_was_not_held_is_said():
     assert "! not held   its report was not named: nothing was held" in shown
     page = html.render(replace(DENY, superseded=LEFT)).decode()
     assert "Changed although not in the fix" in page and "u.bin!/bin/agent" in page
+
+
+def test_a_flood_of_one_sort_leaves_a_line_to_every_other():
+
+    def medium(rule, path):
+        return make_finding(rule=f"compare.{rule}", path=path, text="t", severity="medium")
+
+    flood = [medium("startup_changed", f"a!/etc/c{n:03}") for n in range(300)]
+    rare = [medium(rule, f"a!/usr/{rule}") for rule in ("link_added", "writable_folder")]
+    report = replace(DENY, delta=Delta(), findings=tuple(flood + rare))
+    rows = approver.can_now(report)
+    assert len(rows) == 302
+    assert {row.path for row in rows[:2]} == {each.path for each in rare}
+    assert rows[2].path == "a!/etc/c000"
+
+
+def test_many_endpoints_of_one_file_leave_room_for_another():
+    found = [Endpoint(kind="url", value=f"http://e{n}", path="a!/flood") for n in range(50)]
+    found.append(Endpoint(kind="ip", value="198.51.100.7", path="a!/usr/bin/agent"))
+    report = replace(DENY, delta=replace(Delta(), endpoints_added=tuple(found)))
+    (rows,) = (each.rows for each in approver.groups(report) if each.label == "+ endpoint")
+    assert rows[1].path == "a!/usr/bin/agent"
+
+
+def test_kinds_without_a_line_are_named():
+    delta = replace(
+        Delta(),
+        added=tuple(f"a!/n{n}" for n in range(9)),
+        removed=tuple(f"a!/o{n}" for n in range(9)),
+        moved=(Moved(source="a!/x", target="a!/y", sha256=sha("m")),),
+    )
+    listed = approver.groups(replace(DENY, findings=(), delta=delta))
+    assert approver.without_line(listed, 1) == approver.without_line(listed, 0)[1:]
+    assert approver.without_line(listed, 50) == ()

@@ -242,7 +242,7 @@ def test_lists_end_with_what_is_left_out():
     assert "… and 1 more (use" in terminal.render_scan(many)
     many = replace(DENY, delta=replace(Delta(), added=tuple(sha(str(n)) for n in range(60))))
     shown = terminal.render_diff(many)
-    assert "more)" in shown and "all of it (use --out DIR" in shown
+    assert "more)" in shown and "all of it (use --format json)" in shown
     many = replace(DENY, signatures=(SIGNATURE,) * 55)
     assert "… and 5 more" in terminal.render_verify(many)
 

@@ -36,6 +36,7 @@ from fwverify.unpack.vehicle import xmlstream
 MAX_KEYED_BYTES: Final = 4 * 1024 * 1024
 MAX_KEYS: Final = 50_000
 _MAX_DEPTH: Final = 200
+_MAX_PATH: Final = 4096
 _VALUE_SHOWN: Final = 60
 _KEY_SHOWN: Final = 100
 _SEARCHED: Final = 400
@@ -156,15 +157,37 @@ def _flat(root: Any) -> Iterator[tuple[str, str]]:
         elif isinstance(value, list):
             inner = [(f"[{number}]", item) for number, item in enumerate(value)]
         else:
-            yield path or ".", repr(value) if isinstance(value, bytes) else str(value)
+            yield path or ".", _leaf(value)
             continue
         if not inner:
             yield path or ".", "(empty)"
-        if depth >= _MAX_DEPTH:
+        if depth >= _MAX_DEPTH or len(path) > _MAX_PATH:
             raise ValueError("nested too deep")
         if len(waiting) + len(inner) > _MAX_WAITING:
             raise ValueError("too wide")
-        waiting.extend((f"{path}.{key}".strip("."), item, depth + 1) for key, item in inner[::-1])
+        waiting.extend((_joined(path, key), item, depth + 1) for key, item in inner[::-1])
+
+
+_LIKE_ANOTHER: Final = re.compile(
+    r"(?:True|False|None|null|\(empty\)|b['\"].*|[-+.\d].*|)\Z", re.DOTALL
+)
+
+
+def _leaf(value: object) -> str:
+    """Return a value as text; a text that reads like another kind of value is quoted.
+
+    ``"0"`` for ``0`` or ``"false"`` for ``false`` is a change where a program asks what
+    kind of value it has.
+    """
+    if isinstance(value, str):
+        return json.dumps(value) if _LIKE_ANOTHER.match(value) else value
+    return repr(value) if isinstance(value, bytes) else str(value)
+
+
+def _joined(path: str, key: str) -> str:
+    """Return the path of ``key``; a key that holds a dot is quoted, for ``a.b`` is b in a."""
+    own = json.dumps(key) if "." in key or not key else key
+    return f"{path}.{own}" if path else own
 
 
 def _xml(content: Buffer, _: str) -> Pairs | None:
