@@ -23,6 +23,7 @@ from fwverify.policy import (
     checks_image,
     checks_intake,
     checks_inventory,
+    checks_onboarded,
     checks_trust,
 )
 from fwverify.policy.conditions import ConditionError
@@ -69,6 +70,7 @@ CHECKS: tuple[Check, ...] = (
     checks_findings.otherwise,
     checks_capability.capability_stances,
     checks_inventory.rules_over_inventory,
+    checks_onboarded.nothing_laundered,
 )
 
 _ALLOW_TEXT: Final = (

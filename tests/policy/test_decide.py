@@ -742,6 +742,10 @@ BITES = {
         ),
     ),
 }
+BITES["nothing_laundered"] = good_facts(
+    analysed=Analysed(accounts=(Account(name="sa", uid=0, state="hash", path="u!/etc"),)),
+    baseline=msgspec.structs.replace(good_facts().baseline, ref="ledger:onboarding/v/p/1"),
+)
 MUTATION_POLICY = altered(
     rules=(
         rule(),
