@@ -14,7 +14,19 @@ from typing import NoReturn
 import click
 
 from fwverify import __version__
-from fwverify.cli import baseline, case, check, keys, ledger, policy, retro, rules, stages, upkeep
+from fwverify.cli import (
+    baseline,
+    case,
+    check,
+    keys,
+    ledger,
+    onboard,
+    policy,
+    retro,
+    rules,
+    stages,
+    upkeep,
+)
 from fwverify.cli.common import report_error
 
 
@@ -48,6 +60,7 @@ for command in (
     baseline.history,
     ledger.ledger,
     retro.devices,
+    onboard.onboard,
     keys.keys,
     rules.rules,
     policy.policy,
