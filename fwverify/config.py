@@ -42,6 +42,7 @@ class Paths(Value, frozen=True, kw_only=True):
     store: str | None = None
     cases: str | None = None
     suppliers: str | None = None
+    onboarding: str | None = None
 
 
 class LedgerSettings(Value, frozen=True, kw_only=True):
@@ -93,6 +94,7 @@ class Config:
     ledger_url: str
     store: Path
     cases: Path
+    onboarding: Path
     limits: Limits
     signers: tuple[PublicKey, ...] = ()
     signatures_required: int = 0
@@ -160,6 +162,9 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         cases=(folder / paths.cases).resolve()
         if paths.cases
         else _user("XDG_DATA_HOME", ".local/share") / "cases",
+        onboarding=(folder / paths.onboarding).resolve()
+        if paths.onboarding
+        else _user("XDG_DATA_HOME", ".local/share") / "onboarding",
         limits=content.limits,
         signers=signers,
         signatures_required=content.trust.signatures_required if signers else 0,
@@ -204,10 +209,9 @@ def _digest(content: ConfigFile, signers: tuple[PublicKey, ...], register: Regis
     digest of a configuration without it as it was.
     """
     plain = msgspec.to_builtins(content)
-    if content.paths.cases is None:
-        del plain["paths"]["cases"]
-    if content.paths.suppliers is None:
-        del plain["paths"]["suppliers"]
+    for name in ("cases", "suppliers", "onboarding"):
+        if plain["paths"][name] is None:
+            del plain["paths"][name]
     if content.analyse == AnalyseSettings():
         del plain["analyse"]
     for name in ("people", "partners"):

@@ -119,6 +119,13 @@ def take_in(
     )
 
 
+def names_of(arguments: tuple[Path, ...]) -> tuple[str, ...]:
+    """Return the member paths that ``arguments`` get, before anything is read of them."""
+    problems: list[Problem] = []
+    found = [item for argument in arguments for item in _expand(argument, arguments, problems)]
+    return tuple(number_duplicates(sorted(encode_name(item.name) for item in found)))
+
+
 def _refuse_submitted(secrets: tuple[Path, ...], known: set[str]) -> None:
     """Raise ``IntakeError`` where a secret lies in the update: it would be unpacked and kept."""
     for file in secrets:

@@ -62,6 +62,7 @@ from fwverify.workers import Executor
 if TYPE_CHECKING:
     from fwverify.analyse.rules import RuleSet
     from fwverify.compare.content.asking import Reading
+    from fwverify.onboarding.model import Recipe
     from fwverify.policy.facts import Facts
     from fwverify.policy.model import LoadedPolicy
     from fwverify.suppliers.register import Register
@@ -88,6 +89,7 @@ class Question:
 
     ``refused`` is the report of the case ``supersedes``, where it is at hand.
     ``second`` names another engine that is to unpack it, too (``unpack.second``).
+    ``recipe`` is how deliveries of the product look, where it was onboarded.
     """
 
     updates: tuple[Path, ...]
@@ -99,6 +101,21 @@ class Question:
     supersedes: str | None = None
     refused: Report | None = None
     second: str | None = None
+    recipe: Recipe | None = None
+
+
+@dataclass(frozen=True)
+class First:
+    """What one run over a first delivery gave: its report, and what a baseline keeps.
+
+    ``supposing`` judges the same run once more, as if a trust rule were in force.
+    """
+
+    report: Report
+    profile: Profile
+    counters: tuple[Counter, ...]
+    unpacked: Unpacked
+    supposing: Callable[[Rule], Report]
 
 
 @dataclass(frozen=True)
@@ -168,8 +185,44 @@ def inspect(
     blocks of its maps look like: such a report is for a terminal, which shows none of it.
     Raises ``IntakeError`` for arguments that cannot be opened; never for what is in them.
     """
-    outputs = _drawn(_run_stages(question, means, wanted), means, measured)
-    findings = _all_findings(outputs, means)
+    outputs = _run_stages(question, means, wanted)
+    return _inspected(question, means, outputs, wanted, measured=measured)
+
+
+def first(question: Question, means: Means) -> First:
+    """Return report and profile of one and the same run of every stage."""
+    outputs = _run_stages(question, means, EVERY_STAGE)
+
+    def told(done: _Outputs) -> Report:
+        return _inspected(question, means, done, EVERY_STAGE, measured=True)
+
+    def supposing(rule: Rule) -> Report:
+        subject, unpacked = outputs.intake.subject, outputs.unpacked
+        verified, stage = _stage(
+            "verify",
+            lambda: verify(subject, unpacked, means.store, rule, means.trust, question.at),
+            Verified(),
+            means,
+            EVERY_STAGE,
+        )
+        stages = msgspec.structs.replace(outputs.stages, verify=stage)
+        return told(replace(outputs, verified=verified, stages=stages))
+
+    profiled = _profiled(outputs, means)
+    report = told(outputs)
+    return First(report, profiled, outputs.verified.counters, outputs.unpacked, supposing)
+
+
+def _inspected(
+    question: Question,
+    means: Means,
+    done: _Outputs,
+    wanted: frozenset[StageName],
+    *,
+    measured: bool,
+) -> Report:
+    outputs = _drawn(done, means, measured)
+    findings = _all_findings(outputs, means, question.recipe)
     claims, findings = _with_claims(question, means, outputs, findings)
     decision: Decision | None = None
     stages = outputs.stages
@@ -372,7 +425,9 @@ def _status(problems: Iterable[Problem]) -> Stage:
     return Stage(status="incomplete" if ordered else "complete", problems=ordered)
 
 
-def _all_findings(outputs: _Outputs, means: Means) -> tuple[Finding, ...]:
+def _all_findings(
+    outputs: _Outputs, means: Means, recipe: Recipe | None = None
+) -> tuple[Finding, ...]:
     """Return the findings of every stage, those of the baseline marked."""
     compared = outputs.compared
     known = compared.known if compared else frozenset()
@@ -384,6 +439,7 @@ def _all_findings(outputs: _Outputs, means: Means) -> tuple[Finding, ...]:
         *outputs.verified.findings,
         *outputs.analysed.findings,
         *(compared.findings if compared else ()),
+        *_beside_recipe(outputs, recipe),
     }
     marked = (
         msgspec.structs.replace(finding, in_baseline=finding.fingerprint in known)
@@ -403,6 +459,14 @@ def _with_claims(
 
     seen, subject = (outputs.unpacked, outputs.analysed), outputs.intake.subject.name
     return with_claims(case, means.suppliers, *seen, findings, outputs.stages, subject)
+
+
+def _beside_recipe(outputs: _Outputs, recipe: Recipe | None) -> tuple[Finding, ...]:
+    if recipe is None:
+        return ()
+    from fwverify.onboarding.recipe import held
+
+    return tuple(held(outputs.intake.subject, outputs.unpacked, recipe))
 
 
 def _superseded(

@@ -26,6 +26,7 @@ from fwverify.case import Case
 from fwverify.catalogue.values import Catalogue
 from fwverify.config import ConfigFile
 from fwverify.model import Report
+from fwverify.onboarding.model import Confirmed, Rationale, Recipe, Record
 from fwverify.policy.model import Policy, Tightening
 from fwverify.secrets import SecretFile
 from fwverify.verify.vendor_file import VendorFile
@@ -178,6 +179,45 @@ _VENDOR_KEYS: Final[Mapping[str, str]] = {
     "rule": "What must hold for some products.",
 }
 
+_RECORD_KEYS: Final[Mapping[str, str]] = {
+    "schema": "The name and version of this document's form.",
+    "vendor": "The vendor, as trust store and ledger name it.",
+    "product": "The product, as trust store and ledger name it.",
+    "class": "The product class; it chooses the policy.",
+    "ref": "The provisional baseline in the ledger.",
+    "at": "The time of the analysis.",
+    "submitted_by": "Who submitted the delivery; never one of those who promote it.",
+    "name": "The delivery's own name.",
+    "sha256": "The delivery's digest.",
+    "verdict": "What the delivery was judged as, alone.",
+    "core_sha256": "The digest of its report.",
+    "trusted": "Whether the trust store vouched for it already.",
+    "candidates": "Keys whose signatures over it hold; trusted for nothing.",
+    "refused": "Why it is denied even where the candidates are the vendor's keys.",
+}
+
+_RECIPE_KEYS: Final[Mapping[str, str]] = {
+    "schema": "The name and version of this document's form.",
+    "vendor": "The vendor, as trust store and ledger name it.",
+    "product": "The product, as trust store and ledger name it.",
+    "class": "The product class; it chooses the policy.",
+    "baseline": "What later deliveries are compared with.",
+    "file": "The submitted files: globs, roles, device parts.",
+    "step": "The envelopes, and which secret opens each, by name.",
+    "hardware": "The hardware ids that the content may state.",
+    "context": "The deployment that the promotion is for.",
+}
+
+_RATIONALE_KEYS: Final[Mapping[str, str]] = {
+    "schema": "The name and version of this document's form.",
+    "item": "What is of high risk in the first delivery, and why it may be there.",
+}
+
+_CONFIRMED_KEYS: Final[Mapping[str, str]] = {
+    "schema": "The name and version of this document's form.",
+    "confirmation": "Who confirmed which fingerprint, when, and over which channel.",
+}
+
 PUBLISHED: Final[tuple[Published, ...]] = (
     Published("report", Report, True, _REPORT_KEYS),
     Published("case", Case, False, _CASE_KEYS),
@@ -187,6 +227,10 @@ PUBLISHED: Final[tuple[Published, ...]] = (
     Published("secret", SecretFile, False, _SECRET_KEYS),
     Published("catalogue", Catalogue, False, _CATALOGUE_KEYS),
     Published("vendor", VendorFile, False, _VENDOR_KEYS),
+    Published("onboarding", Record, True, _RECORD_KEYS),
+    Published("recipe", Recipe, False, _RECIPE_KEYS),
+    Published("rationale", Rationale, False, _RATIONALE_KEYS),
+    Published("confirmed", Confirmed, True, _CONFIRMED_KEYS),
 )
 
 

@@ -84,8 +84,11 @@ def approve(
     One --by makes a provisional baseline; a second person approves it with the same
     command without UPDATE.
     """
+    from fwverify.ledger.model import promotion_of
+
     options = common.Options(ledger=ledger, **rest)
     when = common.moment(at)
+    promotion_of(ref, conditions, None)
     keys = signing_keys(people, key_files)
     if updates:
         _propose(updates, ref, people, signatures, when, options, keep=keep, rxswin=rxswin)

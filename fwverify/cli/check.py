@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from fwverify import exit_codes
-from fwverify.cli import common, running
+from fwverify.cli import common, onboard, running
 
 
 @click.command()
@@ -44,6 +44,10 @@ def check(
 
     options = common.Options(**rest)
     case = common.read_case(options)
+    recipe = onboard.recipe_for(case, options)
+    if recipe is not None and case is not None:
+        case = onboard.applied(recipe, case, options, updates)
+        baseline = baseline or recipe.baseline
     when = common.moment(at)
     refused = load_refused(supersedes) if supersedes else None
     with running.means(options, case, at=when) as bare:
@@ -59,6 +63,7 @@ def check(
             supersedes=refused.case if refused and refused.case else supersedes,
             refused=refused,
             second=second,
+            recipe=recipe,
         )
         report = inspect(question, means)
     if out is not None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from fwverify.case import Case
     from fwverify.config import Config
+    from fwverify.ledger.model import Entry
     from fwverify.model import Report, StageName
     from fwverify.pipeline import Known, Means
     from fwverify.policy.model import LoadedPolicy
@@ -261,8 +262,25 @@ def _approved(ref: str, url: str | None, case: Case | None, at: datetime) -> Kno
         )
     context = case.context_sha256 if case else None
     same = entry.context_sha256 == context
-    baseline = msgspec.structs.replace(stored.baseline, approved=stored.baseline.approved and same)
-    return Known(baseline, stored.profile, stored.baseline.approved and not same)
+    whole = stored.baseline.approved and _promoted(entry, at)
+    baseline = msgspec.structs.replace(stored.baseline, approved=whole and same)
+    return Known(baseline, stored.profile, whole and not same)
+
+
+def _promoted(entry: Entry, at: datetime) -> bool:
+    """Return whether a baseline that comes from an onboarding was promoted as it is now."""
+    from fwverify.ledger.approvals import promoted
+    from fwverify.onboarding import place
+    from fwverify.pipeline import format_time
+
+    if not place.is_onboarded(entry.ref):
+        return True
+    config = configuration()
+    if not config.people:
+        return False  # names as typed promote nothing
+    found = place.load(place.folder_of(config.onboarding, entry.vendor, entry.product))
+    sealed = found.sealed if found is not None and found.record.ref == entry.ref else None
+    return promoted(entry, config.people, format_time(at), sealed)
 
 
 def open_ledger(url: str | None, *, create: bool = False, upgrading: bool = False) -> Any:

@@ -26,6 +26,7 @@ from fwverify.canonical import canonical_json, digest
 from fwverify.keyring import detached
 from fwverify.keyring.detached import Private, SigningError
 from fwverify.ledger.model import (
+    SEAL,
     Approval,
     Entry,
     LedgerError,
@@ -145,10 +146,41 @@ def adds_nothing(entry: Entry, act: Approval, registered: tuple[Person, ...]) ->
     for known in entry.approvals:
         if person_key(known.person) != person_key(act.person):
             continue
+        if _seals(known) != _seals(act):
+            continue  # another state of the onboarding than the one that was signed
         as_long = known.not_after is None or (act.not_after or "~") <= known.not_after
         if as_long and standing(replace(entry, approvals=(known,)), registered, act.at).by:
             return True
     return False
+
+
+def promoted(entry: Entry, registered: tuple[Person, ...], at: str, sealed: str | None) -> bool:
+    """Return whether two people promoted one and the same record of the onboarding.
+
+    ``sealed`` is that record's digest as its files are now, None where they are not at
+    hand. Raises ``LedgerError`` where another record was promoted than this one.
+    """
+    counting = {seal for act in entry.approvals for seal in _seals(act)}
+    approved = {seal for seal in counting if _stands(entry, registered, at, seal)}
+    if not approved or sealed is None or sealed in approved:
+        return bool(approved)
+    raise LedgerError(f"{entry.ref}: the files of its onboarding were changed since the promotion")
+
+
+def _stands(entry: Entry, registered: tuple[Person, ...], at: str, seal: str) -> bool:
+    from msgspec.structs import replace
+
+    own = replace(entry, approvals=sealed_by(entry, seal))
+    return standing(own, registered, at).state == "approved"
+
+
+def sealed_by(entry: Entry, seal: str) -> tuple[Approval, ...]:
+    """Return the acts on ``entry`` without approvals of another record than ``seal``."""
+    return tuple(act for act in entry.approvals if act.role != "approver" or seal in _seals(act))
+
+
+def _seals(act: Approval) -> tuple[str, ...]:
+    return tuple(each.removeprefix(SEAL) for each in act.conditions if each.startswith(SEAL))
 
 
 _NOUN: Final = {"approver": "approval", "revoker": "revocation"}

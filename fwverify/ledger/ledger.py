@@ -39,6 +39,7 @@ from fwverify.ledger.devices import Device
 from fwverify.ledger.exports import Imported
 from fwverify.ledger.kept import KeptBlob, Purged
 from fwverify.ledger.model import (
+    ONBOARDED,
     REF_PREFIX,
     Approval,
     Component,
@@ -56,6 +57,7 @@ from fwverify.ledger.model import (
     checked_reason,
     checked_ref,
     person_key,
+    promotion_of,
 )
 from fwverify.ledger.rxswin import RxswinEntry
 from fwverify.ledger.schema import forget, open_engine, reading, writing
@@ -181,13 +183,15 @@ class Ledger:
         key: Private | None = None,
         conditions: tuple[str, ...] = (),
         not_after: str | datetime | None = None,
+        sealed: str | None = None,
     ) -> Entry:
         """Record that ``by`` approves ``ref``; return it with the state it then has.
 
-        ``key`` signs the approval. A second approval of a person whose first one counts
-        as long changes nothing. Raises ``LedgerError`` for the submitter, an unknown or revoked
-        baseline, an empty name or reason, or no key where people are registered;
-        ``SigningError`` for a key that is not that person's.
+        ``key`` signs the approval; ``sealed`` is the digest of the onboarding that is
+        promoted, for the baseline of one and for no other. A second approval of a person
+        whose first one counts as long changes nothing. Raises ``LedgerError`` for the
+        submitter, an unknown or revoked baseline, an empty name or reason, or no key where
+        people are registered; ``SigningError`` for a key that is not that person's.
         """
         act = Approval(
             ref=checked_ref(ref),
@@ -195,7 +199,7 @@ class Ledger:
             role="approver",
             at=checked_at(at),
             reason=checked_reason(reason),
-            conditions=checked_conditions(conditions),
+            conditions=checked_conditions(promotion_of(ref, conditions, sealed)),
             not_after=None if not_after is None else checked_at(not_after),
         )
         if self._people and key is None:
@@ -404,6 +408,8 @@ class Ledger:
 
         Raises ``LedgerError`` when the reference stands for something else.
         """
+        if checked_ref(ref or found.entry.ref).startswith(ONBOARDED):
+            raise LedgerError(f"{found.entry.ref} was onboarded there: give it a name with --ref")
         entry = msgspec.structs.replace(
             found.entry,
             ref=checked_ref(ref or found.entry.ref),

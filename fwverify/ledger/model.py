@@ -18,6 +18,12 @@ from fwverify import people
 from fwverify.model import Baseline, Counter, Digests, Profile, Sha256, Verdict, _Value
 
 REF_PREFIX: Final = "ledger:"
+ONBOARDED: Final = "onboarding/"
+"""References of baselines that come from an onboarding begin so, and no others."""
+
+SEAL: Final = "onboarding record sha256 "
+"""The condition of an approval by which its person promotes exactly that record."""
+
 REF_MAX_CHARACTERS: Final = 200
 MAX_CONDITIONS: Final = 100
 _REF: Final = re.compile(r"[A-Za-z0-9._/@+-]+")
@@ -187,3 +193,15 @@ def checked_conditions(conditions: tuple[str, ...]) -> tuple[str, ...]:
     if len(conditions) > MAX_CONDITIONS:
         raise LedgerError(f"more than {MAX_CONDITIONS} conditions")
     return tuple(_checked_line("condition", each) for each in conditions)
+
+
+def promotion_of(ref: str, conditions: tuple[str, ...], sealed: str | None) -> tuple[str, ...]:
+    """Return the conditions of an approval; a promotion names the record that it promotes.
+
+    Raises ``LedgerError`` where a baseline of an onboarding is to be approved otherwise.
+    """
+    if any(each.startswith(SEAL) for each in conditions):
+        raise LedgerError(f"a condition must not begin with {SEAL.strip()!r}")
+    if checked_ref(ref).startswith(ONBOARDED) != (sealed is not None):
+        raise LedgerError(f"{ref}: a baseline of an onboarding is promoted (fwverify onboard)")
+    return conditions if sealed is None else (*conditions, SEAL + sealed)

@@ -24,6 +24,7 @@ from fwverify.policy import (
     checks_image,
     checks_intake,
     checks_inventory,
+    checks_onboarded,
     checks_suppliers,
     checks_trust,
 )
@@ -78,6 +79,7 @@ CHECKS: tuple[Check, ...] = (
     checks_suppliers.supplier_decided,
     checks_suppliers.supplier_questions,
     checks_suppliers.component_sources,
+    checks_onboarded.nothing_laundered,
 )
 
 _ALLOW_TEXT: Final = (

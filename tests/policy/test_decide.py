@@ -768,6 +768,10 @@ BITES = {
         supply=assessed(component=ComponentSupply(name="metrology", known=False))
     ),
 }
+BITES["nothing_laundered"] = good_facts(
+    analysed=Analysed(accounts=(Account(name="sa", uid=0, state="hash", path="u!/etc"),)),
+    baseline=msgspec.structs.replace(good_facts().baseline, ref="ledger:onboarding/v/p/1"),
+)
 MUTATION_POLICY = altered(
     rules=(
         rule(),

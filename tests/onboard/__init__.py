@@ -1,0 +1,1 @@
+"""Onboarding: a first delivery, its promotion, and what comes after."""
