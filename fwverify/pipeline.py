@@ -48,6 +48,7 @@ from fwverify.model import (
     Superseded,
     Unpacked,
     Verified,
+    Waiver,
 )
 from fwverify.store import Store
 from fwverify.tools import tool_versions
@@ -114,7 +115,8 @@ class Known:
 class Means:
     """With what the question is answered. ``ad_hoc`` names the ad hoc options used.
 
-    ``accepted`` are the ledger's highest values for the rule's rollback field.
+    ``accepted`` are the ledger's highest values for the rule's rollback field;
+    ``waivers`` gives those in force for an update, by its digest.
     ``given`` are the operator's secrets: they reach the workers and nothing else.
     ``announce`` is told the name of each stage as it begins; ``trace`` is given the
     traceback of a stage that failed, which has no place in a report.
@@ -131,6 +133,7 @@ class Means:
     ad_hoc: tuple[str, ...] = ()
     known: Known | None = None
     accepted: tuple[Counter, ...] = ()
+    waivers: Callable[[str], tuple[Waiver, ...]] = lambda _: ()
     given: Given = field(default_factory=Given, repr=False)
     announce: Callable[[str], None] = lambda _: None
     trace: Callable[[str], None] = lambda _: None
@@ -166,15 +169,19 @@ def inspect(
     decision: Decision | None = None
     stages = outputs.stages
     left = _superseded(question, means, outputs, findings)
+    waivers: tuple[Waiver, ...] = ()
     if "decide" in wanted and means.policy is not None:
         from fwverify.policy.decide import decide
+        from fwverify.policy.waived import marked
 
         means.announce("decide")
         facts = _facts(outputs, findings, means, question, left)
-        decision = decide(facts, means.policy.policy)
+        in_force = means.waivers(outputs.intake.subject.sha256)
+        decision = decide(facts, means.policy.policy, in_force)
+        findings, waivers = marked(findings, decision.reasons, in_force)
         stages = msgspec.structs.replace(stages, decide=Stage(status="complete"))
     report = _report(question, means, outputs, findings, stages, decision)
-    return seal(msgspec.structs.replace(report, superseded=left))
+    return seal(msgspec.structs.replace(report, superseded=left, waivers=waivers))
 
 
 def _drawn(outputs: _Outputs, means: Means, measured: bool) -> _Outputs:

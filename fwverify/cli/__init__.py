@@ -22,10 +22,12 @@ from fwverify.cli import (
     keys,
     ledger,
     policy,
+    release,
     retro,
     rules,
     stages,
     upkeep,
+    waiver,
 )
 from fwverify.cli.common import report_error
 
@@ -63,6 +65,8 @@ for command in (
     keys.keys,
     rules.rules,
     policy.policy,
+    release.release,
+    waiver.waiver,
     gate.gate,
     upkeep.formats,
     upkeep.schemes,

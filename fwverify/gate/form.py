@@ -259,9 +259,9 @@ def _lines(data: bytes) -> list[str]:
     lines = data[:-1].decode("ascii").split("\n")
     if len(lines) > MAX_LINES:
         raise Malformed(MAX_LINES, "", f"there are more than {MAX_LINES} lines")
-    for number, line in enumerate(lines, start=1):
-        if len(line) > MAX_LINE:
-            raise Malformed(number, "", f"is longer than {MAX_LINE} characters")
+    for at, each in enumerate(lines, start=1):
+        if len(each) > MAX_LINE:
+            raise Malformed(at, "", f"is longer than {MAX_LINE} characters")
     return lines
 
 
@@ -269,7 +269,7 @@ def _check(domain: str, lines: list[tuple[str, str]]) -> None:
     """Hold ``lines`` against the keys of ``domain``: order, number and values."""
     at = 0
     for key in FORMS[domain]:
-        values = []
+        values: list[str] = []
         while at < len(lines) and lines[at][0] == key.name and (key.repeated or not values):
             if not key.fits(lines[at][1]):
                 raise Malformed(at + 2, key.name, "has no value of its kind")
