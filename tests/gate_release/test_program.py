@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
+import msgspec
 import pytest
 
 from fwverify.gate import form
@@ -25,25 +26,6 @@ submitter = "Desk"
 site = "Rotterdam"
 connectivity = "stand-alone"
 """
-POLICY = """\
-schema = "fwverify.policy/1"
-name = "lab"
-class = "lab"
-version = "1"
-extends = "generic"
-unexplained_max_bytes = 65536
-[signatures]
-required = false
-reason = "nobody signs there"
-[baseline]
-approved_required = false
-[otherwise]
-at_least = "medium"
-verdict = "REVIEW"
-next = { owner = "lab", action = "look" }
-"""
-
-
 @pytest.fixture
 def place(tmp_path):
     (tmp_path / "case.toml").write_text(CASE)
@@ -118,8 +100,7 @@ def test_two_people_in_two_steps(place):
     refused = release(place)
     assert refused.code == 2
     assert "trust.no_rule: has to be put right" in refused.err
-    trusting(place)
-    report = checked(place)
+    report = altered(place, [reason("baseline.none"), reason("superseded.outside")])
     accepted = named(place, report)
     half = release(place, *accepted, "--condition", "only in the lab")
     assert half.code == 0, half.err
@@ -161,21 +142,30 @@ def test_two_people_in_two_steps(place):
     assert run(place, "ledger", "check").code == 0
 
 
-def trusting(place):
-    """Put a rule for the vendor into a trust store of our own; nothing here is signed."""
-    import shutil
+def altered(place, reasons, verdict="REVIEW", **more):
+    """Replace the report by one with other reasons, recorded as if a check had made it."""
+    from fwverify.canonical import canonical_json, seal
+    from fwverify.ledger import Ledger
+    from fwverify.ledger.model import VerdictEntry
+    from fwverify.model import Report
 
-    from fwverify.data import data_folder
+    file = place / "out" / "report.json"
+    plain = json.loads(file.read_text()) | {"reasons": reasons, "verdict": verdict} | more
+    report = seal(msgspec.convert(plain, Report))
+    file.write_bytes(canonical_json(report))
+    with Ledger(f"sqlite:///{place / 'l.sqlite'}") as ledger:
+        ledger.log_verdict(VerdictEntry(
+            at=report.at, subject_sha256=report.subject.sha256, verdict=report.verdict,
+            core_sha256=report.core_sha256, baseline=None, digests=report.digests,
+        ))  # fmt: skip
+    return msgspec.to_builtins(report)
 
-    shutil.copytree(data_folder("signatures"), place / "trust", dirs_exist_ok=True)
-    run(place, "case", "list")
-    (place / "policies").mkdir(exist_ok=True)
-    config = (place / "fwverify.toml").read_text()
-    key = (place / "Eve.pub").read_text()
-    (place / "trust" / "acme.pub").write_text(key)
-    (place / "fwverify.toml").write_text(config.replace("[paths]\n", '[paths]\ntrust = "trust"\n'))
-    added = run(place, "keys", "--help")
-    assert added.code == 0
+
+def reason(rule, verdict="REVIEW", findings=(), knock_out=False):
+    return {
+        "rule": rule, "verdict": verdict, "text": f"about {rule}", "findings": list(findings),
+        "waived_by": None, "next": {"owner": "lab", "action": "look"}, "knock_out": knock_out,
+    }  # fmt: skip
 
 
 def test_a_text_is_only_its_form(place):
@@ -193,3 +183,101 @@ def test_nobody_is_registered(place):
 
 def test_the_printed_checker_is_the_one_that_is_tested(place):
     assert run(place, "gate", "--print-checker").out == SCRIPT.read_text()
+
+
+def test_what_cannot_be_released(place):
+    checked(place)
+    named_all = ("--accept", "reason generic.ko = seen", "--condition", "x")
+    both = {"signers": ("Ann", "Bob")}
+    for rule, ko, why in (
+        ("generic.ko", True, "a knock-out cannot be released"),
+        ("context.changed", False, "has to be put right"),
+        ("ad_hoc.option", False, "has to be put right"),
+        ("stage.incomplete.unpack", False, "names no problem"),
+        ("other.rule", False, "reason other.rule is not named"),
+    ):
+        altered(place, [reason(rule, "DENY", knock_out=ko)], "DENY")
+        ran = release(place, *named_all, **both)
+        assert (ran.code, why in ran.err) == (2, True), ran.err
+        assert not (place / "release.txt").exists()
+    altered(place, [reason("generic.ko", "DENY")], "DENY")
+    assert "nothing that stands open" in release(place, *named_all, "--accept",
+                                                 "reason typo = x", **both).err  # fmt: skip
+    assert release(place, *named_all, **both).code == 0
+
+
+def test_how_long_a_release_may_hold(place):
+    checked(place)
+    altered(place, [reason("baseline.none")])
+    name = ("--accept", "reason baseline.none = first delivery")
+    long = release(place, *name, "--emergency", "--condition", "x", expires="2026-11-29T00:00:00Z")
+    assert "7 days at most" in long.err
+    assert "needs a --condition" in release(place, *name, "--emergency",
+                                            expires="2026-11-27T00:00:00Z").err  # fmt: skip
+    assert "90 days" in release(place, *name, "--interim", "--condition", "x",
+                                expires="2027-11-27T00:00:00Z").err  # fmt: skip
+    assert "before it begins" in release(place, *name, expires="2026-11-20T00:00:00Z").err
+    one = release(place, *name, "--emergency", "--condition", "x", expires="2026-11-27T00:00:00Z")
+    assert ": none" in one.out  # REQUIREMENTS, row 36: no second signer
+    two = release(place, *name, "--emergency", "--condition", "x", signers=("Ann", "Bob"),
+                  expires="2026-11-27T00:00:00Z")  # fmt: skip
+    assert "an emergency is reviewed again" in two.out
+    papers(place)
+    assert gate(place) == 0
+    assert gate(place, at="2026-11-27T00:00:01Z") == 4  # REQUIREMENTS, row 35
+    assert "emergency" in run(place, "release", "list", "--due", *AT).out
+    assert release(place, *name, signers=("Ann", "Bob")).code == 0
+    assert "emergency" not in run(place, "release", "list", "--due", *AT).out
+
+
+def test_a_report_that_no_check_recorded(place):
+    checked(place)
+    altered(place, [reason("baseline.none")])
+    (place / "l.sqlite").rename(place / "gone.sqlite")
+    run(place, "check", "update", "--case", "case.toml", "--record", *AT)
+    ran = release(place, "--accept", "reason baseline.none = x", signers=("Ann", "Bob"))
+    assert ran.code == 2
+    assert "no check recorded" in ran.err
+
+
+def test_another_case_another_deployment_an_altered_report(place):
+    checked(place)
+    altered(place, [reason("baseline.none")])
+    name = ("--accept", "reason baseline.none = x")
+    (place / "case.toml").write_text(CASE.replace("stand-alone", "networked"))
+    assert "another case" in release(place, *name).err
+    (place / "case.toml").write_text(CASE)
+    (place / "elsewhere.json").write_text("{}")
+    assert "re-test" in release(place, *name, "--context", "elsewhere.json").err
+    report = place / "out" / "report.json"
+    report.write_text(report.read_text().replace("about baseline", "about nothing"))
+    assert "altered" in release(place, *name).err
+
+
+def test_a_signed_verdict(place):
+    """REQUIREMENTS, row 32: another organisation checks it with the signers' keys only."""
+    checked(place)
+    altered(place, [reason("allow", "ALLOW")], "ALLOW")
+    assert release(place, signers=("Ann", "Bob")).code == 0
+    assert (place / "release.txt").read_text().startswith("fwverify-verdict/1\n")
+    papers(place)
+    assert gate(place) == 0
+
+
+def test_a_revoked_key_and_update(place):
+    """REQUIREMENTS, rows 31 and 72."""
+    checked(place)
+    report = altered(place, [reason("allow", "ALLOW")], "ALLOW")
+    assert release(place, signers=("Ann", "Bob")).code == 0
+    subject = report["subject"]["sha256"]
+    (place / "fleet.csv").write_text(
+        "device,vendor,product,site,image_sha256,version,seen_at\n"
+        f"bus-1,acme,gateway,Rotterdam,{subject},1,2026-11-01T00:00:00Z\n"
+    )
+    assert run(place, "devices", "import", "fleet.csv", "--by", "Ann", *AT).code == 0
+    ran = run(place, "release", "revoke", subject, "--what", "subject", "--by", "Bob",
+              "--reason", "the re-test failed", *AT)  # fmt: skip
+    assert "runs it: bus-1" in ran.out
+    papers(place)
+    assert gate(place) == 4
+    assert "revoked by Bob" in run(place, "release", "list", "--json", *AT).json[0]["why"]
