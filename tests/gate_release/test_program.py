@@ -26,6 +26,8 @@ submitter = "Desk"
 site = "Rotterdam"
 connectivity = "stand-alone"
 """
+
+
 @pytest.fixture
 def place(tmp_path):
     (tmp_path / "case.toml").write_text(CASE)
@@ -278,6 +280,56 @@ def test_a_revoked_key_and_update(place):
     ran = run(place, "release", "revoke", subject, "--what", "subject", "--by", "Bob",
               "--reason", "the re-test failed", *AT)  # fmt: skip
     assert "runs it: bus-1" in ran.out
+    affected = run(place, "devices", "affected", "--revoked")
+    assert (affected.code, "bus-1" in affected.out) == (3, True)
+    assert run(place, "devices", "affected", subject).code == 3
+    assert run(place, "devices", "affected", "0" * 64).code == 0
+    assert run(place, "devices", "affected").code == 2
     papers(place)
     assert gate(place) == 4
     assert "revoked by Bob" in run(place, "release", "list", "--json", *AT).json[0]["why"]
+
+
+def test_a_waiver_from_report_to_report(place):
+    """The finding stays, marked; the verdict is a REVIEW at its mildest."""
+    (place / "update" / "shadow").write_text("root::20454:0:99999:7:::\n")
+    (place / "update" / "etc").mkdir()
+    (place / "update" / "etc" / "shadow").write_text("root::20454:0:99999:7:::\n")
+    report = checked(place)
+    found = {each["fingerprint"]: each for each in report["findings"]}
+    reasons = [each for each in report["reasons"] if each["findings"]]
+    knocked = [each for each in reasons if each["knock_out"]]
+    for each in knocked[:1]:
+        ran = waive(place, each["findings"][0], "Ann", "Bob")
+        assert (ran.code, "cannot be waived" in ran.err) == (2, True)
+    from fwverify.model import Reason
+    from fwverify.policy.waived import waivable
+
+    held = {name for each in reasons for name in each["findings"]
+            if not waivable(msgspec.convert(each, Reason))}  # fmt: skip
+    free = sorted(set(found) - held)
+    assert free, report["reasons"]
+    assert waive(place, free[0], "Ann").code == 0
+    assert checked(place)["waivers"] == []
+    ran = waive(place, free[0], "Ann", "Bob")
+    assert ": counts" in ran.out, ran
+    after = checked(place)
+    assert [each["fingerprint"] for each in after["waivers"]] == [free[0]]
+    marked = [each for each in after["findings"] if each["waived_by"]]
+    assert [each["fingerprint"] for each in marked] == [free[0]]
+    sarif = json.loads((place / "out" / "findings.sarif").read_text())
+    assert any(each.get("suppressions") for each in sarif["runs"][0]["results"])
+    late = run(place, "check", "update", "--case", "case.toml", "--format", "json", "--at",
+               "2027-11-21T00:00:00Z").json  # fmt: skip
+    assert late["waivers"] == []
+    name = after["waivers"][0]["id"]
+    assert any(each["counts"] for each in run(place, "waiver", "list", "--json", *AT).json)
+    assert run(place, "waiver", "revoke", name, "--by", "Bob", "--reason", "no", *AT).code == 0
+    assert checked(place)["waivers"] == []
+
+
+def waive(place, finding, *signers):
+    keys = tuple(word for each in signers for word in ("--signer", f"{each}.key"))
+    return run(place, "waiver", "add", "out", "--case", "case.toml", "--finding", finding,
+               "--reason", "r", "--ticket", "T-1", "--control", "watched", "--not-after",
+               "2026-12-21T00:00:00Z", *keys, *AT)  # fmt: skip
