@@ -23,7 +23,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from fwverify.canonical import digest
+from fwverify.canonical import canonical_json, sha256_hex
 from fwverify.model import _Value as Value
 from fwverify.people import UnusableText, one_line
 from fwverify.strict import InputFileError, line_of, parse_toml, read_bounded
@@ -199,7 +199,12 @@ class Case(Value, frozen=True, kw_only=True, rename={"class_name": "class"}):
         An approval is bound to both: the class chooses the policy, and the case, which
         names it, is the submitter's.
         """
-        return digest([self.class_name, _bound(self.context)])
+        return sha256_hex(self.context_document)
+
+    @property
+    def context_document(self) -> bytes:
+        """What ``context_sha256`` is the digest of (RFC 8785): what a gate's site keeps."""
+        return canonical_json([self.class_name, _bound(self.context)])
 
 
 def _bound(context: Context | None) -> dict[str, Any] | None:

@@ -58,6 +58,15 @@ class TrustSettings(Value, frozen=True, kw_only=True):
     signatures_required: Annotated[int, Meta(ge=1, le=64)] = 2
 
 
+class ReleaseSettings(Value, frozen=True, kw_only=True):
+    """For how many days a release of each mode, and a waiver, may hold at most."""
+
+    regular_max_days: Annotated[int, Meta(ge=1, le=3_650)] = 730
+    interim_max_days: Annotated[int, Meta(ge=1, le=365)] = 90
+    emergency_max_days: Annotated[int, Meta(ge=1, le=7)] = 7
+    waiver_max_days: Annotated[int, Meta(ge=1, le=730)] = 365
+
+
 class AnalyseSettings(Value, frozen=True, kw_only=True):
     """Which engine matches the rules; ``both`` also says where they disagree."""
 
@@ -73,6 +82,7 @@ class ConfigFile(Value, frozen=True, kw_only=True):
     analyse: AnalyseSettings = AnalyseSettings()
     limits: Limits = field(default_factory=Limits)
     trust: TrustSettings = TrustSettings()
+    release: ReleaseSettings = ReleaseSettings()
     people: Annotated[tuple[PersonEntry, ...], Meta(max_length=1_000)] = ()
     partners: Annotated[tuple[PartnerEntry, ...], Meta(max_length=1_000)] = ()
 
@@ -100,6 +110,7 @@ class Config:
     signatures_required: int = 0
     engine: Engine = "yara-python"
     register: Register = field_of(default_factory=Register)
+    release: ReleaseSettings = field_of(default_factory=ReleaseSettings)
 
     @property
     def people(self) -> tuple[Person, ...]:
@@ -171,6 +182,7 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         engine=content.analyse.engine,
         register=register,
         suppliers=absolute(paths.suppliers, "paths.suppliers") if paths.suppliers else None,
+        release=content.release,
     )
 
 
@@ -214,6 +226,8 @@ def _digest(content: ConfigFile, signers: tuple[PublicKey, ...], register: Regis
             del plain["paths"][name]
     if content.analyse == AnalyseSettings():
         del plain["analyse"]
+    if content.release == ReleaseSettings():
+        del plain["release"]
     for name in ("people", "partners"):
         if not plain[name]:
             del plain[name]

@@ -50,6 +50,7 @@ from fwverify.model import (
     Superseded,
     Unpacked,
     Verified,
+    Waiver,
 )
 from fwverify.store import Store
 from fwverify.tools import tool_versions
@@ -137,6 +138,7 @@ class Means:
     ``accepted`` are the ledger's highest values for the rule's rollback field, ``revoked``
     what was approved in it once and revoked.
     ``suppliers`` is the operator's register, None where none is kept.
+    ``waivers`` gives those in force for an update, by its digest.
     ``given`` are the operator's secrets: they reach the workers and nothing else.
     ``announce`` is told the name of each stage as it begins; ``trace`` is given the
     traceback of a stage that failed, which has no place in a report.
@@ -155,6 +157,7 @@ class Means:
     accepted: tuple[Counter, ...] = ()
     revoked: tuple[Revoked, ...] = ()
     suppliers: Register | None = None
+    waivers: Callable[[str], tuple[Waiver, ...]] = lambda _: ()
     given: Given = field(default_factory=Given, repr=False)
     announce: Callable[[str], None] = lambda _: None
     trace: Callable[[str], None] = lambda _: None
@@ -227,15 +230,19 @@ def _inspected(
     decision: Decision | None = None
     stages = outputs.stages
     left = _superseded(question, means, outputs, findings)
+    waivers: tuple[Waiver, ...] = ()
     if "decide" in wanted and means.policy is not None:
         from fwverify.policy.decide import decide
+        from fwverify.policy.waived import marked
 
         means.announce("decide")
         facts = _facts(outputs, findings, claims, means, question, left)
-        decision = decide(facts, means.policy.policy)
+        in_force = means.waivers(outputs.intake.subject.sha256)
+        decision = decide(facts, means.policy.policy, in_force)
+        findings, waivers = marked(findings, decision.reasons, in_force)
         stages = msgspec.structs.replace(stages, decide=Stage(status="complete"))
     report = _report(question, means, outputs, findings, claims, stages, decision)
-    return seal(msgspec.structs.replace(report, superseded=left))
+    return seal(msgspec.structs.replace(report, superseded=left, waivers=waivers))
 
 
 def _drawn(outputs: _Outputs, means: Means, measured: bool) -> _Outputs:

@@ -113,6 +113,7 @@ _CONFIG_KEYS: Final[Mapping[str, str]] = {
     "analyse": "What matches the rules.",
     "limits": "Bounds on the work that an update may ask for.",
     "trust": "Whose signatures the trust store must carry.",
+    "release": "For how many days releases and waivers may hold at most.",
     "people": "Who signs here: name, public keys, roles; approvals then need signatures.",
     "partners": "Organisations whose signed baselines may be imported.",
 }

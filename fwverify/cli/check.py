@@ -22,6 +22,8 @@ from fwverify.cli import common, onboard, running
 @click.option("--policy", type=common.FILE, metavar="FILE", help="Policy (ad hoc).")
 @click.option("--ledger", metavar="URL", help="Ledger of approved baselines.")
 @click.option("--supersedes", metavar="CASE", help="The case that this update replaces.")
+@click.option("--record", is_flag=True,
+              help="Record the verdict in the ledger (always done with ledger:REF).")  # fmt: skip
 @click.option("--out", type=common.FILE, metavar="DIR", help="Where the reports go.")
 @common.second_option
 @common.run_options
@@ -32,6 +34,7 @@ def check(
     at: str | None,
     supersedes: str | None,
     second: str | None,
+    record: bool,
     out: Path | None,
     output: str,
     exit_zero: bool,
@@ -70,6 +73,6 @@ def check(
         from fwverify.report.folder import write_reports
 
         write_reports(report, out)
-    running.record(report, baseline, options.ledger)
+    running.record(report, baseline, options.ledger, always=record)
     common.print_report(report, output, partial(render, out=str(out) if out else None))
     common.finish(exit_codes.for_check(report), exit_zero)

@@ -329,8 +329,9 @@ def _is_misuse(error: Exception) -> bool:
     from fwverify.intake import IntakeError
     from fwverify.keyring.detached import SigningError
     from fwverify.ledger import LedgerError
+    from fwverify.release.remainders import NotReleasable
     from fwverify.strict import InputFileError
     from fwverify.verify.keys import KeyFormatError
 
-    misuse = (IntakeError, InputFileError, KeyFormatError, LedgerError, RuleError, SigningError)
-    return isinstance(error, misuse)
+    misuse = (IntakeError, InputFileError, KeyFormatError, LedgerError, NotReleasable, RuleError)
+    return isinstance(error, (*misuse, SigningError))

@@ -218,6 +218,29 @@ def unapproved(at: str | None, ledger: str | None, as_json: bool) -> None:
     common.finish(exit_codes.REVIEW if found else exit_codes.OK, exit_zero=False)
 
 
+@devices.command()
+@click.argument("names", nargs=-1, metavar="[REF|SHA256...]")
+@click.option("--revoked", is_flag=True, help="Everything that was revoked.")
+@_LEDGER
+@_JSON
+def affected(names: tuple[str, ...], revoked: bool, ledger: str | None, as_json: bool) -> None:
+    """List the devices that run a baseline REF, an image SHA256, or what was --revoked.
+
+    Exit 3 where there are any.
+    """
+    from fwverify.release.fleet import affected as running_it
+
+    if not names and not revoked:
+        raise click.UsageError("name baselines or digests, or ask for --revoked")
+    with running.open_ledger(ledger) as opened:
+        found = running_it(opened, names, revoked=revoked)
+    if as_json:
+        _print_json(found)
+    else:
+        _print_devices(found, "")
+    common.finish(exit_codes.REVIEW if found else exit_codes.OK, exit_zero=False)
+
+
 def _print_devices(found: tuple[Device, ...], before: str) -> None:
     for each in found:
         shown = f"{each.device}  {each.vendor} {each.product} {each.version or ''}".rstrip()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fwverify.case import Case
     from fwverify.config import Config
     from fwverify.ledger.model import Entry
-    from fwverify.model import Report, StageName
+    from fwverify.model import Report, StageName, Waiver
     from fwverify.pipeline import Known, Means
     from fwverify.policy.model import LoadedPolicy
     from fwverify.secrets import Secrets
@@ -87,6 +87,7 @@ def means(
             trust=trust,
             rule=(rule := _rule(options, case, trust) if "verify" in stages else None),
             accepted=_accepted(options, case, rule),
+            waivers=_waivers(options, case, config, stages, at or moment(None)),
             policy=policy,
             config_sha256=config.sha256,
             ad_hoc=options.ad_hoc(config.engine),
@@ -211,6 +212,26 @@ def with_revoked(current: Means, options: Options) -> Means:
         return replace(current, revoked=ledger.revoked())
 
 
+def _waivers(
+    options: Options, case: Case | None, config: Config, stages: frozenset[StageName], at: datetime
+) -> Callable[[str], tuple[Waiver, ...]]:
+    """Return what gives the waivers in force; none without people whose signatures count."""
+    from fwverify.ledger.schema import is_absent
+
+    url = options.ledger or config.ledger_url
+    if "decide" not in stages or case is None or not config.people or is_absent(url):
+        return lambda _: ()
+    from fwverify.pipeline import format_time
+    from fwverify.release import kept
+    from fwverify.release.waivers import in_force
+
+    with open_ledger(url) as ledger:
+        known = kept.read(ledger)
+    if not known.waivers:
+        return lambda _: ()
+    return lambda sha256: in_force(known, config.people, format_time(at), sha256, case)
+
+
 def with_baseline(
     current: Means, reference: str | None, options: Options, case: Case | None, at: datetime
 ) -> Means:
@@ -293,8 +314,10 @@ def open_ledger(url: str | None, *, create: bool = False, upgrading: bool = Fals
     )
 
 
-def record(report: Report, reference: str | None, url: str | None) -> None:
+def record(report: Report, reference: str | None, url: str | None, *, always: bool = False) -> None:
     """Append the verdict to the run log of the ledger that the baseline came from.
+
+    ``always`` records one without such a baseline, too: a release rests on recorded ones.
 
     A log that cannot be written is said aloud and changes no verdict: a gate may hold
     a ledger that it can only read.
@@ -302,7 +325,8 @@ def record(report: Report, reference: str | None, url: str | None) -> None:
     from fwverify.ledger import Ledger, LedgerError
     from fwverify.ledger.model import VerdictEntry
 
-    if reference is None or not reference.startswith(LEDGER_PREFIX) or report.verdict is None:
+    from_ledger = reference is not None and reference.startswith(LEDGER_PREFIX)
+    if report.verdict is None or not (from_ledger or always):
         return
     entry = VerdictEntry(
         at=report.at,
@@ -314,7 +338,7 @@ def record(report: Report, reference: str | None, url: str | None) -> None:
         case=report.case,
     )
     try:
-        with Ledger(url or configuration().ledger_url, create=False) as ledger:
+        with Ledger(url or configuration().ledger_url, create=always) as ledger:
             ledger.log_verdict(entry)
     except LedgerError as error:
         click.echo(f"fwverify: the verdict was not recorded in the ledger: {error}", err=True)

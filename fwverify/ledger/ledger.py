@@ -438,6 +438,11 @@ class Ledger:
         with self._write() as connection:
             return log.append(connection, "verdict", checked)
 
+    def enter(self, kind: str, content: msgspec.Struct) -> LogHead:
+        """Append what people signed or took back to the run log (``release.kept``)."""
+        with self._write() as connection:
+            return log.append(connection, kind, content)
+
     def verify_log(self) -> LogHead:
         """Check the whole run log; return its head. Raises ``LedgerError`` at a fault."""
         with self._read() as connection:

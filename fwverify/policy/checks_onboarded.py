@@ -19,7 +19,7 @@ import msgspec
 
 from fwverify.ledger.model import ONBOARDED, REF_PREFIX
 from fwverify.model import Verdict
-from fwverify.policy import checks_findings, checks_inventory
+from fwverify.policy import checks_capability, checks_findings, checks_inventory
 from fwverify.policy.facts import Facts
 from fwverify.policy.judged import Judged
 from fwverify.policy.model import Policy
@@ -28,6 +28,7 @@ _CHECKS: Final = (
     checks_findings.rules_of_policy,
     checks_findings.otherwise,
     checks_inventory.rules_over_inventory,
+    checks_capability.capability_stances,
 )
 _TEXT: Final = "in the first delivery, too: "
 

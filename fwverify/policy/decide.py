@@ -5,7 +5,8 @@ overall; ALLOW stands only where every check was silent, and then says what held
 check that cannot be evaluated is itself INCOMPLETE; equal facts give equal decisions,
 with reasons worst first, then by rule and text.
 
-What it does not do: waive. A person's release is kept apart and never rewrites this.
+What it does not do: release. That is kept apart and never rewrites this. A waiver makes a
+reason a REVIEW at its mildest (``waived``).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from fwverify.model import Decision, Overlay, Reason, Verdict, Verdicts, worst
+from fwverify.model import Decision, Overlay, Reason, Verdict, Verdicts, Waiver, worst
 from fwverify.policy import (
     checks_capability,
     checks_claims,
@@ -32,6 +33,7 @@ from fwverify.policy.conditions import ConditionError
 from fwverify.policy.facts import Facts
 from fwverify.policy.judged import Judged, judged
 from fwverify.policy.model import Policy
+from fwverify.policy.waived import eased
 
 Check = Callable[[Facts, Policy], Iterable[Judged]]
 
@@ -88,9 +90,10 @@ _ALLOW_TEXT: Final = (
 )
 
 
-def decide(facts: Facts, policy: Policy) -> Decision:
-    """Return the decision over ``facts`` under ``policy``."""
+def decide(facts: Facts, policy: Policy, waivers: tuple[Waiver, ...] = ()) -> Decision:
+    """Return the decision over ``facts`` under ``policy``; ``waivers`` are those in force."""
     results = [result for check in CHECKS for result in _run(check, facts, policy)]
+    results = eased(results, facts.findings, waivers)
     if not results:
         results = [_allow(facts)]
     reasons = tuple(sorted((each.reason for each in results), key=_order))
