@@ -124,7 +124,7 @@ def groups(report: Report) -> tuple[Group, ...]:
 def _one_of_each_path(rows: Iterable[Row]) -> tuple[Row, ...]:
     """Return ``rows`` so that one of each path comes before a second of any."""
     seen: Counter[str] = Counter()
-    turns = []
+    turns: list[tuple[int, int, Row]] = []
     for row in rows:
         seen[row.path] += 1
         turns.append((seen[row.path], len(turns), row))
@@ -217,7 +217,7 @@ def _one_of_each_first(rows: list[tuple[int, str, Row]]) -> tuple[Row, ...]:
     """
     often = Counter(row.text for *_, row in rows)
     seen: Counter[tuple[int, str]] = Counter()
-    turns = []
+    turns: list[tuple[int, int, int, str, Row]] = []
     for rank, path, row in rows:
         seen[rank, row.text] += 1
         turns.append((rank, seen[rank, row.text], often[row.text], path, row))

@@ -245,13 +245,15 @@ def test_keys_are_read_from_pkcs12():
 def test_what_changes_nothing_is_said_and_what_comes_next(place):
     first = approve(place, "Ann")
     assert "submitted by Desk" in first.out
-    assert "next     one more person besides the submitter: " in first.out
+    assert "next     one more person besides the submitter:\n" in first.out
     assert f"fwverify baseline approve --ref {REF}" in first.out
     assert "--sign-with FILE" in first.out
     again = approve(place, "Ann", update=False, more=("--not-after", "2027-01-01T00:00:00Z"))
     assert again.code == 0
     assert f"Ann approved {REF} before, for as long or longer: nothing was recorded" in again.err
     assert "nothing was recorded" not in approve(place, "Bob", update=False).err
+    over = approve(place, "Cy", update=False, more=("--not-after", "2020-01-01T00:00:00Z"))
+    assert (over.code, "cannot end at 2020" in over.err) == (2, True)
     late = approve(place, "Ann", more=("--rxswin", "R1"))
     assert late.code == 2
     assert f"{REF} was proposed without RXSWIN" in late.err
