@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
 
 import pytest
@@ -259,3 +260,20 @@ def test_what_changes_nothing_is_said_and_what_comes_next(place):
     assert f"{REF} was proposed without RXSWIN" in late.err
     run(place, "case", "purge", "case-1", "--by", "Desk", "--reason", "ended", *AT)
     assert "case.purged        Desk             case-1" in run(place, "history").out
+
+
+def test_a_log_that_was_cut_off_is_noticed_by_a_head_kept_elsewhere(place):
+    approve(place, "Ann")
+    shutil.copy(place / "fwverify.sqlite", place / "older.sqlite")
+    approve(place, "Bob", update=False)
+    head = run(place, "ledger", "check").out.split()[-1]
+    run(place, "baseline", "revoke", REF, "--by", "Cy", "--reason", "r", *AT)
+    assert run(place, "ledger", "check", "--head", head).code == 0
+    (place / "fwverify.sqlite").unlink()
+    for each in place.glob("fwverify.sqlite-*"):
+        each.unlink()
+    shutil.copy(place / "older.sqlite", place / "fwverify.sqlite")
+    assert run(place, "ledger", "check").code == 0
+    replaced = run(place, "ledger", "check", "--head", head)
+    assert replaced.code == 2
+    assert "it was cut off, or is another ledger's" in replaced.err
