@@ -330,7 +330,7 @@ def _print_one(opened: Any, ref: str, at: datetime, as_json: bool) -> None:
     if standing.state == "provisional":
         lacking = opened.approvers_needed - len(standing.by)
         who = "two people" if lacking > 1 else "one more person"
-        click.echo(f"  next     {who} besides the submitter: "
+        click.echo(f"  next     {who} besides the submitter:\n           "
                    f"fwverify baseline approve --ref {entry.ref} --reason TEXT --by PERSON"
                    f"{' --sign-with FILE' if opened.signed else ''}")  # fmt: skip
 

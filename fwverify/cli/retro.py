@@ -163,7 +163,7 @@ def import_(file: Path, ref: str | None, at: str | None, ledger: str | None) -> 
         click.echo(f"  signed by key {key}")
     if entry.state == "provisional":
         call = f"fwverify baseline approve --ref {entry.ref} --reason TEXT --by PERSON"
-        click.echo(f"  next     two people here approve it: {call}")
+        click.echo(f"  next     two people here approve it:\n           {call}")
 
 
 @click.group()

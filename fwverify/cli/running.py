@@ -279,7 +279,7 @@ def _approved(ref: str, url: str | None, case: Case | None, at: datetime) -> Kno
     if recorded != (entry.vendor, entry.product):
         raise click.UsageError(
             f"--baseline {LEDGER_PREFIX}{ref} is of {entry.vendor} {entry.product}, "
-            f"the update is of {' '.join(asked).strip() or 'no vendor and product'}"
+            f"the update is of {' '.join(asked).strip() or 'no vendor and product (see --case)'}"
         )
     context = case.context_sha256 if case else None
     same = entry.context_sha256 == context

@@ -202,6 +202,8 @@ class Ledger:
             conditions=checked_conditions(promotion_of(ref, conditions, sealed)),
             not_after=None if not_after is None else checked_at(not_after),
         )
+        if act.not_after is not None and act.not_after < act.at:
+            raise LedgerError(f"an approval at {act.at} cannot end at {act.not_after}")
         if self._people and key is None:
             raise LedgerError("people are registered: an approval needs the key of its person")
         with self._write() as connection:
@@ -449,10 +451,7 @@ class Ledger:
             return log.verify(connection)
 
     def history(self) -> tuple[LogEntry, ...]:
-        """Return the whole run log, oldest first, after checking its chain.
-
-        Raises ``LedgerError`` at a fault: a log that was altered tells nothing.
-        """
+        """Return the whole run log, oldest first. Raises ``LedgerError`` for a broken chain."""
         with self._read() as connection:
             log.verify(connection)
             return log.entries(connection)

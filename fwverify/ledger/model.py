@@ -184,7 +184,7 @@ def checked_at(at: str | datetime) -> str:
     except ValueError as error:
         raise LedgerError(f"{str(at)[:80]!r} is no RFC 3339 time") from error
     if moment.tzinfo is None:
-        raise LedgerError(f"{at!s} names no time zone")
+        raise LedgerError(f"{at!s} names no time zone; write it like 2027-12-31T00:00:00Z")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

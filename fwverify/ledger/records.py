@@ -43,7 +43,9 @@ def found(connection: Connection, ref: str) -> RowMapping:
     """Return the row of ``ref``. Raises ``LedgerError``."""
     row = find(connection, checked_ref(ref))
     if row is None:
-        raise LedgerError(f"no baseline {checked_ref(ref)} in the ledger")
+        raise LedgerError(
+            f"no baseline {checked_ref(ref)} in the ledger; see: fwverify baseline list"
+        )
     return row
 
 

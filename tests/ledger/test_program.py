@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
 
 import pytest
@@ -245,15 +246,34 @@ def test_keys_are_read_from_pkcs12():
 def test_what_changes_nothing_is_said_and_what_comes_next(place):
     first = approve(place, "Ann")
     assert "submitted by Desk" in first.out
-    assert "next     one more person besides the submitter: " in first.out
+    assert "next     one more person besides the submitter:\n" in first.out
     assert f"fwverify baseline approve --ref {REF}" in first.out
     assert "--sign-with FILE" in first.out
     again = approve(place, "Ann", update=False, more=("--not-after", "2027-01-01T00:00:00Z"))
     assert again.code == 0
     assert f"Ann approved {REF} before, for as long or longer: nothing was recorded" in again.err
     assert "nothing was recorded" not in approve(place, "Bob", update=False).err
+    over = approve(place, "Cy", update=False, more=("--not-after", "2020-01-01T00:00:00Z"))
+    assert (over.code, "cannot end at 2020" in over.err) == (2, True)
     late = approve(place, "Ann", more=("--rxswin", "R1"))
     assert late.code == 2
     assert f"{REF} was proposed without RXSWIN" in late.err
     run(place, "case", "purge", "case-1", "--by", "Desk", "--reason", "ended", *AT)
     assert "case.purged        Desk             case-1" in run(place, "history").out
+
+
+def test_a_log_that_was_cut_off_is_noticed_by_a_head_kept_elsewhere(place):
+    approve(place, "Ann")
+    shutil.copy(place / "fwverify.sqlite", place / "older.sqlite")
+    approve(place, "Bob", update=False)
+    head = run(place, "ledger", "check").out.split()[-1]
+    run(place, "baseline", "revoke", REF, "--by", "Cy", "--reason", "r", *AT)
+    assert run(place, "ledger", "check", "--head", head).code == 0
+    (place / "fwverify.sqlite").unlink()
+    for each in place.glob("fwverify.sqlite-*"):
+        each.unlink()
+    shutil.copy(place / "older.sqlite", place / "fwverify.sqlite")
+    assert run(place, "ledger", "check").code == 0
+    replaced = run(place, "ledger", "check", "--head", head)
+    assert replaced.code == 2
+    assert "it was cut off, or is another ledger's" in replaced.err
