@@ -487,6 +487,10 @@ def recipe_for(case: Case | None, options: common.Options) -> Recipe | None:
         raise click.UsageError(
             f"the product was onboarded as class {recipe.class_name}, not as {given}"
         )
+    needed = sorted({each.secret for each in recipe.step if each.secret})
+    if needed and not options.secrets:
+        names = ", ".join(needed)
+        click.echo(f"fwverify: the recipe names a secret ({names}): give --secret", err=True)
     return recipe
 
 
