@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from fwverify.store import Store
 
 _PIECE_BYTES = 1024 * 1024
+_LINE = 160
+_REASONS = 6
 _BEGIN = "begin"
 _LEDGER = click.option("--ledger", metavar="URL", help="Ledger (default: the configured one).")
 _VENDOR = click.option("--vendor", required=True, metavar="NAME", help="The vendor.")
@@ -124,7 +126,7 @@ def _propose(
     """Write what is missing of the onboarding and its provisional baseline."""
     from fwverify.onboarding import place
     from fwverify.onboarding.found import items, recipe
-    from fwverify.onboarding.model import MAX_ITEMS
+    from fwverify.onboarding.model import MAX_FILES, MAX_ITEMS
     from fwverify.strict import InputFileError
 
     sha256 = done.report.subject.sha256
@@ -132,11 +134,14 @@ def _propose(
     there = _same_or_aside(folder, sha256, options)
     proposed = _candidates(done, means, options, when)
     needed = items(done.profile)
+    secrets = tuple((each.kind, each.path) for each in means.given.secrets)
+    looks = recipe(done.report, case, ref, secrets)
     if len(needed) > MAX_ITEMS:
         raise InputFileError(folder, None, "", f"more than {MAX_ITEMS} things need a rationale")
+    if max(len(looks.file), len(looks.hardware)) > MAX_FILES:
+        raise InputFileError(folder, None, "", f"more than {MAX_FILES} kinds of files or hardware")
     record = there or _record(done, case, ref, proposed, options)
-    secrets = tuple((each.kind, each.path) for each in means.given.secrets)
-    place.begin(folder, record, recipe(done.report, case, ref, secrets), needed, proposed)
+    place.begin(folder, record, looks, needed, proposed)
     _store(done, record, case, means, options)
     return record
 
@@ -250,10 +255,10 @@ def _pieces(store: Store, sha256: str) -> Iterator[bytes]:
 def _print_begun(folder: Path, record: Record | None, done: First) -> None:
     report = done.report
     click.echo(f"{report.verdict}  {report.subject.name}  sha256 {report.subject.sha256}")
-    for reason in report.reasons[:6]:
+    for reason in report.reasons[:_REASONS]:
         click.echo(f"  {reason.verdict}: {reason.rule}: {_short(reason.text)}")
-    if len(report.reasons) > 6:
-        click.echo(f"  and {len(report.reasons) - 6} more (--out DIR)")
+    if len(report.reasons) > _REASONS:
+        click.echo(f"  and {len(report.reasons) - _REASONS} more (--out DIR)")
     if record is None:
         click.echo("Nothing was begun: not everything could be examined. Run it again with what")
         click.echo("it lacks (--secret, --plaintext).")
@@ -263,7 +268,13 @@ def _print_begun(folder: Path, record: Record | None, done: First) -> None:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 160 else text[:159] + "…"
+    line = _shown(text)
+    return line if len(line) <= _LINE else line[: _LINE - 1] + "…"
+
+
+def _shown(text: str) -> str:
+    """Return ``text`` from an update so that it cannot steer a terminal."""
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def _print_state(folder: Path, record: Record) -> None:
@@ -302,7 +313,7 @@ def show(vendor: str, product: str, ledger: str | None) -> None:
         left = _obstacles(opened, found, when) if state == "provisional" else ()
     click.echo(f"  state       {state}")
     for why in left:
-        click.echo(f"  {why}")
+        click.echo(f"  {_shown(why)}")
     common.finish(exit_codes.OK if state == "approved" else exit_codes.REVIEW, exit_zero=False)
 
 
@@ -409,7 +420,7 @@ def promote(
     with running.open_ledger(ledger) as opened:
         left = _obstacles(opened, found, when)
         for why in left:
-            click.echo(f"refused: {why}")
+            click.echo(f"refused: {_shown(why)}")
         if left:
             common.finish(exit_codes.DENY, exit_zero=False)
             return
@@ -476,6 +487,10 @@ def recipe_for(case: Case | None, options: common.Options) -> Recipe | None:
         raise click.UsageError(
             f"the product was onboarded as class {recipe.class_name}, not as {given}"
         )
+    needed = sorted({each.secret for each in recipe.step if each.secret})
+    if needed and not options.secrets:
+        names = ", ".join(needed)
+        click.echo(f"fwverify: the recipe names a secret ({names}): give --secret", err=True)
     return recipe
 
 

@@ -158,8 +158,11 @@ def promoted(entry: Entry, registered: tuple[Person, ...], at: str, sealed: str 
     """Return whether two people promoted one and the same record of the onboarding.
 
     ``sealed`` is that record's digest as its files are now, None where they are not at
-    hand. Raises ``LedgerError`` where another record was promoted than this one.
+    hand. Names as typed, without registered people, promote nothing. Raises ``LedgerError``
+    where another record was promoted than this one.
     """
+    if not registered:
+        return False
     counting = {seal for act in entry.approvals for seal in _seals(act)}
     approved = {seal for seal in counting if _stands(entry, registered, at, seal)}
     if not approved or sealed is None or sealed in approved:

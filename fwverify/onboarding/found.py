@@ -47,6 +47,7 @@ from fwverify.verify.trust import TrustStore, ad_hoc_rule
 
 ROLE: Final = "release"
 GRAVE: Final = ("high", "critical")
+ARCHIVES: Final = ("zip", "7z", "rar")
 OPEN_ACCOUNTS: Final = ("empty", "hash", "key-only", "unknown")
 _NUMBER: Final = re.compile(r"\d+(?:[._-]\d+)*")
 _SPECIAL: Final = re.compile(r"([\[\]?*])")
@@ -148,10 +149,18 @@ def _steps(report: Report, secrets: tuple[tuple[str, str], ...]) -> tuple[Recipe
     for node in report.nodes:
         if node.format is None or node.path not in holding or node.path.count(SEPARATOR) > 1:
             continue
-        kinds = sorted({kind for kind, glob in secrets if fnmatch.fnmatchcase(node.path, glob)})
+        kinds = sorted(
+            {kind for kind, glob in secrets if _may_open(kind, glob, node.path, node.format)}
+        )
         step = RecipeStep(glob=opened(node.path), format=node.format, secret=", ".join(kinds))
         found.setdefault((step.glob, step.format), step)
     return tuple(found[key] for key in sorted(found))[:_MAX_STEPS]
+
+
+def _may_open(kind: str, glob: str, path: str, format_: str) -> bool:
+    """Return whether a secret was for this envelope; a password is for archives alone."""
+    archive = kind != "password" or format_ in ARCHIVES
+    return archive and fnmatch.fnmatchcase(path, glob)
 
 
 # --- whose signatures are on it --------------------------------------------------------

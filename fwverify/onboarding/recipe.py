@@ -68,7 +68,10 @@ def _entry(recipe: Recipe, path: str) -> RecipeFile | None:
 
 
 def _envelopes(subject: Subject, unpacked: Unpacked, recipe: Recipe) -> Iterator[Finding]:
-    formats = [(each.node.path, each.node.format) for each in unpacked.nodes]
+    wanted = {step.format for step in recipe.step}
+    formats = [
+        (each.node.path, each.node.format) for each in unpacked.nodes if each.node.format in wanted
+    ]
     for step in recipe.step:
         if any(name == step.format and fnmatchcase(path, step.glob) for path, name in formats):
             continue

@@ -76,10 +76,10 @@ class Place:
 
     def configure(self, *people, trust="trust") -> None:
         tables = [f'[[people]]\nname = "{each}"\nkey = "{each}.pub"\n' for each in people]
+        cache = self.path.parent / "onboard-cache"
         (self.path / "fwverify.toml").write_text(
             'schema = "fwverify.config/1"\n'
-            f'[paths]\ntrust = "{trust}"\nstore = "{self.path.parent / "onboard-cache"}"\n'
-            'onboarding = "onboarding"\n'
+            f'[paths]\ntrust = "{trust}"\nstore = "{cache}"\nonboarding = "onboarding"\n'
             '[ledger]\nurl = "sqlite:///ledger.sqlite"\n' + "".join(tables)
         )
 
