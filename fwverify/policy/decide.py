@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from fwverify.model import Decision, Overlay, Reason, Verdict, Verdicts, worst
+import msgspec
+
+from fwverify.model import OVERLAYS, Decision, Overlay, Reason, Verdict, Verdicts, worst
 from fwverify.policy import (
     checks_capability,
     checks_context,
@@ -82,7 +84,7 @@ def decide(facts: Facts, policy: Policy) -> Decision:
     results = [result for check in CHECKS for result in _run(check, facts, policy)]
     if not results:
         results = [_allow(facts)]
-    reasons = tuple(sorted((each.reason for each in results), key=_order))
+    reasons = tuple(sorted(map(_stated, results), key=_order))
     verdicts = Verdicts(
         type_approval_rules=_verdict(results, "type_approval_rules"),
         national_security_rules=_verdict(results, "national_security_rules"),
@@ -112,6 +114,12 @@ def _run(check: Check, facts: Facts, policy: Policy) -> tuple[Judged, ...]:
 def _verdict(results: list[Judged], overlay: Overlay) -> Verdict:
     own = (each.reason.verdict for each in results if overlay in each.overlays)
     return worst((Verdict.ALLOW, *own))
+
+
+def _stated(each: Judged) -> Reason:
+    """Return the reason with the overlays that it bears on, in their one order."""
+    overlays = tuple(one for one in OVERLAYS if one in each.overlays)
+    return msgspec.structs.replace(each.reason, overlays=overlays)
 
 
 def _order(reason: Reason) -> tuple[int, bool, str, str]:

@@ -93,7 +93,7 @@ ADDED = {
     "": {"notice", "signature_maps", "superseded"},
     "digests": {"case"},
     "delta": {"dataflows_added"},
-    "reasons[]": {"knock_out"},
+    "reasons[]": {"knock_out", "overlays"},
 }
 """Keys beyond the contract's: it may grow, never shrink."""
 
