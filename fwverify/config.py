@@ -62,6 +62,21 @@ class AnalyseSettings(Value, frozen=True, kw_only=True):
     engine: Engine = "yara-python"
 
 
+class EvidenceSettings(Value, frozen=True, kw_only=True):
+    """Who signs evidence packages, and the time-stamp authority; files relative to this one.
+
+    ``certificate`` is left out where ``key`` is a PKCS#12 file. Steers no verdict: this
+    section is no part of the configuration's digest.
+    """
+
+    key: str | None = None
+    certificate: str | None = None
+    approver_key: str | None = None
+    approver_certificate: str | None = None
+    timestamp_url: Annotated[str, Meta(pattern="^https?://")] | None = None
+    timestamp_anchor: str | None = None
+
+
 class ConfigFile(Value, frozen=True, kw_only=True):
     """``fwverify.toml``."""
 
@@ -73,6 +88,7 @@ class ConfigFile(Value, frozen=True, kw_only=True):
     trust: TrustSettings = TrustSettings()
     people: Annotated[tuple[PersonEntry, ...], Meta(max_length=1_000)] = ()
     partners: Annotated[tuple[PartnerEntry, ...], Meta(max_length=1_000)] = ()
+    evidence: EvidenceSettings = EvidenceSettings()
 
 
 @dataclass(frozen=True)
@@ -96,6 +112,7 @@ class Config:
     signatures_required: int = 0
     engine: Engine = "yara-python"
     register: Register = field_of(default_factory=Register)
+    evidence: EvidenceSettings = field_of(default_factory=EvidenceSettings)
 
     @property
     def people(self) -> tuple[Person, ...]:
@@ -161,6 +178,18 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         signatures_required=content.trust.signatures_required if signers else 0,
         engine=content.analyse.engine,
         register=register,
+        evidence=_evidence(content.evidence, folder),
+    )
+
+
+def _evidence(settings: EvidenceSettings, folder: Path) -> EvidenceSettings:
+    """Return ``settings`` with absolute paths; the files are read when something is signed."""
+    given = msgspec.structs.asdict(settings)
+    return EvidenceSettings(
+        **{
+            name: str((folder / value).resolve()) if value and name != "timestamp_url" else value
+            for name, value in given.items()
+        }
     )
 
 
@@ -199,6 +228,7 @@ def _digest(content: ConfigFile, signers: tuple[PublicKey, ...], register: Regis
     digest of a configuration without it as it was.
     """
     plain = msgspec.to_builtins(content)
+    del plain["evidence"]
     if content.paths.cases is None:
         del plain["paths"]["cases"]
     if content.analyse == AnalyseSettings():

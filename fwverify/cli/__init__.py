@@ -14,7 +14,19 @@ from typing import NoReturn
 import click
 
 from fwverify import __version__
-from fwverify.cli import baseline, case, check, keys, ledger, policy, retro, rules, stages, upkeep
+from fwverify.cli import (
+    baseline,
+    case,
+    check,
+    evidence,
+    keys,
+    ledger,
+    policy,
+    retro,
+    rules,
+    stages,
+    upkeep,
+)
 from fwverify.cli.common import report_error
 
 
@@ -51,6 +63,7 @@ for command in (
     keys.keys,
     rules.rules,
     policy.policy,
+    evidence.evidence,
     upkeep.formats,
     upkeep.schemes,
     upkeep.doctor,

@@ -326,11 +326,12 @@ def report_error(error: Exception) -> int:
 
 def _is_misuse(error: Exception) -> bool:
     from fwverify.analyse.rules import RuleError
+    from fwverify.evidence.package import PackageError
     from fwverify.intake import IntakeError
     from fwverify.keyring.detached import SigningError
     from fwverify.ledger import LedgerError
     from fwverify.strict import InputFileError
     from fwverify.verify.keys import KeyFormatError
 
-    misuse = (IntakeError, InputFileError, KeyFormatError, LedgerError, RuleError, SigningError)
-    return isinstance(error, misuse)
+    inputs = (IntakeError, InputFileError, KeyFormatError, LedgerError, RuleError)
+    return isinstance(error, (*inputs, PackageError, SigningError))

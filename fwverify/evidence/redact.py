@@ -33,6 +33,7 @@ from msgspec import Meta
 
 from fwverify.canonical import canonical_json
 from fwverify.evidence import asic, layout
+from fwverify.evidence.package import PackageError
 from fwverify.model import Report
 from fwverify.model import _Value as Value
 from fwverify.reader import Malformed
@@ -55,7 +56,7 @@ _GOES_ALONG: Final = ("fingerprint", "excerpt")
 """What a finding says of the same bytes in another form."""
 
 
-class RedactionError(ValueError):
+class RedactionError(PackageError):
     """Nothing that could be published: why, in one line."""
 
 
@@ -337,9 +338,11 @@ def faults(
     found: list[str] = []
     if leaf(secret, asic.SUMS, original[asic.SUMS]).hmac_sha256 != what.original:
         found.append("is of another package, or the secret is another")
-    for one in (*what.rewritten, *what.withheld):
-        if leaf(secret, one.path, original.get(one.path, b"")) != one:
-            found.append(f"{one.path} was another file")
+    found += [
+        f"{one.path} was another file"
+        for one in (*what.rewritten, *what.withheld)
+        if leaf(secret, one.path, original.get(one.path, b"")) != one
+    ]
     removed = {one.path: one for one in what.removed}
     for name, _ in layout.PARTS:
         before, after = (msgspec.json.decode(files[name]) for files in (original, redacted))

@@ -1,4 +1,4 @@
-"""Is the decision of a package what this program decides from the update itself?
+"""Whether a package's decision is what this program decides from the update itself.
 
 Guarantees: ``compare`` says ``same`` only when the core made from the new report is, byte
 for byte, the core of the package, so that ``SHA256SUMS`` has the same digest. Otherwise it
