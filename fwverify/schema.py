@@ -112,6 +112,7 @@ _CONFIG_KEYS: Final[Mapping[str, str]] = {
     "trust": "Whose signatures the trust store must carry.",
     "people": "Who signs here: name, public keys, roles; approvals then need signatures.",
     "partners": "Organisations whose signed baselines may be imported.",
+    "evidence": "Who signs evidence packages and stamps them; steers no verdict.",
 }
 
 _POLICY_KEYS: Final[Mapping[str, str]] = {

@@ -23,7 +23,7 @@ import hashlib
 import hmac
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote, unquote
@@ -151,7 +151,9 @@ def _all_places(documents: Mapping[str, Any], strings: _Strings) -> set[tuple[st
             found |= {(name, pointer) for pointer, _ in _places(document, strings)}
         found |= set(_along(documents["stages/analyse.json"], found))
         marks = {str(_at(documents[n], p)) for n, p in found if p.endswith("/fingerprint")}
-        if "/subject/members/" in "".join(pointer for _, pointer in found):
+        subject = documents["case.json"]["subject"]
+        members = any(p.startswith("/subject/members/") for n, p in found if n == "case.json")
+        if subject["kind"] == "set" and members:  # a set's digest is over its members' names
             found.add(("case.json", "/subject/sha256"))
             marks.add(str(_at(documents["case.json"], "/subject/sha256")))
         fresh = {one for one in marks if one != MARK} - strings.plain
@@ -268,20 +270,23 @@ def _blank(value: Any, key: str = "") -> Any:
 
 def guard(files: Mapping[str, bytes], strings: tuple[str, ...]) -> None:
     """Raise ``RedactionError`` where one of ``strings`` still stands in a file, in any form."""
-    plain = {one.casefold() for one in strings}
     for name in sorted(files):
-        if _stands(files[name], plain) or _stands(name.encode(), plain):
+        if _stands(files[name], strings) or _stands(name.encode(), strings):
             raise RedactionError(f"{name}: one of the strings would still stand in it")
 
 
-def _stands(data: bytes, strings: set[str]) -> bool:
+def _stands(data: bytes, strings: Iterable[str]) -> bool:
+    """Return whether one of ``strings`` can be read in ``data``, decoded or as it is."""
+    listed = tuple(strings)
+    wide = data.replace(b"\0", b"").decode("utf-8", "replace")
+    if _Strings({one.casefold() for one in listed}).in_text(wide):
+        return True
     text = data.decode("utf-8", "replace").casefold()
-    wide = data.replace(b"\0", b"").decode("utf-8", "replace").casefold()
-    return any(form in text or form in wide for one in strings for form in _forms(one))
+    return any(form.casefold() in text for one in listed for form in _forms(one))
 
 
 def _forms(text: str) -> Iterator[str]:
-    """Yield how ``text`` may be written in a file, case-folded."""
+    """Yield how ``text`` may be written in a file."""
     data = text.encode()
     yield text
     yield from (html.escape(text), quote(text), quote(text, safe=""))
@@ -293,7 +298,7 @@ def _forms(text: str) -> Iterator[str]:
         start = (0, 2, 3)[shift]
         whole = (shift + len(data)) // 3 * 4
         if whole - start >= MIN_CHARACTERS:
-            yield coded[start:whole].casefold()
+            yield coded[start:whole]
 
 
 # --- checking ----------------------------------------------------------------------------

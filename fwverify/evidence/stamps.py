@@ -18,9 +18,11 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
+from asn1crypto import cms as asn1_cms
+from asn1crypto import core as asn1_core
 from asn1crypto import tsp as asn1_tsp
 
 from fwverify import der
@@ -46,6 +48,15 @@ class Authority:
 
     url: str
     anchors: Anchors | None = None
+
+
+class _Response(asn1_core.Sequence):  # type: ignore[misc]  (the library has no types)
+    """TimeStampResp; a refusal has no token (RFC 3161, 2.4.2), which asn1crypto's lacks."""
+
+    _fields: ClassVar[list[Any]] = [
+        ("status", asn1_tsp.PKIStatusInfo),
+        ("time_stamp_token", asn1_cms.ContentInfo, {"optional": True}),
+    ]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -100,7 +111,7 @@ def _ask(url: str, request: bytes) -> bytes:
 
 def _token(answer: bytes, nonce: int) -> bytes:
     """Return the token of a TimeStampResp that grants it and repeats the nonce (2.4.2)."""
-    response = asn1_tsp.TimeStampResp.load(answer, strict=True)
+    response = _Response.load(answer, strict=True)
     status = str(response["status"]["status"].native)
     if status not in _GRANTED:
         raise Malformed(0, "status", f"the authority says {status}")

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from fwverify.canonical import sha256_hex as sha256_hex
 from fwverify.evidence import layout, sealing, statements
 from fwverify.evidence.check import Trust
 from fwverify.evidence.signers import Signatory
