@@ -65,7 +65,8 @@ class AnalyseSettings(Value, frozen=True, kw_only=True):
 class EvidenceSettings(Value, frozen=True, kw_only=True):
     """Who signs evidence packages, and the time-stamp authority; files relative to this one.
 
-    ``certificate`` is left out where ``key`` is a PKCS#12 file. Steers no verdict: this
+    ``certificate`` is left out where ``key`` is a PKCS#12 file; a ``key`` may be on a token
+    (``pkcs11:`` URI). Steers no verdict: this
     section is no part of the configuration's digest.
     """
 
@@ -184,13 +185,14 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
 
 def _evidence(settings: EvidenceSettings, folder: Path) -> EvidenceSettings:
     """Return ``settings`` with absolute paths; the files are read when something is signed."""
+
+    def place(name: str, value: str | None) -> str | None:
+        if value is None or name == "timestamp_url" or value.startswith("pkcs11:"):
+            return value
+        return str((folder / value).resolve())
+
     given = msgspec.structs.asdict(settings)
-    return EvidenceSettings(
-        **{
-            name: str((folder / value).resolve()) if value and name != "timestamp_url" else value
-            for name, value in given.items()
-        }
-    )
+    return EvidenceSettings(**{name: place(name, value) for name, value in given.items()})
 
 
 def _signers(

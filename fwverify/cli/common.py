@@ -218,11 +218,15 @@ def configuration() -> Config:
 
 
 def private_key(file: Path) -> Private:
-    """Return the private key in ``file``; asks for its passphrase where it has one."""
+    """Return the private key in ``file``, or on the token of a ``pkcs11:`` URI.
+
+    Asks for its passphrase or PIN where it has one.
+    """
     from fwverify.keyring.detached import load_private
+    from fwverify.keyring.token import SCHEME
     from fwverify.strict import read_bounded
 
-    data = read_bounded(file)
+    data = b"" if str(file).startswith(SCHEME) else read_bounded(file)
     try:
         return load_private(data, str(file))
     except TypeError:

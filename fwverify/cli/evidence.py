@@ -75,17 +75,18 @@ def _seal(settings: EvidenceSettings, at: datetime) -> Seal:
     """Return who signs at ``at``. Raises ``SigningError`` and ``InputFileError``."""
     from fwverify.evidence.sealing import Seal
     from fwverify.evidence.signers import Signatory, signatory
+    from fwverify.keyring.token import SCHEME
     from fwverify.strict import read_bounded
 
     def read(key: str | None, certificate: str | None) -> Signatory | None:
         if key is None:
             return None
-        data = read_bounded(Path(key))
+        data = b"" if key.startswith(SCHEME) else read_bounded(Path(key))
         chain = read_bounded(Path(certificate)) if certificate else None
         try:
             return signatory(data, chain, key, at)
         except TypeError:
-            asked = click.prompt(f"Passphrase of {key}", hide_input=True, err=True)
+            asked = click.prompt(f"Passphrase or PIN of {key}", hide_input=True, err=True)
             return signatory(data, chain, key, at, asked.encode())
 
     lab = read(settings.key, settings.certificate)

@@ -83,7 +83,7 @@ def check(data: bytes, trust: Trust) -> Checked:
         return _check(files, trust)
     except Refused as error:
         return Checked("refused", str(error))
-    except (Malformed, *der.LIBRARY_ERRORS) as error:
+    except (Malformed, RecursionError, *der.LIBRARY_ERRORS) as error:
         return Checked("refused", f"layout: {error}")
 
 

@@ -30,6 +30,7 @@ from fwverify import der
 from fwverify.canonical import sha256_hex
 from fwverify.keyring import detached
 from fwverify.keyring.detached import Private, SigningError
+from fwverify.keyring.token import TokenKey
 from fwverify.reader import Malformed
 from fwverify.register import MIN_RSA_BITS
 from fwverify.verify import cms
@@ -191,7 +192,8 @@ def _hash(name: str, data: bytes) -> bytes:
 
 def _algorithm(private: Private) -> tuple[asn1_algos.SignedDigestAlgorithm, str]:
     """Return the signature algorithm for a key and the digest that goes with it."""
-    if isinstance(private, rsa.RSAPrivateKey):
+    held = private.kind if isinstance(private, TokenKey) else ""
+    if isinstance(private, rsa.RSAPrivateKey) or held == "rsa":
         parameters = asn1_algos.RSASSAPSSParams(
             {
                 "hash_algorithm": {"algorithm": "sha256"},
@@ -204,7 +206,7 @@ def _algorithm(private: Private) -> tuple[asn1_algos.SignedDigestAlgorithm, str]
         )
         kind = {"algorithm": "rsassa_pss", "parameters": parameters}
         return asn1_algos.SignedDigestAlgorithm(kind), "sha256"
-    if isinstance(private, ec.EllipticCurvePrivateKey):
+    if isinstance(private, ec.EllipticCurvePrivateKey) or held == "ec":
         return asn1_algos.SignedDigestAlgorithm({"algorithm": "sha256_ecdsa"}), "sha256"
     raise SigningError(
         "Ed25519 and Ed448 are no keys for a package: openssl before 3.2 cannot verify them in CMS"
@@ -216,7 +218,7 @@ def raw_signature(private: Private, data: bytes, digest: str = "sha256") -> byte
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
 
-    if isinstance(private, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
+    if isinstance(private, TokenKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
         return private.sign(data)
     if digest != "sha256":
         raise SigningError(f"{digest} is no digest for a package")

@@ -4,6 +4,10 @@
 #
 #   verify.sh PACKAGE --anchor FILE [--time-anchor FILE] [--crl-check]
 #
+# An anchor is a certificate of an authority, or the very one that has to have signed.
+# With --crl-check the anchor files hold CRLs, too, and each certificate has to be in good
+# standing by them.
+#
 # Exit status: 0 verified; 2 usage; 4 refused, with the reason; 5 unsigned, or no
 # anchor to trust it by. Take this script from its publisher and compare its digest:
 # the copy inside a package vouches for nothing.
@@ -269,7 +273,7 @@ if [ -n "$stamped" ]; then
         digest=$(sed -n 's/^Hash Algorithm: //p' "$work/token")
         case $digest in sha256 | sha384 | sha512) ;; *) refuse "timestamp: $by is over a digest of $digest" ;; esac
         if [ -n "$time_anchor" ]; then
-            openssl ts -verify -data "$over" -in "$by" -token_in -CAfile "$time_anchor" -attime "$moment" $crl >"$work/said" 2>&1 ||
+            openssl ts -verify -data "$over" -in "$by" -token_in -CAfile "$time_anchor" -partial_chain -attime "$moment" $crl >"$work/said" 2>&1 ||
                 refuse "timestamp: $by does not hold over $over under the anchor given ($(sed -n 's/.*:reason(/(/; s/.*::*\([a-z][^:]*\):.*/\1/p' "$work/said" | awk 'NR == 1'))"
         else
             value=$(openssl dgst -"$digest" -r "$over" | awk '{ print $1 }')
@@ -302,7 +306,7 @@ signed() { # role certificate-digest manifest signature
     *) refuse "signature: the $1's certificate is not for signing" ;;
     esac
     openssl cms -verify -cades -binary -inform DER -in "$4" -content "$3" -purpose any -auth_level 2 -attime "$5" \
-        -CAfile "$anchor" -no-CApath -no-CAstore $crl -out /dev/null >"$work/said" 2>&1 ||
+        -CAfile "$anchor" -partial_chain -no-CApath -no-CAstore $crl -out /dev/null >"$work/said" 2>&1 ||
         refuse "signature: the $1's certificate is not trusted under the anchor given ($(sed -n 's/.*Verify error: *//p' "$work/said" | awk 'NR == 1'))"
 }
 at_time=$moment

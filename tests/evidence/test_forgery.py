@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asn1crypto import pem
 
 from fwverify.evidence import asic, package, sealing
-from fwverify.evidence.check import check
-from tests.builders import reports
+from fwverify.evidence.check import Trust, check
+from fwverify.verify.chain import Anchors
+from tests.builders import pki, reports
 from tests.evidence import forgery, lab
 from tests.evidence.forgery import MATRIX, Made
 
@@ -131,3 +133,39 @@ def test_without_an_anchor_it_is_not_verified(made, folder, busybox, ca, time, o
 def test_usage(made, folder, dash, arguments):
     code, _ = dash.verify(made.own, folder, *arguments, *(() if arguments else ("--anchor",)))
     assert code == 2
+
+
+@pytest.mark.parametrize(("pinned", "state"), [("Lab", "verified"), ("Approver", "refused")])
+def test_an_anchor_may_be_the_very_certificate(made, tmp_path, dash, pinned, state):
+    pin = lab.person(pinned)
+    (tmp_path / "pin.pem").write_bytes(pin.pem)
+    assert check(made.plain, Trust(datetime.now(UTC), Anchors((pin.cert,)))).state == state
+    code, said = dash.verify(made.plain, tmp_path, "--anchor", "pin.pem")
+    assert code == (0 if state == "verified" else 4), said
+
+
+@pytest.mark.parametrize(("name", "state"), [("Lab", "verified"), ("Gone", "refused")])
+def test_a_revoked_certificate(tmp_path, busybox, name, state):
+    ca, past = lab.authority("Lab CA"), lab.NOW - timedelta(days=3)
+    crl = pki.crl(
+        ca,
+        ((lab.person("Gone").cert.serial_number, past, None, None),),
+        since=lab.NOW - timedelta(days=1),
+        until=lab.NOW + timedelta(days=3),
+    )
+    data = lab.package(reports.ALLOW, lab.person(name))
+    trust = Trust(datetime.now(UTC), Anchors((ca.cert,), crls=(crl,)))
+    assert check(data, trust).state == state
+    listed = pem.armor("X509 CRL", crl.dump())
+    (tmp_path / "ca.pem").write_bytes(ca.pem + listed)
+    code, said = busybox.verify(data, tmp_path, "--anchor", "ca.pem", "--crl-check")
+    assert code == (0 if state == "verified" else 4), said
+
+
+@pytest.mark.parametrize("deep", [b"[" * 200_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000])
+def test_deep_nesting_is_refused_and_no_crash(made, deep):
+    files = package.read(made.plain)
+    files["case.json"] = deep
+    files[asic.SUMS] = asic.sums(files)
+    forgery._name_core(files)
+    assert check(package.write(files), lab.trust()).state == "refused"
