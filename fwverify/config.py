@@ -73,6 +73,22 @@ class AnalyseSettings(Value, frozen=True, kw_only=True):
     engine: Engine = "yara-python"
 
 
+class EvidenceSettings(Value, frozen=True, kw_only=True):
+    """Who signs evidence packages, and the time-stamp authority; files relative to this one.
+
+    ``certificate`` is left out where ``key`` is a PKCS#12 file; a ``key`` may be on a token
+    (``pkcs11:`` URI). Steers no verdict: this
+    section is no part of the configuration's digest.
+    """
+
+    key: str | None = None
+    certificate: str | None = None
+    approver_key: str | None = None
+    approver_certificate: str | None = None
+    timestamp_url: Annotated[str, Meta(pattern="^https?://")] | None = None
+    timestamp_anchor: str | None = None
+
+
 class ConfigFile(Value, frozen=True, kw_only=True):
     """``fwverify.toml``."""
 
@@ -85,6 +101,7 @@ class ConfigFile(Value, frozen=True, kw_only=True):
     release: ReleaseSettings = ReleaseSettings()
     people: Annotated[tuple[PersonEntry, ...], Meta(max_length=1_000)] = ()
     partners: Annotated[tuple[PartnerEntry, ...], Meta(max_length=1_000)] = ()
+    evidence: EvidenceSettings = EvidenceSettings()
 
 
 @dataclass(frozen=True)
@@ -111,6 +128,7 @@ class Config:
     engine: Engine = "yara-python"
     register: Register = field_of(default_factory=Register)
     release: ReleaseSettings = field_of(default_factory=ReleaseSettings)
+    evidence: EvidenceSettings = field_of(default_factory=EvidenceSettings)
 
     @property
     def people(self) -> tuple[Person, ...]:
@@ -183,7 +201,20 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
         register=register,
         suppliers=absolute(paths.suppliers, "paths.suppliers") if paths.suppliers else None,
         release=content.release,
+        evidence=_evidence(content.evidence, folder),
     )
+
+
+def _evidence(settings: EvidenceSettings, folder: Path) -> EvidenceSettings:
+    """Return ``settings`` with absolute paths; the files are read when something is signed."""
+
+    def place(name: str, value: str | None) -> str | None:
+        if value is None or name == "timestamp_url" or value.startswith("pkcs11:"):
+            return value
+        return str((folder / value).resolve())
+
+    given = msgspec.structs.asdict(settings)
+    return EvidenceSettings(**{name: place(name, value) for name, value in given.items()})
 
 
 def _signers(
@@ -221,6 +252,7 @@ def _digest(content: ConfigFile, signers: tuple[PublicKey, ...], register: Regis
     digest of a configuration without it as it was.
     """
     plain = msgspec.to_builtins(content)
+    del plain["evidence"]
     for name in ("cases", "suppliers", "onboarding"):
         if plain["paths"][name] is None:
             del plain["paths"][name]

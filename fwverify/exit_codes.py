@@ -35,6 +35,11 @@ def for_check(report: Report) -> int:
     return INCOMPLETE if report.verdict is None else _BY_VERDICT[report.verdict]
 
 
+def at_least_incomplete(code: int) -> int:
+    """Return ``code``, or 5 where it is a better verdict's: something asked for is not there."""
+    return INCOMPLETE if code in (OK, REVIEW) else code
+
+
 def for_unpack(report: Report) -> int:
     """Return 5 where anything is unexamined, in any node, else 0.
 

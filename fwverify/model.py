@@ -669,6 +669,7 @@ class Reason(_Value, frozen=True, kw_only=True):
     """Why the verdict is what it is. ``findings`` are fingerprints.
 
     ``knock_out``: no waiver and no release can accept what this reason names.
+    ``overlays`` are those whose verdict it bears on.
     """
 
     rule: str
@@ -678,6 +679,7 @@ class Reason(_Value, frozen=True, kw_only=True):
     waived_by: str | None
     next: Next
     knock_out: bool = False
+    overlays: tuple[Overlay, ...] = OVERLAYS
 
 
 class Verdicts(_Value, frozen=True, kw_only=True):

@@ -116,6 +116,7 @@ _CONFIG_KEYS: Final[Mapping[str, str]] = {
     "release": "For how many days releases and waivers may hold at most.",
     "people": "Who signs here: name, public keys, roles; approvals then need signatures.",
     "partners": "Organisations whose signed baselines may be imported.",
+    "evidence": "Who signs evidence packages and stamps them; steers no verdict.",
 }
 
 _POLICY_KEYS: Final[Mapping[str, str]] = {

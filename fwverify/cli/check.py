@@ -69,10 +69,14 @@ def check(
             recipe=recipe,
         )
         report = inspect(question, means)
+    code = exit_codes.for_check(report)
     if out is not None:
+        from fwverify.cli.evidence import built
         from fwverify.report.folder import write_reports
 
-        write_reports(report, out)
+        made = built(report)
+        write_reports(report, out, made.files)
+        code = exit_codes.at_least_incomplete(code) if made.trouble else code
     running.record(report, baseline, options.ledger, always=record)
     common.print_report(report, output, partial(render, out=str(out) if out else None))
-    common.finish(exit_codes.for_check(report), exit_zero)
+    common.finish(code, exit_zero)

@@ -218,11 +218,15 @@ def configuration() -> Config:
 
 
 def private_key(file: Path) -> Private:
-    """Return the private key in ``file``; asks for its passphrase where it has one."""
+    """Return the private key in ``file``, or on the token of a ``pkcs11:`` URI.
+
+    Asks for its passphrase or PIN where it has one.
+    """
     from fwverify.keyring.detached import load_private
+    from fwverify.keyring.token import SCHEME
     from fwverify.strict import read_bounded
 
-    data = read_bounded(file)
+    data = b"" if str(file).startswith(SCHEME) else read_bounded(file)
     try:
         return load_private(data, str(file))
     except TypeError:
@@ -326,6 +330,7 @@ def report_error(error: Exception) -> int:
 
 def _is_misuse(error: Exception) -> bool:
     from fwverify.analyse.rules import RuleError
+    from fwverify.evidence.package import PackageError
     from fwverify.intake import IntakeError
     from fwverify.keyring.detached import SigningError
     from fwverify.ledger import LedgerError
@@ -334,4 +339,4 @@ def _is_misuse(error: Exception) -> bool:
     from fwverify.verify.keys import KeyFormatError
 
     misuse = (IntakeError, InputFileError, KeyFormatError, LedgerError, NotReleasable, RuleError)
-    return isinstance(error, (*misuse, SigningError))
+    return isinstance(error, (*misuse, PackageError, SigningError))

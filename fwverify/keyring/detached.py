@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from fwverify.keyring import token
+from fwverify.keyring.token import SigningError, TokenKey
 from fwverify.verify import primitives
 from fwverify.verify.keys import PublicKey
 
@@ -37,18 +39,20 @@ Private: TypeAlias = (
     | ec.EllipticCurvePrivateKey
     | ed25519.Ed25519PrivateKey
     | ed448.Ed448PrivateKey
+    | TokenKey
 )
 
-
-class SigningError(Exception):
-    """Whoever signs is refused: which file or name, and why, in one line."""
+__all__ = ["KINDS", "Private", "SigningError", "fault", "load_private", "sign", "spki_of"]
 
 
 def load_private(data: bytes, name: str, passphrase: bytes | None = None) -> Private:
     """Return the private key in ``data``: PEM (PKCS#8, PKCS#1, SEC 1, OpenSSH) or PKCS#12.
 
+    Where ``name`` is a ``pkcs11:`` URI the key is on a token, and the passphrase its PIN.
     Raises ``SigningError`` for anything else, ``TypeError`` where a passphrase is missing.
     """
+    if name.startswith(token.SCHEME):
+        return token.load(name, passphrase.decode() if passphrase is not None else None)
     key: object
     try:
         if b"BEGIN OPENSSH PRIVATE KEY" in data:
@@ -80,6 +84,8 @@ def _from_pkcs12(data: bytes, passphrase: bytes | None) -> object:
 
 def spki_of(private: Private) -> bytes:
     """Return the public half as a DER SubjectPublicKeyInfo (RFC 5280, 4.1.2.7)."""
+    if isinstance(private, TokenKey):
+        return private.spki
     return private.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )

@@ -14,7 +14,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from fwverify.model import Decision, Overlay, Reason, Verdict, Verdicts, Waiver, worst
+import msgspec
+
+from fwverify.model import (
+    OVERLAYS,
+    Decision,
+    Overlay,
+    Reason,
+    Verdict,
+    Verdicts,
+    Waiver,
+    worst,
+)
 from fwverify.policy import (
     checks_capability,
     checks_claims,
@@ -96,7 +107,7 @@ def decide(facts: Facts, policy: Policy, waivers: tuple[Waiver, ...] = ()) -> De
     results = eased(results, facts.findings, waivers)
     if not results:
         results = [_allow(facts)]
-    reasons = tuple(sorted((each.reason for each in results), key=_order))
+    reasons = tuple(sorted(map(_stated, results), key=_order))
     verdicts = Verdicts(
         type_approval_rules=_verdict(results, "type_approval_rules"),
         national_security_rules=_verdict(results, "national_security_rules"),
@@ -126,6 +137,12 @@ def _run(check: Check, facts: Facts, policy: Policy) -> tuple[Judged, ...]:
 def _verdict(results: list[Judged], overlay: Overlay) -> Verdict:
     own = (each.reason.verdict for each in results if overlay in each.overlays)
     return worst((Verdict.ALLOW, *own))
+
+
+def _stated(each: Judged) -> Reason:
+    """Return the reason with the overlays that it bears on, in their one order."""
+    overlays = tuple(one for one in OVERLAYS if one in each.overlays)
+    return msgspec.structs.replace(each.reason, overlays=overlays)
 
 
 def _order(reason: Reason) -> tuple[int, bool, str, str]:

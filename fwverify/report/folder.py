@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,12 +22,15 @@ from fwverify.sbom.cyclonedx import bill
 from fwverify.strict import InputFileError
 
 
-def write_reports(report: Report, folder: Path) -> None:
+def write_reports(report: Report, folder: Path, more: Mapping[str, bytes] | None = None) -> None:
     """Write every report of ``report`` into ``folder``, which is created with its parents.
+
+    ``more`` are other files to be written with them, by name.
 
     Raises ``InputFileError`` where the folder cannot be written; nothing is then replaced.
     """
     files = {
+        **(more or {}),
         "report.json": canonical_json(report) + b"\n",
         "report.html": render_html(report),
         "findings.sarif": sarif(report),
@@ -35,6 +38,11 @@ def write_reports(report: Report, folder: Path) -> None:
         "sbom.cdx.json": bill(report),
         "run-metadata.json": canonical_json(_run_metadata(report)) + b"\n",
     }
+    write_files(files, folder)
+
+
+def write_files(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write ``files`` into ``folder``, all or none. Raises ``InputFileError``."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         replace_all(folder, files.items())

@@ -94,7 +94,7 @@ ADDED = {
     "claims[]": {"values", "stated_by", "source", "findings"},
     "digests": {"case", "suppliers"},
     "delta": {"dataflows_added"},
-    "reasons[]": {"knock_out"},
+    "reasons[]": {"knock_out", "overlays"},
 }
 """Keys beyond the contract's: it may grow, never shrink."""
 

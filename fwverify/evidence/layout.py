@@ -1,0 +1,148 @@
+"""Which file of an evidence package is made of which part of a report.
+
+Guarantees: every key of ``Report`` stands in exactly one JSON file of the package (RFC
+8785, ``PARTS``), so that ``report_of`` gives back the report it was made of; the readable
+forms (``VIEWS``) are functions of that report alone. All of this is the *core*: equal
+reports give equal bytes on any machine.
+
+``under`` is the report as one rule overlay sees it: a package for type approval holds no
+reason, no finding and no verdict that the national-security overlay alone has.
+
+Not here: signatures, time stamps and the run's clock (``sealing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import resources
+from typing import Any, Final
+
+import msgspec
+
+from fwverify.canonical import canonical_json, seal
+from fwverify.model import Overlay, Report, Verdicts
+from fwverify.reader import Malformed
+
+SCRIPT: Final = "verify.sh"
+README: Final = "README-VERIFY.txt"
+
+PARTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("case.json", ("schema", "at", "case", "subject", "digests", "tools", "stages")),
+    ("stages/unpack.json", ("image", "nodes")),
+    ("stages/verify.json", ("signatures", "signature_coverage", "signature_maps")),
+    ("stages/analyse.json", ("findings", "capabilities", "endpoints", "services", "accounts")),
+    ("stages/keys.json", ("keys",)),
+    ("stages/compare.json", ("baseline", "delta")),
+    ("claims.json", ("claims",)),
+    ("dataflows.json", ("dataflows",)),
+    (
+        "decision.json",
+        (
+            *("verdict", "verdicts", "reasons", "waivers", "supersedes", "superseded"),
+            *("policy", "notice", "core_sha256"),
+        ),
+    ),
+)
+"""The JSON files, and the keys of the report that each holds."""
+
+
+def _html(report: Report) -> bytes:
+    from fwverify.report.html import render
+
+    return render(report)
+
+
+def _sarif(report: Report) -> bytes:
+    from fwverify.report.sarif import sarif
+
+    return sarif(report)
+
+
+def _junit(report: Report) -> bytes:
+    from fwverify.report.junit import junit
+
+    return junit(report)
+
+
+VIEWS: Final[tuple[tuple[str, Callable[[Report], bytes]], ...]] = (
+    ("reports/findings.sarif", _sarif),
+    ("reports/junit.xml", _junit),
+    ("reports/report.html", _html),
+)
+"""The readable forms of the report, and what writes each."""
+
+
+def core(report: Report) -> dict[str, bytes]:
+    """Return the core of the package of ``report``: every file that is reproduced by a replay."""
+    plain = msgspec.to_builtins(report)
+    files = {name: canonical_json({key: plain[key] for key in keys}) for name, keys in PARTS}
+    files |= {name: view(report) for name, view in VIEWS}
+    return files | {README: _shipped("README-VERIFY.txt"), SCRIPT: script()}
+
+
+def script() -> bytes:
+    """Return ``verify.sh``, byte for byte as it is published."""
+    return _shipped(SCRIPT)
+
+
+def _shipped(name: str) -> bytes:
+    return (resources.files("fwverify.evidence") / name).read_bytes()
+
+
+def merged(files: Mapping[str, bytes]) -> dict[str, Any]:
+    """Return the report's keys out of the JSON files of a package, as plain values.
+
+    Raises ``Malformed`` for a file that is absent or is no JSON object of its own keys.
+    """
+    found: dict[str, Any] = {}
+    for name, keys in PARTS:
+        try:
+            part = msgspec.json.decode(files[name])
+        except KeyError as error:
+            raise Malformed(0, name, "is absent") from error
+        except msgspec.DecodeError as error:
+            raise Malformed(0, name, f"is no JSON: {error}") from error
+        if not isinstance(part, dict) or tuple(sorted(part)) != tuple(sorted(keys)):
+            raise Malformed(0, name, f"does not hold the keys {', '.join(keys)}")
+        found |= part
+    return found
+
+
+def report_of(files: Mapping[str, bytes]) -> Report:
+    """Return the report that the package was made of. Raises ``Malformed``."""
+    try:
+        return msgspec.convert(merged(files), Report)
+    except msgspec.ValidationError as error:
+        raise Malformed(0, "report", str(error)) from error
+
+
+def under(report: Report, overlay: Overlay = "type_approval_rules") -> Report:
+    """Return ``report`` as ``overlay`` alone sees it.
+
+    Its verdict is the overlay's; what only the other overlay says is left out: reasons,
+    and findings that no reason of this one names and some reason of the other does.
+    """
+    if report.verdicts is None:
+        return report
+    own = tuple(one for one in report.reasons if overlay in one.overlays)
+    others = {
+        mark for one in report.reasons if overlay not in one.overlays for mark in one.findings
+    }
+    hidden = others - {mark for one in own for mark in one.findings}
+    reduced = msgspec.structs.replace(
+        report,
+        verdict=getattr(report.verdicts, overlay),
+        verdicts=None,
+        reasons=tuple(msgspec.structs.replace(one, overlays=(overlay,)) for one in own),
+        findings=tuple(one for one in report.findings if one.fingerprint not in hidden),
+    )
+    return seal(reduced)
+
+
+def differs(report: Report) -> bool:
+    """Return whether the national-security overlay says anything that type approval does not."""
+    verdicts: Verdicts | None = report.verdicts
+    if verdicts is None:
+        return False
+    other = any("type_approval_rules" not in one.overlays for one in report.reasons)
+    return other or verdicts.national_security_rules != verdicts.type_approval_rules
