@@ -18,13 +18,14 @@ import msgspec
 
 from fwverify.canonical import make_finding, seal
 from fwverify.evidence import building, check, layout, sealing
+from fwverify.model import Report
 from tests.builders import reports
 from tests.evidence import lab
 
 FILES, MIB = 5_000, 100
 
 
-def report(files: int, mib: int):
+def report(files: int, mib: int) -> Report:
     """A report over ``files`` files: a finding in every tenth, an endpoint in every fifth."""
     size = mib * 2**20 // files
     paths = [f"{reports.ROOTFS}!/usr/lib/part{n % 97}/file{n:05}.so" for n in range(files)]

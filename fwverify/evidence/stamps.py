@@ -50,7 +50,7 @@ class Authority:
     anchors: Anchors | None = None
 
 
-class _Response(asn1_core.Sequence):  # type: ignore[misc]  (the library has no types)
+class _Response(asn1_core.Sequence):  # type: ignore[misc]  # no types
     """TimeStampResp; a refusal has no token (RFC 3161, 2.4.2), which asn1crypto's lacks."""
 
     _fields: ClassVar[list[Any]] = [
