@@ -19,30 +19,27 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
+from fwverify import assembly
 from fwverify.analyse import analyse
-from fwverify.canonical import digest, finding_order, plain, seal
+from fwverify.canonical import plain, seal
 from fwverify.case import Case
 from fwverify.compare import compare, profile_of
-from fwverify.compare.revoked import Revoked, revoked_findings
+from fwverify.compare.revoked import Revoked
 from fwverify.intake import Intake, take_in
 from fwverify.limits import Limits
 from fwverify.model import (
     STAGES,
     Analysed,
     Baseline,
-    Capabilities,
-    ClaimResult,
     Compared,
     Counter,
     Decision,
     Delta,
-    Digests,
     Finding,
     Image,
     Problem,
     Profile,
     Report,
-    SignatureMap,
     Stage,
     StageName,
     Stages,
@@ -53,10 +50,9 @@ from fwverify.model import (
     Waiver,
 )
 from fwverify.store import Store
-from fwverify.tools import tool_versions
 from fwverify.unpack import unpack
 from fwverify.unpack.bytemap import maps
-from fwverify.unpack.classes import unexplained_findings, with_signatures
+from fwverify.unpack.classes import with_signatures
 from fwverify.unpack.given import Base, Given
 from fwverify.workers import Executor
 
@@ -64,7 +60,6 @@ if TYPE_CHECKING:
     from fwverify.analyse.rules import RuleSet
     from fwverify.compare.content.asking import Reading
     from fwverify.onboarding.model import Recipe
-    from fwverify.policy.facts import Facts
     from fwverify.policy.model import LoadedPolicy
     from fwverify.suppliers.register import Register
     from fwverify.trust_listing import NamedTrust
@@ -74,9 +69,6 @@ if TYPE_CHECKING:
 Output = TypeVar("Output", Unpacked, Verified, Analysed, Compared)
 
 EVERY_STAGE: Final[frozenset[StageName]] = frozenset(STAGES)
-_NOTICE: Final = (
-    "Result of policy {policy}. Not a type approval and not a national-security judgement."
-)
 _MAX_BASES: Final = 2_000
 """Contents of a baseline that travel to each worker as what a delta may be applied to."""
 
@@ -164,7 +156,7 @@ class Means:
 
 
 @dataclass(frozen=True)
-class _Outputs:
+class Outputs:
     """What the stages gave; a stage that did not run gave its empty value."""
 
     intake: Intake
@@ -196,7 +188,7 @@ def first(question: Question, means: Means) -> First:
     """Return report and profile of one and the same run of every stage."""
     outputs = _run_stages(question, means, EVERY_STAGE)
 
-    def told(done: _Outputs) -> Report:
+    def told(done: Outputs) -> Report:
         return _inspected(question, means, done, EVERY_STAGE, measured=True)
 
     def supposing(rule: Rule) -> Report:
@@ -219,14 +211,15 @@ def first(question: Question, means: Means) -> First:
 def _inspected(
     question: Question,
     means: Means,
-    done: _Outputs,
+    done: Outputs,
     wanted: frozenset[StageName],
     *,
     measured: bool,
 ) -> Report:
     outputs = _drawn(done, means, measured)
-    findings = _all_findings(outputs, means, question.recipe)
-    claims, findings = _with_claims(question, means, outputs, findings)
+    at = format_time(question.at)
+    findings = assembly.all_findings(outputs, means, question.recipe)
+    claims, findings = assembly.with_claims_of(question, means, outputs, findings)
     decision: Decision | None = None
     stages = outputs.stages
     left = _superseded(question, means, outputs, findings)
@@ -236,16 +229,16 @@ def _inspected(
         from fwverify.policy.waived import marked
 
         means.announce("decide")
-        facts = _facts(outputs, findings, claims, means, question, left)
+        facts = assembly.facts_of(outputs, findings, claims, means, question, left, at)
         in_force = means.waivers(outputs.intake.subject.sha256)
         decision = decide(facts, means.policy.policy, in_force)
         findings, waivers = marked(findings, decision.reasons, in_force)
         stages = msgspec.structs.replace(stages, decide=Stage(status="complete"))
-    report = _report(question, means, outputs, findings, claims, stages, decision)
+    report = assembly.report_of(question, means, outputs, findings, claims, stages, decision, at)
     return seal(msgspec.structs.replace(report, superseded=left, waivers=waivers))
 
 
-def _drawn(outputs: _Outputs, means: Means, measured: bool) -> _Outputs:
+def _drawn(outputs: Outputs, means: Means, measured: bool) -> Outputs:
     """Return ``outputs`` with the maps of the larger contents."""
     drawn = maps(outputs.unpacked, means.store, means.pool, measured=measured)
     image = msgspec.structs.replace(outputs.unpacked.image, maps=drawn)
@@ -259,7 +252,7 @@ def profile(question: Question, means: Means) -> Profile:
     return _profiled(outputs, means)
 
 
-def _profiled(outputs: _Outputs, means: Means) -> Profile:
+def _profiled(outputs: Outputs, means: Means) -> Profile:
     return _profile(outputs.intake, outputs.unpacked, outputs.analysed, outputs.stages, means)
 
 
@@ -287,7 +280,7 @@ def baseline(question: Question, means: Means) -> tuple[Profile, tuple[Counter, 
     return _profiled(outputs, means), outputs.verified.counters
 
 
-def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) -> _Outputs:
+def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) -> Outputs:
     means.announce("intake")
     intake = take_in(
         question.updates,
@@ -342,7 +335,7 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
             wanted,
         )
         stages = msgspec.structs.replace(stages, compare=compare_stage)
-    return _Outputs(intake, unpacked, verified, analysed, compared, stages)
+    return Outputs(intake, unpacked, verified, analysed, compared, stages)
 
 
 def _reading(means: Means) -> Reading:
@@ -363,14 +356,6 @@ def _unpack(subject: Subject, given: Given, question: Question, means: Means) ->
         findings=(*unpacked.findings, *opinion.findings),
         problems=(*unpacked.problems, *opinion.problems),
     )
-
-
-def _signature_maps(verified: Verified) -> tuple[SignatureMap, ...]:
-    if not verified.coverage_map:
-        return ()
-    from fwverify.verify import mapped
-
-    return mapped.maps(verified.coverage_map)
 
 
 def _analyse(unpacked: Unpacked, question: Question, means: Means) -> Analysed:
@@ -432,52 +417,8 @@ def _status(problems: Iterable[Problem]) -> Stage:
     return Stage(status="incomplete" if ordered else "complete", problems=ordered)
 
 
-def _all_findings(
-    outputs: _Outputs, means: Means, recipe: Recipe | None = None
-) -> tuple[Finding, ...]:
-    """Return the findings of every stage, those of the baseline marked."""
-    compared = outputs.compared
-    known = compared.known if compared else frozenset()
-    merged = {
-        *outputs.intake.findings,
-        *outputs.unpacked.findings,
-        *unexplained_findings(outputs.unpacked, outputs.intake.subject, means.store),
-        *revoked_findings(outputs.intake.subject, outputs.unpacked.nodes, means.revoked),
-        *outputs.verified.findings,
-        *outputs.analysed.findings,
-        *(compared.findings if compared else ()),
-        *_beside_recipe(outputs, recipe),
-    }
-    marked = (
-        msgspec.structs.replace(finding, in_baseline=finding.fingerprint in known)
-        for finding in merged
-    )
-    return tuple(sorted(marked, key=finding_order))
-
-
-def _with_claims(
-    question: Question, means: Means, outputs: _Outputs, findings: tuple[Finding, ...]
-) -> tuple[tuple[ClaimResult, ...], tuple[Finding, ...]]:
-    """Return the results of the declared claims, and the findings with theirs."""
-    case = question.case
-    if case is None or not case.declared_claims:
-        return (), findings
-    from fwverify.claims.stage import with_claims
-
-    seen, subject = (outputs.unpacked, outputs.analysed), outputs.intake.subject.name
-    return with_claims(case, means.suppliers, *seen, findings, outputs.stages, subject)
-
-
-def _beside_recipe(outputs: _Outputs, recipe: Recipe | None) -> tuple[Finding, ...]:
-    if recipe is None:
-        return ()
-    from fwverify.onboarding.recipe import held
-
-    return tuple(held(outputs.intake.subject, outputs.unpacked, recipe))
-
-
 def _superseded(
-    question: Question, means: Means, outputs: _Outputs, findings: tuple[Finding, ...]
+    question: Question, means: Means, outputs: Outputs, findings: tuple[Finding, ...]
 ) -> Superseded | None:
     if question.supersedes is None:
         return None
@@ -491,104 +432,6 @@ def _superseded(
         outputs.stages,
         means.known.baseline.sha256 if means.known else None,
         question.case.declared_changes if question.case else (),
-    )
-
-
-def _facts(
-    outputs: _Outputs,
-    findings: tuple[Finding, ...],
-    claims: tuple[ClaimResult, ...],
-    means: Means,
-    question: Question,
-    left: Superseded | None,
-) -> Facts:
-    from fwverify.policy.facts import Facts
-    from fwverify.suppliers.supply import supply_of
-
-    return Facts(
-        subject=outputs.intake.subject,
-        stages=outputs.stages,
-        unpacked=outputs.unpacked,
-        verified=outputs.verified,
-        analysed=outputs.analysed,
-        compared=outputs.compared,
-        baseline=means.known.baseline if means.known else None,
-        findings=findings,
-        ad_hoc=means.ad_hoc,
-        trust_is_configured="--trust" not in means.ad_hoc,
-        policy_is_configured="--policy" not in means.ad_hoc,
-        policy_strength_applied=True,
-        at=format_time(question.at),
-        case=question.case,
-        approval_void=means.known is not None and means.known.approval_void,
-        superseded=left,
-        claims=claims,
-        claims_declared=tuple(
-            each.claim for each in (question.case.declared_claims if question.case else ())
-        ),
-        supply=supply_of(means.suppliers, question.case, format_time(question.at)),
-    )
-
-
-def _report(
-    question: Question,
-    means: Means,
-    outputs: _Outputs,
-    findings: tuple[Finding, ...],
-    claims: tuple[ClaimResult, ...],
-    stages: Stages,
-    decision: Decision | None,
-) -> Report:
-    analysed, unpacked, compared = outputs.analysed, outputs.unpacked, outputs.compared
-    policy = means.policy
-    policy_sha256 = policy.sha256 if policy and decision else None
-    case = question.case
-    return Report(
-        at=format_time(question.at),
-        subject=outputs.intake.subject,
-        verdict=decision.verdict if decision else None,
-        verdicts=decision.verdicts if decision else None,
-        reasons=decision.reasons if decision else (),
-        stages=stages,
-        image=unpacked.image,
-        nodes=tuple(placed.node for placed in unpacked.nodes),
-        signatures=outputs.verified.signatures,
-        signature_coverage=outputs.verified.coverage,
-        signature_maps=_signature_maps(outputs.verified),
-        findings=findings,
-        capabilities=_capabilities(findings, compared),
-        endpoints=analysed.endpoints,
-        services=analysed.services,
-        accounts=analysed.accounts,
-        keys=analysed.keys,
-        dataflows=analysed.dataflows,
-        components=analysed.components,
-        baseline=means.known.baseline if means.known and compared else None,
-        delta=compared.delta if compared else None,
-        claims=claims,
-        supersedes=question.supersedes,
-        case=case.label if case else None,
-        policy=policy.label if policy and decision else None,
-        digests=Digests(
-            config=means.config_sha256,
-            policy=policy_sha256,
-            trust=means.trust.sha256,
-            rules=means.rules.sha256,
-            context=case.context_sha256 if case else None,
-            case=digest(case) if case else None,
-            suppliers=means.suppliers.sha256 if means.suppliers else None,
-        ),
-        tools=tool_versions() | means.rules.described(),
-        notice=_NOTICE.format(policy=policy_sha256 or "none"),
-    )
-
-
-def _capabilities(findings: tuple[Finding, ...], compared: Compared | None) -> Capabilities:
-    present = {finding.capability for finding in findings if finding.capability is not None}
-    return Capabilities(
-        present=tuple(sorted(present)),
-        added=compared.delta.capabilities_added if compared else (),
-        removed=compared.capabilities_removed if compared else (),
     )
 
 
