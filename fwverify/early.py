@@ -20,7 +20,7 @@ from fwverify.forked import Forker
 PRELOAD: Final = ("fwverify.unpack.opening:prepare",)
 """What every worker needs, whatever is asked."""
 
-_COMMANDS: Final = frozenset({"check", "diff", "scan", "unpack", "verify"})
+_COMMANDS: Final = frozenset({"batch", "check", "diff", "scan", "unpack", "verify"})
 _begun: list[Forker] = []
 
 

@@ -16,6 +16,7 @@ import click
 from fwverify import __version__
 from fwverify.cli import (
     baseline,
+    batch,
     case,
     catalogue,
     check,
@@ -59,6 +60,7 @@ def cli(context: click.Context, config: Path | None) -> None:
 
 for command in (
     check.check,
+    batch.batch,
     stages.unpack,
     stages.verify,
     stages.scan,

@@ -67,6 +67,8 @@ def _read(path: Path) -> bytes:
     """Return the bytes of ``path``, no more than a form may have and one."""
     from fwverify.gate.form import MAX_BYTES
 
+    if not path.is_file():
+        raise OSError(f"{path} is no file that can be read")
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)
 

@@ -160,7 +160,10 @@ def people() -> tuple[Person, ...]:
 def sign_and_keep(
     opened: Any, kind: str, record: Record, private: tuple[Private, ...], when: datetime
 ) -> Record:
-    """Return ``record`` signed by ``private`` and kept in the ledger."""
+    """Return ``record`` signed by ``private``, kept in the ledger, with all its signatures.
+
+    Somebody else may have signed the very same text there already.
+    """
     from fwverify.keyring.detached import SigningError
     from fwverify.release import kept, making, standing
 
@@ -170,8 +173,9 @@ def sign_and_keep(
     by, fault = standing.signers(record, registered)
     if fault:
         raise SigningError(fault)
-    kept.enter(opened, kind, record, ", ".join(by), making.timed(when))
-    return record
+    sha256 = kept.enter(opened, kind, record, ", ".join(by), making.timed(when))
+    known = kept.read(opened)
+    return (known.waivers if kind == kept.WAIVER else known.releases)[sha256]
 
 
 def write_text(record: Record, out: Path | None) -> None:

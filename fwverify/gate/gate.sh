@@ -295,7 +295,7 @@ hash=$(sha256sum <"$work/release.body")
 if has revocations release "${hash%% *}"; then refuse revoked.release 'this release was revoked'; fi
 subject=$(value release subject)
 if has revocations subject "$subject"; then refuse revoked.subject 'this update was revoked'; fi
-while IFS=' ' read -r fp person; do
+while IFS=' ' read -r fp _; do
     if has revocations key "$fp"; then refuse revoked.key "the key $fp was revoked"; fi
 done <"$work/release.signers"
 

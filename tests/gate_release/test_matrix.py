@@ -73,6 +73,13 @@ def lines(change):
     return GOOD.with_(release=signed(replace(record, lines=tuple(made), signatures=()), ANN, BOB))
 
 
+def respelled(data: bytes, behind: bytes) -> bytes:
+    """Return ``data`` with a bit set in base64 that no decoded byte has (RFC 4648, 3.5)."""
+    letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    at = data.index(behind) - 1
+    return data[:at] + bytes([letters[letters.index(data[at]) ^ 1]]) + data[at + 1 :]
+
+
 def doubled(found):
     return [found[0], *found]
 
@@ -219,6 +226,14 @@ CASES = {
     "another algorithm named": (text("release", b" ed25519 ", b" ecdsa-p256-sha256 "),
                                 "release.signature"),
     "base64 with another tail": (text("revocations", b"==\n", b"=A\n"), "revocations.form"),
+    "another spelling of a signature": (
+        GOOD.with_(revocations=respelled(GOOD.papers.revocations, b"==\n")),
+        "revocations.signature",
+    ),
+    "another spelling of a key": (
+        GOOD.with_(pins=respelled(GOOD.papers.pins, b"= Ann")),
+        "pins.key",
+    ),
     "a huge line": (r(condition=("x" * 4000,)), "released"),
     "too huge a line, signed": (
         lines(lambda found: [(k, "x" * 5000 if k == "submitter" else x) for k, x in found]),

@@ -1,0 +1,86 @@
+"""``fwverify batch``: several updates, each judged by itself, one report each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fwverify import exit_codes
+from fwverify.cli import common, running
+
+if TYPE_CHECKING:
+    from fwverify.model import Report
+
+_WORST = (exit_codes.DENY, exit_codes.INCOMPLETE, exit_codes.REVIEW, exit_codes.OK)
+
+
+@click.command()
+@click.argument("updates", nargs=-1, required=True, type=common.FILE, metavar="UPDATE...")
+@common.subject_options
+@click.option("--baseline", metavar="ledger:REF|PATH", help="What each update is compared with.")
+@common.trust_options
+@common.rules_options
+@click.option("--policy", type=common.FILE, metavar="FILE", help="Policy (ad hoc).")
+@click.option("--ledger", metavar="URL", help="Ledger of approved baselines.")
+@click.option("--record", is_flag=True,
+              help="Record the verdicts in the ledger (always done with ledger:REF).")  # fmt: skip
+@click.option("--out", type=common.FILE, metavar="DIR",
+              help="Where the reports go: a folder for each digest of an update.")  # fmt: skip
+@click.option("--exit-zero", is_flag=True, help="Exit 0 instead of 3, 4 or 5.")
+@common.work_options
+def batch(
+    updates: tuple[Path, ...],
+    baseline: str | None,
+    signatures: tuple[Path, ...],
+    at: str | None,
+    record: bool,
+    out: Path | None,
+    exit_zero: bool,
+    **rest: Any,
+) -> None:
+    """Check several UPDATEs one by one; the exit code is that of the worst.
+
+    One that cannot be opened counts as INCOMPLETE and the others are judged all the same.
+    """
+    from fwverify.intake import IntakeError
+    from fwverify.pipeline import Question, inspect
+
+    if signatures:
+        raise click.UsageError("--signature is of one update; lay it beside its update")
+    options = common.Options(**rest)
+    case = common.read_case(options)
+    when = common.moment(at)
+    codes: set[int] = set()
+    with running.means(options, case, at=when) as bare:
+        means = running.with_baseline(bare, baseline, options, case, when)
+        for update in updates:
+            question = Question(updates=(update,), at=when, case=case)
+            try:
+                report = inspect(question, means)
+            except IntakeError as error:
+                codes.add(exit_codes.INCOMPLETE)
+                click.echo(f"INCOMPLETE  {'-' * 64}  {_shown(str(error))}")
+                continue
+            codes.add(exit_codes.for_check(report))
+            running.record(report, baseline, options.ledger, always=record)
+            _tell(report, update, out)
+    common.finish(next(code for code in _WORST if code in codes), exit_zero)
+
+
+def _tell(report: Report, update: Path, out: Path | None) -> None:
+    """Print one line for ``report``, and write its files to the folder of its digest."""
+    if out is not None:
+        from fwverify.report.folder import write_reports
+
+        write_reports(report, out / report.subject.sha256)
+    first = report.reasons[0].rule if report.reasons else ""
+    verdict = report.verdict or "INCOMPLETE"
+    click.echo(f"{verdict:<10}  {report.subject.sha256}  {_shown(str(update))}  {first}")
+
+
+def _shown(text: str) -> str:
+    from fwverify.report.text import visible
+
+    return visible(text)
