@@ -124,6 +124,8 @@ def _propose(
     folder: Path, done: First, case: Case, means: Means, options: common.Options, when: datetime
 ) -> Record:
     """Write what is missing of the onboarding and its provisional baseline."""
+    from msgspec.structs import replace
+
     from fwverify.onboarding import place
     from fwverify.onboarding.found import items, recipe
     from fwverify.onboarding.model import MAX_FILES, MAX_ITEMS
@@ -141,9 +143,18 @@ def _propose(
     if max(len(looks.file), len(looks.hardware)) > MAX_FILES:
         raise InputFileError(folder, None, "", f"more than {MAX_FILES} kinds of files or hardware")
     record = there or _record(done, case, ref, proposed, options)
+    if there is not None and _lacks_key(there) and (proposed or _is_trusted(done.report, options)):
+        later = _record(done, case, ref, proposed, options)
+        record = replace(later, at=there.at, submitted_by=there.submitted_by)
+        place.forget_record(folder)
     place.begin(folder, record, looks, needed, proposed)
     _store(done, record, case, means, options)
     return record
+
+
+def _lacks_key(record: Record) -> bool:
+    """Return whether no key was known for it: giving one later goes on from there."""
+    return not record.trusted and not record.candidates
 
 
 def _same_or_aside(folder: Path, sha256: str, options: common.Options) -> Record | None:
@@ -370,15 +381,17 @@ def confirm_key(
 
     The key is trusted for nothing before two people promote the onboarding.
     """
+    from fwverify.keyring.edit import locked
     from fwverify.onboarding import place
     from fwverify.onboarding.promotion import confirmed
 
-    found = _loaded(vendor, product)
-    after, key = confirmed(
-        found, fingerprint=fingerprint, who=who, when=when, channel=channel, how=how
-    )
-    if after != found.confirmed:
-        place.write_confirmed(found.folder, after)
+    with locked(_loaded(vendor, product).folder):
+        found = _loaded(vendor, product)
+        after, key = confirmed(
+            found, fingerprint=fingerprint, who=who, when=when, channel=channel, how=how
+        )
+        if after != found.confirmed:
+            place.write_confirmed(found.folder, after)
     said = next(each for each in after.confirmation if each.fingerprint == key.fingerprint)
     click.echo(f"{key.id}: confirmed by {said.who} at {said.when}, {said.channel}")
 
