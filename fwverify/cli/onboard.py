@@ -124,8 +124,6 @@ def _propose(
     folder: Path, done: First, case: Case, means: Means, options: common.Options, when: datetime
 ) -> Record:
     """Write what is missing of the onboarding and its provisional baseline."""
-    from msgspec.structs import replace
-
     from fwverify.onboarding import place
     from fwverify.onboarding.found import items, recipe
     from fwverify.onboarding.model import MAX_FILES, MAX_ITEMS
@@ -143,18 +141,28 @@ def _propose(
     if max(len(looks.file), len(looks.hardware)) > MAX_FILES:
         raise InputFileError(folder, None, "", f"more than {MAX_FILES} kinds of files or hardware")
     record = there or _record(done, case, ref, proposed, options)
-    if there is not None and _lacks_key(there) and (proposed or _is_trusted(done.report, options)):
-        later = _record(done, case, ref, proposed, options)
-        record = replace(later, at=there.at, submitted_by=there.submitted_by)
-        place.forget_record(folder)
+    if there is not None and _is_stuck(there):
+        record = _looked_at_again(there, _record(done, case, ref, proposed, options))
+        if record != there:
+            place.forget_record(folder)
     place.begin(folder, record, looks, needed, proposed)
     _store(done, record, case, means, options)
     return record
 
 
-def _lacks_key(record: Record) -> bool:
-    """Return whether no key was known for it: giving one later goes on from there."""
-    return not record.trusted and not record.candidates
+def _is_stuck(record: Record) -> bool:
+    """Return whether it cannot be promoted as it is: denied, or no key was known for it."""
+    return bool(record.refused) or not (record.trusted or record.candidates)
+
+
+def _looked_at_again(there: Record, now: Record) -> Record:
+    """Return ``now``, or ``there`` where another moment is all that differs."""
+    from msgspec.structs import replace
+
+    same = {"at": there.at, "core_sha256": there.core_sha256, "submitted_by": there.submitted_by}
+    if replace(now, **same) == there:
+        return there
+    return replace(now, submitted_by=there.submitted_by)
 
 
 def _same_or_aside(folder: Path, sha256: str, options: common.Options) -> Record | None:
