@@ -141,9 +141,28 @@ def _propose(
     if max(len(looks.file), len(looks.hardware)) > MAX_FILES:
         raise InputFileError(folder, None, "", f"more than {MAX_FILES} kinds of files or hardware")
     record = there or _record(done, case, ref, proposed, options)
+    if there is not None and _is_stuck(there):
+        record = _looked_at_again(there, _record(done, case, ref, proposed, options))
+        if record != there:
+            place.forget_record(folder)
     place.begin(folder, record, looks, needed, proposed)
     _store(done, record, case, means, options)
     return record
+
+
+def _is_stuck(record: Record) -> bool:
+    """Return whether it cannot be promoted as it is: denied, or no key was known for it."""
+    return bool(record.refused) or not (record.trusted or record.candidates)
+
+
+def _looked_at_again(there: Record, now: Record) -> Record:
+    """Return ``now``, or ``there`` where another moment is all that differs."""
+    from msgspec.structs import replace
+
+    same = {"at": there.at, "core_sha256": there.core_sha256, "submitted_by": there.submitted_by}
+    if replace(now, **same) == there:
+        return there
+    return replace(now, submitted_by=there.submitted_by)
 
 
 def _same_or_aside(folder: Path, sha256: str, options: common.Options) -> Record | None:
@@ -370,15 +389,17 @@ def confirm_key(
 
     The key is trusted for nothing before two people promote the onboarding.
     """
+    from fwverify.keyring.edit import locked
     from fwverify.onboarding import place
     from fwverify.onboarding.promotion import confirmed
 
-    found = _loaded(vendor, product)
-    after, key = confirmed(
-        found, fingerprint=fingerprint, who=who, when=when, channel=channel, how=how
-    )
-    if after != found.confirmed:
-        place.write_confirmed(found.folder, after)
+    with locked(_loaded(vendor, product).folder):
+        found = _loaded(vendor, product)
+        after, key = confirmed(
+            found, fingerprint=fingerprint, who=who, when=when, channel=channel, how=how
+        )
+        if after != found.confirmed:
+            place.write_confirmed(found.folder, after)
     said = next(each for each in after.confirmation if each.fingerprint == key.fingerprint)
     click.echo(f"{key.id}: confirmed by {said.who} at {said.when}, {said.channel}")
 

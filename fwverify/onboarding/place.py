@@ -195,6 +195,11 @@ def write_confirmed(folder: Path, confirmed: Confirmed) -> None:
     write_whole(folder / CONFIRMED_FILE, canonical_json(confirmed) + b"\n")
 
 
+def forget_record(folder: Path) -> None:
+    """Remove the record alone, so that it is written anew (``begin``)."""
+    (folder / RECORD_FILE).unlink(missing_ok=True)
+
+
 def set_aside(folder: Path, record: Record) -> None:
     """Move the onboarding of a revoked baseline beside the product's folder."""
     kept = folder.with_name(f"{folder.name}@{record.sha256[:_SUBJECT]}")

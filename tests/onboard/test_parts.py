@@ -328,7 +328,9 @@ def test_the_proposal_may_hold_confirmed_candidates_for_the_product_alone(tmp_pa
     assert [each[:13] for each in obstacles_of(found)] == ["not confirmed"]
     said = Confirmation(fingerprint=key.fingerprint, who="Ann", when="2026-11-21T00:00:00Z",
                         channel="t", how="h")  # fmt: skip
-    good = dataclasses.replace(found, confirmed=Confirmed(schema=CONFIRMED, confirmation=(said,)))
+    other = msgspec.structs.replace(said, fingerprint=SHA)  # written by hand
+    both = Confirmed(schema=CONFIRMED, confirmation=(said, other))
+    good = dataclasses.replace(found, confirmed=both)
     assert obstacles_of(good) == []
 
     def vendor(**changes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 
 import pytest
@@ -149,8 +150,6 @@ def test_running_it_again_changes_nothing_and_completes(begun):
 
 
 def test_a_promotion_that_stopped_before_the_trust_store_goes_on(promoted):
-    import shutil
-
     store = promoted.path / "trust" / "vendors"
     shutil.rmtree(store)
     assert promoted.check("vehicle-1.1.0.raucb").code == 4
@@ -277,22 +276,31 @@ def test_a_bare_signature_needs_the_key_that_the_vendor_gave(tmp_path):
     ran = place.promote("Ann", "Bob", product=METER)
     assert ran.code == 4
     assert "onboard it with --key" in ran.out
-
-
-def test_the_meter_with_its_key(tmp_path):
-    place = made(tmp_path)
     key = OUT / "trust" / "vendors" / "norden-meters" / "keys" / "release.pem"
     done = place.onboard("meter-2.0.0.hex", METER, more=("--key", key))
     assert done.code == 3, done
     assert [each["table"] for each in place.record(METER)["candidates"]] == ["key"]
+    assert place.record(METER)["refused"] == []
     assert place.confirm(METER).code == 0
-    place.explain(METER)
     ran = place.promote("Ann", "Bob", product=METER)
     assert ran.code == 0, ran
     assert place.check("meter-2.1.0.hex", METER).code == 0
     bad = place.check("meter-2.1.0-trojan.hex", METER)
     assert bad.code == 4
     assert "meter.disconnect" in bad.json["delta"]["capabilities_added"]
+
+
+def test_a_vendor_that_was_added_otherwise_is_taken_note_of(tmp_path):
+    place = made(tmp_path)
+    assert place.onboard("meter-2.0.0.hex", METER).code == 4
+    before = place.file("onboarding.json", METER).read_bytes()
+    assert place.onboard("meter-2.0.0.hex", METER, more=("--at", "2026-11-22T00:00:00Z")).code == 4
+    assert place.file("onboarding.json", METER).read_bytes() == before
+    shutil.copytree(OUT / "trust" / "vendors", tmp_path / "trust" / "vendors")
+    assert place.onboard("meter-2.0.0.hex", METER).code == 3
+    assert place.record(METER)["trusted"] is True
+    place.explain(METER)
+    assert place.promote("Ann", "Bob", product=METER).code == 0
 
 
 def test_a_delivery_that_looks_otherwise_is_for_a_person(promoted):
