@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from fwverify import exit_codes
-from fwverify.cli import common, onboard, running
+from fwverify.cli import common, onboarded, running
 
 
 @click.command()
@@ -47,9 +47,9 @@ def check(
 
     options = common.Options(**rest)
     case = common.read_case(options)
-    recipe = onboard.recipe_for(case, options)
+    recipe = onboarded.recipe_for(case, options)
     if recipe is not None and case is not None:
-        case = onboard.applied(recipe, case, options, updates)
+        case = onboarded.applied(recipe, case, options, updates)
         baseline = baseline or recipe.baseline
     when = common.moment(at)
     refused = load_refused(supersedes) if supersedes else None

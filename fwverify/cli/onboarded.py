@@ -1,0 +1,51 @@
+"""What ``fwverify check`` takes from an onboarding: class, context, roles, baseline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fwverify.cli import common
+
+if TYPE_CHECKING:
+    from fwverify.case import Case
+    from fwverify.onboarding.model import Recipe
+
+
+def recipe_for(case: Case | None, options: common.Options) -> Recipe | None:
+    """Return the recipe of the product that is checked, None where it was not onboarded."""
+    from fwverify.onboarding import place
+    from fwverify.strict import InputFileError
+
+    if case is None or not case.vendor or not case.product:
+        return None
+    root = common.configuration().onboarding
+    if not root.is_dir():
+        return None
+    try:
+        folder = place.folder_of(root, case.vendor, case.product)
+    except InputFileError:
+        return None  # no name under which a vendor is onboarded
+    found = place.load(folder)
+    if found is None:
+        return None
+    recipe = found.recipe
+    given = options.class_name or (case.class_name if options.case else None)
+    if given is not None and given != recipe.class_name:
+        raise click.UsageError(
+            f"the product was onboarded as class {recipe.class_name}, not as {given}"
+        )
+    needed = sorted({each.secret for each in recipe.step if each.secret})
+    if needed and not options.secrets:
+        names = ", ".join(needed)
+        click.echo(f"fwverify: the recipe names a secret ({names}): give --secret", err=True)
+    return recipe
+
+
+def applied(recipe: Recipe, case: Case, options: common.Options, updates: tuple[Path, ...]) -> Case:
+    """Return the case of a later delivery: the one given, else that of the recipe."""
+    from fwverify.onboarding.recipe import case_of
+
+    return case_of(recipe, case if options.case else None, updates)
