@@ -216,10 +216,12 @@ def _waivers(
     options: Options, case: Case | None, config: Config, stages: frozenset[StageName], at: datetime
 ) -> Callable[[str], tuple[Waiver, ...]]:
     """Return what gives the waivers in force; none without people whose signatures count."""
+    url = options.ledger or config.ledger_url
+    if "decide" not in stages or case is None or not config.people:
+        return lambda _: ()
     from fwverify.ledger.schema import is_absent
 
-    url = options.ledger or config.ledger_url
-    if "decide" not in stages or case is None or not config.people or is_absent(url):
+    if is_absent(url):
         return lambda _: ()
     from fwverify.pipeline import format_time
     from fwverify.release import kept

@@ -35,6 +35,7 @@ PARTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("stages/compare.json", ("baseline", "delta")),
     ("claims.json", ("claims",)),
     ("dataflows.json", ("dataflows",)),
+    ("stages/components.json", ("components",)),
     (
         "decision.json",
         (
@@ -64,7 +65,31 @@ def _junit(report: Report) -> bytes:
     return junit(report)
 
 
+def _bill(report: Report) -> bytes:
+    from fwverify.sbom.cyclonedx import bill
+
+    return bill(report)
+
+
+def _map(catalogue: str) -> Callable[[Report], bytes]:
+    """Return what writes the map of the shipped catalogue of that id."""
+
+    def view(report: Report) -> bytes:
+        from fwverify.catalogue import maps
+        from fwverify.catalogue.load import shipped
+
+        (found,) = maps(report, [each for each in shipped() if each.id == catalogue])
+        return canonical_json(found)
+
+    return view
+
+
+CATALOGUES: Final = ("boaum", "iso21434", "r155", "r156", "welmec-7.2")
+"""Ids of the regulation maps in every package."""
+
 VIEWS: Final[tuple[tuple[str, Callable[[Report], bytes]], ...]] = (
+    ("bom/sbom.cdx.json", _bill),
+    *((f"map/{each}.json", _map(each)) for each in CATALOGUES),
     ("reports/findings.sarif", _sarif),
     ("reports/junit.xml", _junit),
     ("reports/report.html", _html),
