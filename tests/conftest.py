@@ -24,11 +24,13 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def temporary_folder() -> Iterator[None]:
+def temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what a process makes through ``tempfile`` in one folder, and remove that.
 
-    A process of pytest-xdist ends without its exit handlers.
+    A process of pytest-xdist ends without its exit handlers. Pytest's own folder is chosen
+    before: below this one its paths would be too long for the sockets of gpg-agent.
     """
+    tmp_path_factory.getbasetemp()
     before = tempfile.tempdir
     tempfile.tempdir = folder = tempfile.mkdtemp(prefix="fwverify-test-")
     Path(folder).chmod(0o711)  # a database server runs as another user below it

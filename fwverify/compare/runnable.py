@@ -91,9 +91,15 @@ def _differs(pair: Pair) -> bool:
 
 
 def _runs(node: Node) -> bool:
+    return _is_program(node) or (
+        node.kind in ("file", "hardlink") and _CODE.search(_inside(node.path)) is not None
+    )
+
+
+def _is_program(node: Node) -> bool:
+    """Return whether ``node`` runs by its format or mode, whatever its name."""
     return node.format in _PROGRAMS or (
-        node.kind in ("file", "hardlink")
-        and (bool((node.mode or 0) & _EXECUTE) or _CODE.search(_inside(node.path)) is not None)
+        node.kind in ("file", "hardlink") and bool((node.mode or 0) & _EXECUTE)
     )
 
 
@@ -109,12 +115,12 @@ def _added(node: Node) -> Iterator[Finding]:
     if node.kind == "device":
         text = "a device node that the baseline did not have"
         yield _finding("compare.device_added", node, text, "high")
+    elif _is_sensitive(node) and not _is_program(node):
+        text = "new where a system starts things, admits people or loads code"
+        yield _finding("compare.startup_changed", node, text)
     elif _runs(node):
         text = f"a program that the baseline did not have ({node.format or 'no format'})"
         yield _finding("compare.executable_added", node, text)
-    elif _is_sensitive(node):
-        text = "new where a system starts things, admits people or loads code"
-        yield _finding("compare.startup_changed", node, text)
 
 
 def _changed(pair: Pair) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ def test_what_an_analyser_finds_has_a_needle(rules: RuleSet, engine: str) -> Non
             if analyser.needles and analyser.examine(placed, NOTHING) != BlobResult():
                 assert analyser.name in wanted, (analyser.name, placed[:80])
                 said.add(analyser.name)
-    assert said == {"keys", "versions"}
+    assert said == {"keys", "stacks", "versions"}
 
 
 def test_no_needle_no_question(rules: RuleSet) -> None:

@@ -98,7 +98,7 @@ def test_a_change_of_what_a_path_leads_to(new, old, rule):
         (link("bin/sshd", "busybox"), "compare.link_added"),
         (link("usr/lib/app/plugin", "/data/plugin"), "compare.link_added"),
         (link("usr/share/app/theme", "../../../tmp/theme"), "compare.link_added"),
-        (at("usr/lib/python3/x.pth", "import os"), "compare.executable_added"),
+        (at("usr/lib/python3/x.pth", "import os"), "compare.startup_changed"),
         (at("usr/lib/app/extra.lua", "os.execute()"), "compare.executable_added"),
         (at("usr/share/web/admin.PHP", "<?php"), "compare.executable_added"),
         (at("usr/lib/app/libx.so.1.2", "?", format=None), "compare.executable_added"),
