@@ -20,13 +20,12 @@ from fwverify.limits import Limits
 from fwverify.model import (
     Coverage,
     Finding,
-    Identity,
     Image,
-    Node,
     Placed,
     Problem,
     Unpacked,
 )
+from fwverify.plain import plain_file
 from fwverify.unpack import unpack
 from fwverify.workers import Pool
 
@@ -90,37 +89,13 @@ def _path(file: debs.Binary) -> str:
 
 def tree(files: Sequence[debs.Binary]) -> Unpacked:
     """Return ``files`` as the unpack stage would hand them on: leaves without regions."""
-    placed = (_placed(_path(each), each.sha256, each.size) for each in files)
+    placed = (_placed(each) for each in files)
     return Unpacked(image=Image(), nodes=tuple(sorted(placed, key=lambda each: each.node.path)))
 
 
-def _placed(path: str, sha256: str, size: int) -> Placed:
-    node = Node(
-        path=path,
-        name_raw=None,
-        kind="file",
-        sha256=sha256,
-        size=size,
-        format=None,
-        offset=None,
-        mode=None,
-        uid=None,
-        gid=None,
-        mtime=None,
-        link=None,
-        identity=Identity(),
-        coverage=Coverage(parsed=size),
-    )
-    return Placed(
-        node=node,
-        parent=None,
-        extents=(),
-        stored=False,
-        regions=(),
-        executable=True,
-        complete=True,
-        attributes=(),
-    )
+def _placed(file: debs.Binary) -> Placed:
+    parsed = Coverage(parsed=file.size)
+    return plain_file(_path(file), file.sha256, file.size, coverage=parsed, executable=True)
 
 
 def _found(finding: Finding, file: debs.Binary) -> Found:

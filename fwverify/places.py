@@ -6,8 +6,12 @@ domain (ISO 3166-1; ``uk`` is GB, ``eu`` is EU). Everything else is ``unknown`` 
 so: it is never left out. A domain says who registers names there, not where the machine
 stands; what somebody found out belongs into the operator's table.
 
-Specification: RFC 3986 (authority), RFC 1123 (host names), RFC 6890 (addresses that are
-not global).
+An address counts as the address whatever its spelling: within IPv6 (``::ffff:8.8.8.8``),
+and in the classic forms that resolvers still take (``134744072``, ``0x8.8.8.8``, ``8.8.2056``).
+
+Specification: RFC 3986 (authority), RFC 1123 (host names), RFC 4291 section 2.5.5 (IPv4
+within IPv6), RFC 6890 (addresses that are not global), RFC 3490 section 3.1 (what counts as
+a dot), POSIX ``inet_addr`` (classic forms).
 """
 
 from __future__ import annotations
@@ -26,6 +30,9 @@ _SPECIAL_TLD: Final = {"uk": "GB", "ac": "SH", "su": "RU"}
 _INSIDE: Final = ("local", "localhost", "lan", "internal", "home", "test", "invalid", "example")
 _AUTHORITY: Final = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#@]*@)?([^/?#]*)", re.IGNORECASE)
 _PORT: Final = re.compile(r":\d{1,5}$")
+_DOTS: Final = str.maketrans("\u3002\uff0e\uff61", "...")
+_CLASSIC: Final = re.compile(r"0x[0-9a-f]{1,16}|[0-9]{1,16}")
+_CLASSIC_PARTS: Final = 4
 _MAX_HOST: Final = 255
 _COUNTRY_LETTERS: Final = 2
 
@@ -34,7 +41,7 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Jurisdiction(Value, frozen=True, kw_only=True):
-    """Host suffixes and networks (CIDR) under the law of ``country`` (ISO 3166).
+    """Host suffixes and networks (CIDR) that lie under the law of ``country`` (ISO 3166).
 
     ``source`` says where that was read, and when.
     """
@@ -53,7 +60,7 @@ def host_of(value: str) -> str:
         return text[1:].partition("]")[0].lower()
     if text.count(":") <= 1:
         text = _PORT.sub("", text)
-    return text.rstrip(".").lower()[:_MAX_HOST]
+    return text.translate(_DOTS).rstrip(".").lower()[:_MAX_HOST]
 
 
 def is_outside(host: str) -> bool:
@@ -73,11 +80,42 @@ def is_self(host: str) -> bool:
 
 
 def address_of(host: str) -> Address | None:
-    """Return the address that ``host`` is, or None."""
+    """Return the address that ``host`` is, or None; IPv4 within IPv6 is the IPv4 address."""
     try:
-        return ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return _classic(host)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def _classic(host: str) -> Address | None:
+    """Return the address of one to four octal, decimal or ``0x`` numbers, or None.
+
+    The last number fills the bytes that the others leave.
+    """
+    parts = host.lower().split(".")
+    if len(parts) > _CLASSIC_PARTS or not all(_CLASSIC.fullmatch(each) for each in parts):
+        return None
+    try:
+        *leading, last = (int(each, _base(each)) for each in parts)
     except ValueError:
         return None
+    room = 8 * (_CLASSIC_PARTS - len(leading))
+    if last >> room or any(each >> 8 for each in leading):
+        return None
+    value = last
+    for index, each in enumerate(leading):
+        value |= each << (24 - 8 * index)
+    return ipaddress.IPv4Address(value)
+
+
+def _base(digits: str) -> int:
+    """Return the base that C reads ``digits`` in."""
+    if digits.startswith("0x"):
+        return 16
+    return 8 if digits.startswith("0") and len(digits) > 1 else 10
 
 
 def network_of(text: str) -> Network | None:

@@ -19,17 +19,15 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-import msgspec
-
 from fwverify.case import Case
 from fwverify.intake import IntakeError
 from fwverify.ledger.kept import KeptBlob, members
 from fwverify.ledger.model import LedgerError
-from fwverify.model import Analysed, Compared, Delta, Member, Profile, Reason, Stages, Verdict
+from fwverify.model import Member, Profile, Reason, Verdict
 from fwverify.pipeline import Means, Question, format_time
 from fwverify.pipeline import profile as examined
 from fwverify.policy import checks_capability, checks_findings
-from fwverify.policy.facts import Facts
+from fwverify.policy.facts import of_stored
 from fwverify.policy.model import Policy
 
 _CHECKS: Final = (
@@ -131,31 +129,7 @@ def _judged(
 
     Raises ``ConditionError`` for a policy that cannot be evaluated: nothing is decided.
     """
-    known = frozenset(each.fingerprint for each in then.findings)
-    facts = Facts(
-        subject=now.subject,
-        stages=Stages(),
-        unpacked=None,
-        verified=None,
-        analysed=Analysed(),
-        compared=Compared(delta=Delta(), capabilities_removed=(), known=known),
-        baseline=None,
-        findings=tuple(
-            msgspec.structs.replace(each, in_baseline=each.fingerprint in known)
-            for each in now.findings
-        ),
-        ad_hoc=(),
-        trust_is_configured=False,
-        policy_is_configured=True,
-        policy_strength_applied=False,
-        at=format_time(at),
-        case=case,
-        approval_void=False,
-        superseded=None,
-        claims=(),
-        claims_declared=(),
-        supply=None,
-    )
+    facts = of_stored(now, then, case, format_time(at))
     found = [each.reason for check in _CHECKS for each in check(facts, policy)]
     denied = {each for each in found if each.verdict is Verdict.DENY}
     return tuple(sorted(denied, key=lambda each: (each.rule, each.text)))

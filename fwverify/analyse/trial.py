@@ -27,17 +27,15 @@ from fwverify.analyse.stage import analyse
 from fwverify.limits import Limits
 from fwverify.merged_rules import per_rule
 from fwverify.model import (
-    Coverage,
     Finding,
-    Identity,
     Image,
-    Node,
     Placed,
     Problem,
     Unpacked,
     _Value,
 )
 from fwverify.paths import SEPARATOR
+from fwverify.plain import plain_file
 from fwverify.store import Store
 from fwverify.workers import Executor
 
@@ -148,36 +146,7 @@ def _placed(folders: tuple[Path, ...], kind: str, store: Store) -> Iterator[Plac
                 with file.open("rb") as handle:
                     sha256, size = store.put_file(handle)
                 inner = file.relative_to(folder).as_posix()
-                yield _node(f"{kind}{number or ''}{SEPARATOR}{inner}", sha256, size)
-
-
-def _node(path: str, sha256: str, size: int) -> Placed:
-    node = Node(
-        path=path,
-        name_raw=None,
-        kind="file",
-        sha256=sha256,
-        size=size,
-        format=None,
-        offset=None,
-        mode=None,
-        uid=None,
-        gid=None,
-        mtime=None,
-        link=None,
-        identity=Identity(),
-        coverage=Coverage(),
-    )
-    return Placed(
-        node=node,
-        parent=None,
-        extents=(),
-        stored=False,
-        regions=(),
-        executable=False,
-        complete=True,
-        attributes=(),
-    )
+                yield plain_file(f"{kind}{number or ''}{SEPARATOR}{inner}", sha256, size)
 
 
 def _kind(path: str) -> str:

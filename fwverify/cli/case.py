@@ -14,13 +14,6 @@ from fwverify.cli import common
 if TYPE_CHECKING:
     from fwverify.casework.store import CaseStore, Held
 
-_FORMAT = click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="What to print on standard output.",
-)
 _STORE = click.option(
     "--store", type=common.FILE, metavar="DIR", help="Where the cases are (default: configured)."
 )
@@ -80,7 +73,7 @@ def _fields(
 @click.option("--by", "person", metavar="PERSON", help="Who makes the case (default: submitter).")
 @_AT
 @_STORE
-@_FORMAT
+@common.text_or_json
 def new_case(
     rxswin: tuple[str, str] | None,
     declare: tuple[str, ...],
@@ -156,7 +149,7 @@ def _values(
 
 @case.command("list")
 @_STORE
-@_FORMAT
+@common.text_or_json
 def list_cases(store: Path | None, output: str) -> None:
     """List the cases: id, for what, who has it, how many findings are still open."""
     found = _store(store)
@@ -179,7 +172,7 @@ def list_cases(store: Path | None, output: str) -> None:
 @case.command("show")
 @click.argument("name", metavar="ID")
 @_STORE
-@_FORMAT
+@common.text_or_json
 def show_case(name: str, store: Path | None, output: str) -> None:
     """Show one case: its file, its findings' states and its record."""
     found = _store(store)
@@ -194,7 +187,7 @@ def show_case(name: str, store: Path | None, output: str) -> None:
 @_BY
 @_AT
 @_STORE
-@_FORMAT
+@common.text_or_json
 def note_case(
     name: str,
     text: str,
@@ -220,7 +213,7 @@ def note_case(
 @_BY
 @_AT
 @_STORE
-@_FORMAT
+@common.text_or_json
 def assign_case(
     name: str,
     assignee: str,
@@ -254,7 +247,7 @@ def export_case(name: str, out: Path | None, store: Path | None) -> None:
 @case.command("import")
 @click.argument("file", type=common.FILE, metavar="FILE")
 @_STORE
-@_FORMAT
+@common.text_or_json
 def import_case(file: Path, store: Path | None, output: str) -> None:
     """Take a colleague's case in; one that went on here and there is refused."""
     from fwverify.casework.store import MAX_EXPORT_BYTES

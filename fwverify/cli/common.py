@@ -188,6 +188,17 @@ def work_options(command: Command) -> Command:
     return command
 
 
+def text_or_json(command: Command) -> Command:
+    """Add ``--format`` to a command that prints a list or a record."""
+    return click.option(
+        "--format",
+        "output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="What to print on standard output.",
+    )(command)
+
+
 def at_option(command: Command) -> Command:
     """Add ``--at`` to a command that has no trust options."""
     return click.option("--at", metavar="RFC3339", help="The time that the report states.")(command)

@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from fwverify.policy.lint import Linted
     from fwverify.policy.model import LoadedPolicy
 
-_FORMAT = click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="What to print on standard output.",
-)
-
 
 @click.group()
 def policy() -> None:
@@ -31,7 +23,7 @@ def policy() -> None:
 
 @policy.command("lint")
 @click.argument("files", nargs=-1, required=True, type=common.FILE, metavar="FILE...")
-@_FORMAT
+@common.text_or_json
 def lint_policy(files: tuple[Path, ...], output: str) -> None:
     """Check that each FILE (policy, site profile, set of measures) can be relied on.
 
@@ -67,7 +59,7 @@ def _print_linted(linted: Linted) -> None:
 @policy.command("explain")
 @click.argument("report", type=common.FILE, metavar="REPORT")
 @click.option("--policy", "file", type=common.FILE, metavar="FILE", help="The policy that decided.")
-@_FORMAT
+@common.text_or_json
 def explain_report(report: Path, file: Path | None, output: str) -> None:
     """Say why each rule fired in REPORT (report.json), and what would change it."""
     from fwverify.policy.explain import explain
@@ -109,7 +101,7 @@ def _print_reason(each: Explained) -> None:
 @policy.command("diff")
 @click.argument("left", metavar="A")
 @click.argument("right", metavar="B")
-@_FORMAT
+@common.text_or_json
 def diff_policies(left: str, right: str, output: str) -> None:
     """Show what differs in effect between A and B (files or classes), and which is stricter.
 
@@ -141,7 +133,7 @@ def diff_policies(left: str, right: str, output: str) -> None:
 
 @policy.command("test")
 @click.argument("folder", type=common.FILE, metavar="DIR")
-@_FORMAT
+@common.text_or_json
 def test_policies(folder: Path, output: str) -> None:
     """Hold the rows of DIR (findings and expected verdicts) against their policies.
 

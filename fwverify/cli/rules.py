@@ -14,14 +14,6 @@ from fwverify.cli import common, running
 if TYPE_CHECKING:
     from fwverify.analyse.trial import Trial
 
-_FORMAT = click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="What to print on standard output.",
-)
-
 
 @click.group()
 def rules() -> None:
@@ -30,7 +22,7 @@ def rules() -> None:
 
 @rules.command("list")
 @click.option("--rules", "folders", type=common.FILE, multiple=True, metavar="DIR")
-@_FORMAT
+@common.text_or_json
 def list_rules(folders: tuple[Path, ...], output: str) -> None:
     """List every rule: name, family, capability, severity, confidence, licence."""
     from fwverify.analyse.rules import describe_rules
@@ -55,7 +47,7 @@ def list_rules(folders: tuple[Path, ...], output: str) -> None:
 
 @rules.command("lint")
 @click.argument("folders", nargs=-1, type=common.FILE, metavar="[DIR...]")
-@_FORMAT
+@common.text_or_json
 def lint_rules(folders: tuple[Path, ...], output: str) -> None:
     """Check rules for complete metadata, unique names and slow patterns."""
     from fwverify.analyse.rules import describe_rules
@@ -80,7 +72,7 @@ def lint_rules(folders: tuple[Path, ...], output: str) -> None:
 @click.option("--no-cost", is_flag=True, help="Do not measure the speed of each rule.")
 @common.rules_options
 @common.work_options
-@_FORMAT
+@common.text_or_json
 def test_rules(
     positive: tuple[Path, ...],
     goodware: tuple[Path, ...],

@@ -14,13 +14,6 @@ from fwverify.cli import common
 if TYPE_CHECKING:
     from fwverify.suppliers.register import Register
 
-_FORMAT = click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="What to print on standard output.",
-)
 _REGISTER = click.option(
     "--register", type=common.FILE, metavar="DIR", help="Register (default: paths.suppliers)."
 )
@@ -53,7 +46,7 @@ def add(
 @supplier.command("list")
 @common.at_option
 @_REGISTER
-@_FORMAT
+@common.text_or_json
 def list_(at: str | None, register: Path | None, output: str) -> None:
     """List the suppliers with what is proposed and decided, per context."""
     from fwverify.suppliers.shown import listed
@@ -71,7 +64,7 @@ def list_(at: str | None, register: Path | None, output: str) -> None:
 @click.argument("id_", metavar="ID")
 @common.at_option
 @_REGISTER
-@_FORMAT
+@common.text_or_json
 def show(id_: str, at: str | None, register: Path | None, output: str) -> None:
     """Show one supplier: the answers in force, decisions, owners."""
     from fwverify.suppliers.shown import one
@@ -179,7 +172,7 @@ def quickscan(
 @supplier.command("concentration")
 @common.at_option
 @_REGISTER
-@_FORMAT
+@common.text_or_json
 def concentration(at: str | None, register: Path | None, output: str) -> None:
     """Say how many components hang on each supplier, and on it alone."""
     from fwverify.suppliers.shown import concentrated
@@ -205,7 +198,7 @@ def concentration(at: str | None, register: Path | None, output: str) -> None:
 @_DATE
 @common.at_option
 @_REGISTER
-@_FORMAT
+@common.text_or_json
 def dual_source(
     component: str | None,
     supplier_: str | None,
@@ -252,7 +245,7 @@ def _record(register: Path | None, minimum: int, entry: dict[str, Any]) -> None:
 @click.argument("holder")
 @click.argument("held")
 @_REGISTER
-@_FORMAT
+@common.text_or_json
 def ownership(holder: str, held: str, register: Path | None, output: str) -> None:
     """Say what HOLDER holds of HELD through all chains, exactly."""
     from fwverify.suppliers.shown import owned
@@ -266,7 +259,7 @@ def ownership(holder: str, held: str, register: Path | None, output: str) -> Non
 @supplier.command("equivalence")
 @click.argument("first", type=common.FILE, metavar="REPORT")
 @click.argument("second", type=common.FILE, metavar="REPORT")
-@_FORMAT
+@common.text_or_json
 def equivalence(first: Path, second: Path, output: str) -> None:
     """Hold two sources' reports side by side; exit 3 unless both keep the same claims."""
     from fwverify.claims.equivalence import side_by_side

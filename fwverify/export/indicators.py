@@ -65,7 +65,7 @@ def indicators(report: Report, at_least: str, *, every: bool = False) -> tuple[I
         place = host(endpoint)
         if endpoint.kind not in _KINDS or not is_outside(place) or not (behind or every):
             continue
-        kind = _kind(place)
+        kind, place = _named(place)
         level, rules = found.get((kind, place), (0, set()))
         rules.update(rule for _, rule in behind)
         found[kind, place] = (max([level, *(each for each, _ in behind)]), rules)
@@ -77,11 +77,13 @@ def indicators(report: Report, at_least: str, *, every: bool = False) -> tuple[I
     )
 
 
-def _kind(place: str) -> str:
+def _named(place: str) -> tuple[str, str]:
+    """Return the kind of ``place`` and its usual spelling, which other tools match by."""
     address = address_of(place)
     if address is None:
-        return "name"
-    return "ipv6" if isinstance(address, ipaddress.IPv6Address) else "ipv4"
+        return "name", place
+    kind = "ipv6" if isinstance(address, ipaddress.IPv6Address) else "ipv4"
+    return kind, str(address)
 
 
 def suricata(report: Report, found: tuple[Indicator, ...], first: int = FIRST_SID) -> bytes:

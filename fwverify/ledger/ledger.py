@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Self
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from fwverify.compare.revoked import Revoked
@@ -61,7 +61,6 @@ from fwverify.ledger.model import (
 )
 from fwverify.ledger.rxswin import RxswinEntry
 from fwverify.ledger.schema import forget, open_engine, reading, writing
-from fwverify.ledger.tables import BASELINES
 from fwverify.model import Baseline, Counter, Profile
 from fwverify.people import Person
 
@@ -147,7 +146,7 @@ class Ledger:
         with self._write() as connection:
             row = records.find(connection, entry.ref)
             if row is not None:
-                known = _same_or_refuse(records.entry_of(connection, row), entry)
+                known = records.same_or_refuse(records.entry_of(connection, row), entry)
                 if rxswin is not None:
                     register.require_same(connection, entry.ref, rxswin)
                 return known
@@ -209,7 +208,7 @@ class Ledger:
         with self._write() as connection:
             row = records.found(connection, ref)
             entry = records.entry_of(connection, row)
-            _refuse_revoked(entry)
+            records.refuse_revoked(entry)
             if person_key(act.person) == person_key(entry.submitted_by):
                 raise LedgerError(f"{act.person} submitted {entry.ref} and cannot approve it")
             before = standing(entry, self._people, act.at)
@@ -222,7 +221,7 @@ class Ledger:
             found = standing(after, self._people, act.at)
             if (before.state, found.state) == ("provisional", "approved"):
                 rollback.accept(connection, after, act.at)
-                parts = records.parts(after.ref, _profile(connection, after))
+                parts = records.parts(after.ref, records.profile_of(connection, after))
                 register.enter(connection, after, parts, act.at)
             return after
 
@@ -237,7 +236,7 @@ class Ledger:
         with self._write() as connection:
             row = records.found(connection, ref)
             entry = records.entry_of(connection, row)
-            _refuse_revoked(entry)
+            records.refuse_revoked(entry)
             act = Approval(ref=entry.ref, person=name, role="revoker", at=when, reason=why)
             done = act if key is None else signed(entry, act, key, self._people)
             return records.add_act(connection, row["id"], entry, done)
@@ -251,11 +250,11 @@ class Ledger:
         with self._read() as connection:
             row = records.found(connection, ref)
             entry = records.entry_of(connection, row)
-            _refuse_revoked(entry)
+            records.refuse_revoked(entry)
             records.hold_against_log(connection, (entry,), whole=False)
             judged = standing(entry, self._people, None if at is None else checked_at(at))
             require_sound(entry, judged)
-            profile = _profile(connection, entry)
+            profile = records.profile_of(connection, entry)
         return Stored(
             profile=profile,
             baseline=Baseline(
@@ -320,7 +319,7 @@ class Ledger:
         """Return the device parts that ``ref`` has something for."""
         with self._read() as connection:
             row = records.found(connection, ref)
-            profile = _profile(connection, records.entry_of(connection, row))
+            profile = records.profile_of(connection, records.entry_of(connection, row))
             return records.components(connection, row["id"], row["ref"], profile)
 
     def kept(self, ref: str) -> tuple[KeptBlob, ...]:
@@ -338,7 +337,7 @@ class Ledger:
         with self._read() as connection:
             entry = records.entry_of(connection, records.found(connection, ref))
             records.hold_against_log(connection, (entry,), whole=False)
-            return _profile(connection, entry)
+            return records.profile_of(connection, entry)
 
     def purge(self, case: str, by: str, reason: str, at: str | datetime) -> Purged:
         """Remove the kept bytes of a case; digests, records and approvals stay."""
@@ -427,7 +426,7 @@ class Ledger:
         with self._write() as connection:
             row = records.find(connection, entry.ref)
             if row is not None:
-                return _same_or_refuse(records.entry_of(connection, row), entry)
+                return records.same_or_refuse(records.entry_of(connection, row), entry)
             self._add(connection, entry, found.profile, body, found.counters, None, content)
             origin = {"ref": entry.ref, "organisation": found.partner.name, "keys": found.keys}
             told = origin | {"export_sha256": found.sha256, "at": entry.created_at}
@@ -474,36 +473,3 @@ def _own_errors() -> Iterator[None]:
     except SQLAlchemyError as error:
         cause = getattr(error, "orig", None) or error
         raise LedgerError(f"the ledger failed: {str(cause).splitlines()[0]}") from error
-
-
-def _profile(connection: Connection, entry: Entry) -> Profile:
-    """Return the profile of ``entry``, which is of the same update. Raises ``LedgerError``."""
-    body = connection.execute(
-        select(BASELINES.c.profile).where(BASELINES.c.ref == entry.ref)
-    ).scalar_one()
-    profile = profiles.unpacked(body, entry.profile_sha256)
-    if profile.subject.sha256 != entry.subject_sha256:
-        raise LedgerError(f"the record of {entry.ref} and its profile name different updates")
-    return profile
-
-
-def _refuse_revoked(entry: Entry) -> None:
-    for act in entry.approvals:
-        if act.role == "revoker":
-            raise LedgerError(f"{entry.ref} was revoked by {act.person} at {act.at}: {act.reason}")
-
-
-def _same_or_refuse(known: Entry, proposed: Entry) -> Entry:
-    _refuse_revoked(known)
-    if (known.profile_sha256, known.vendor, known.product, known.version, known.context_sha256) == (
-        proposed.profile_sha256,
-        proposed.vendor,
-        proposed.product,
-        proposed.version,
-        proposed.context_sha256,
-    ):
-        return known
-    raise LedgerError(
-        f"{known.ref} already stands for update {known.subject_sha256[:16]} of {known.vendor} "
-        f"{known.product}; choose another reference"
-    )

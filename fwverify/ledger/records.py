@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from fwverify.canonical import canonical_json, digest
-from fwverify.ledger import log
+from fwverify.ledger import log, profiles
 from fwverify.ledger.approvals import named_state, recorded
 from fwverify.ledger.model import (
     Approval,
@@ -217,3 +217,38 @@ def hold_against_log(connection: Connection, entries: Iterable[Entry], *, whole:
             raise LedgerError(f"the approvals of {entry.ref} are not those that the run log tells")
     if whole and proposed:
         raise LedgerError(f"the run log tells of {min(proposed)}, which is not in the ledger")
+
+
+def profile_of(connection: Connection, entry: Entry) -> Profile:
+    """Return the profile of ``entry``, which is of the same update. Raises ``LedgerError``."""
+    body = connection.execute(
+        select(BASELINES.c.profile).where(BASELINES.c.ref == entry.ref)
+    ).scalar_one()
+    profile = profiles.unpacked(body, entry.profile_sha256)
+    if profile.subject.sha256 != entry.subject_sha256:
+        raise LedgerError(f"the record of {entry.ref} and its profile name different updates")
+    return profile
+
+
+def refuse_revoked(entry: Entry) -> None:
+    """Raise ``LedgerError`` where ``entry`` was revoked; by whom, when and why."""
+    for act in entry.approvals:
+        if act.role == "revoker":
+            raise LedgerError(f"{entry.ref} was revoked by {act.person} at {act.at}: {act.reason}")
+
+
+def same_or_refuse(known: Entry, proposed: Entry) -> Entry:
+    """Return ``known`` where ``proposed`` is the same once more, else raise ``LedgerError``."""
+    refuse_revoked(known)
+    if (known.profile_sha256, known.vendor, known.product, known.version, known.context_sha256) == (
+        proposed.profile_sha256,
+        proposed.vendor,
+        proposed.product,
+        proposed.version,
+        proposed.context_sha256,
+    ):
+        return known
+    raise LedgerError(
+        f"{known.ref} already stands for update {known.subject_sha256[:16]} of {known.vendor} "
+        f"{known.product}; choose another reference"
+    )

@@ -18,7 +18,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from fwverify.case import Case, time_of
-from fwverify.model import Analysed, Profile, Stages
+from fwverify.model import Profile
 from fwverify.onboarding.found import items
 from fwverify.onboarding.model import (
     MAX_CANDIDATES,
@@ -30,7 +30,7 @@ from fwverify.onboarding.place import Onboarding
 from fwverify.people import UnusableText, one_line, person_key
 from fwverify.pipeline import format_time
 from fwverify.policy.checks_onboarded import absolutely
-from fwverify.policy.facts import Facts
+from fwverify.policy.facts import of_stored
 from fwverify.policy.model import Policy
 from fwverify.strict import InputFileError
 
@@ -54,40 +54,10 @@ def _denials(
     then = {f"{each.rule}: {each.text}" for each in found.record.refused}
     now = {
         f"{each.reason.rule}: {each.reason.text}"
-        for each in absolutely(_facts(profile, case, at), policy)
+        for each in absolutely(of_stored(profile, None, case, format_time(at)), policy)
     }
     for each in sorted(then | now):
         yield f"denied: {each}"
-
-
-def _facts(profile: Profile, case: Case, at: datetime) -> Facts:
-    return Facts(
-        subject=profile.subject,
-        stages=Stages(),
-        unpacked=None,
-        verified=None,
-        analysed=Analysed(
-            findings=profile.findings,
-            endpoints=profile.endpoints,
-            services=profile.services,
-            accounts=profile.accounts,
-            keys=profile.keys,
-        ),
-        compared=None,
-        baseline=None,
-        findings=profile.findings,
-        ad_hoc=(),
-        trust_is_configured=True,
-        policy_is_configured=True,
-        policy_strength_applied=True,
-        at=format_time(at),
-        case=case,
-        approval_void=False,
-        superseded=None,
-        claims=(),
-        claims_declared=(),
-        supply=None,
-    )
 
 
 def _unexplained(found: Onboarding, profile: Profile) -> Iterator[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from fwverify.model import Owner, Verdict
+from fwverify.model import Verdict
 from fwverify.policy.facts import Facts
 from fwverify.policy.judged import Judged, judged, listed
 from fwverify.policy.model import Policy
@@ -25,8 +25,8 @@ _QUICKSCAN: Final = {
 }
 
 
-def _national(rule: str, verdict: Verdict, text: str, owner: Owner, action: str) -> Judged:
-    reason = judged(rule, verdict, text, owner, action).reason
+def _national(rule: str, verdict: Verdict, text: str, action: str) -> Judged:
+    reason = judged(rule, verdict, text, "approver", action).reason
     return Judged(reason=reason, overlays=("national_security_rules",))
 
 
@@ -40,7 +40,6 @@ def supplier_assessed(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "supplier.unknown",
             Verdict.REVIEW,
             f"the supplier register does not name {supply.vendor or 'the vendor'}",
-            "approver",
             "enter the supplier and have it assessed",
         )
     elif supply.decision is None and supply.proposal == "undetermined":
@@ -48,7 +47,6 @@ def supplier_assessed(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "supplier.not_assessed",
             Verdict.REVIEW,
             f"the criteria are not all answered for {supply.supplier} in {supply.context}",
-            "approver",
             "have a named assessor answer them",
         )
 
@@ -63,7 +61,6 @@ def supplier_decided(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "supplier.refused",
             Verdict.DENY,
             f"{supply.supplier} is refused in {supply.context} {_who(supply)}",
-            "approver",
             "use another supplier, or have the case assessed again",
         )
     elif supply.decision is None and supply.proposal == "refuse":
@@ -71,7 +68,6 @@ def supplier_decided(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "supplier.refusal_proposed",
             Verdict.REVIEW,
             f"the criteria propose to refuse {supply.supplier} in {supply.context}",
-            "approver",
             "a named assessor decides",
         )
     elif supply.stale:
@@ -79,7 +75,6 @@ def supplier_decided(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "supplier.decision_stale",
             Verdict.REVIEW,
             f"an answer on {supply.supplier} is newer than the decision {_who(supply)}",
-            "approver",
             "decide again",
         )
     if supply.decision == "accept-with-controls" and supply.controls == 0:
@@ -87,7 +82,6 @@ def supplier_decided(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "supplier.controls_missing",
             Verdict.REVIEW,
             f"{supply.supplier} was accepted with measures, and none with evidence is on record",
-            "approver",
             "record the measures under criterion 3b",
         )
 
@@ -106,7 +100,6 @@ def supplier_questions(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "supplier.quickscan",
             Verdict.REVIEW,
             f"{supply.supplier}: {_QUICKSCAN[supply.quickscan]}",
-            "approver",
             "record the reference of a quick scan",
         )
     if supply.listings:
@@ -114,7 +107,6 @@ def supplier_questions(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "supplier.listed",
             Verdict.REVIEW,
             f"{supply.supplier} is named by {listed(supply.listings)}",
-            "approver",
             "weigh it case by case; a list decides nothing",
         )
 
@@ -126,7 +118,7 @@ def component_sources(facts: Facts, _policy: Policy) -> Iterable[Judged]:
         return
     if not part.known:
         text = f"the register has no component {part.name}"
-        yield _national("supplier.component", Verdict.REVIEW, text, "approver", "enter it")
+        yield _national("supplier.component", Verdict.REVIEW, text, "enter it")
         return
     if part.status != "approved":
         state = part.status or "not on record"
@@ -134,7 +126,6 @@ def component_sources(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "supplier.source",
             Verdict.REVIEW,
             f"{facts.supply.supplier or facts.supply.vendor} is {state} for {part.name}",
-            "approver",
             "approve the source, or use another",
         )
     if len(part.approved) < part.minimum:
@@ -142,7 +133,6 @@ def component_sources(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "supplier.single_source",
             Verdict.REVIEW,
             f"{part.name} has {len(part.approved)} of {part.minimum} approved suppliers",
-            "approver",
             "approve another source",
         )
     if not part.gpa:
@@ -150,6 +140,5 @@ def component_sources(facts: Facts, _policy: Policy) -> Iterable[Judged]:
             "supplier.gpa",
             Verdict.REVIEW,
             f"{part.name} has no approved supplier from a party to the GPA",
-            "approver",
             "record the GPA fields of a supplier",
         )

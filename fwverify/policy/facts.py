@@ -16,7 +16,9 @@ from fwverify.model import (
     Baseline,
     ClaimResult,
     Compared,
+    Delta,
     Finding,
+    Profile,
     Stages,
     Subject,
     Superseded,
@@ -60,6 +62,48 @@ class Facts(_Value, frozen=True, kw_only=True):
     claims: tuple[ClaimResult, ...]
     claims_declared: tuple[str, ...]
     supply: Supply | None
+
+
+def of_stored(profile: Profile, then: Profile | None, case: Case | None, at: str) -> Facts:
+    """Return what a stored inventory alone lets one decide from, delivered against ``then``.
+
+    There are no bytes and no signatures: only checks of findings and inventory may look.
+    Trust and policy count as configured because nothing here is asked about them.
+    """
+    known = frozenset() if then is None else frozenset(each.fingerprint for each in then.findings)
+    compared = None
+    if then is not None:
+        compared = Compared(delta=Delta(), capabilities_removed=(), known=known)
+    return Facts(
+        subject=profile.subject,
+        stages=Stages(),
+        unpacked=None,
+        verified=None,
+        analysed=Analysed(
+            findings=profile.findings,
+            endpoints=profile.endpoints,
+            services=profile.services,
+            accounts=profile.accounts,
+            keys=profile.keys,
+        ),
+        compared=compared,
+        baseline=None,
+        findings=tuple(
+            msgspec.structs.replace(each, in_baseline=each.fingerprint in known)
+            for each in profile.findings
+        ),
+        ad_hoc=(),
+        trust_is_configured=True,
+        policy_is_configured=True,
+        policy_strength_applied=True,
+        at=at,
+        case=case,
+        approval_void=False,
+        superseded=None,
+        claims=(),
+        claims_declared=(),
+        supply=None,
+    )
 
 
 def stage_findings(

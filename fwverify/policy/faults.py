@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from typing import Final, TypeAlias
 
 from fwverify.case import day_of
+from fwverify.places import network_of
 from fwverify.policy.checks_capability import names
 from fwverify.policy.conditions import check
 from fwverify.policy.model import CapabilityRule, Policy, Rule, Tightening
 from fwverify.policy.situation import LAST_DAY, strength_on
-from fwverify.policy.subjects import network_of
 
 RESERVED_PREFIXES: Final = (
     "ad_hoc.",

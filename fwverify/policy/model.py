@@ -21,6 +21,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import Meta
 
 from fwverify.model import OVERLAYS, Confidence, Count, Next, Overlay, Severity, Sha256, _Value
+from fwverify.places import Jurisdiction
 
 POLICY_SCHEMA: Final = "fwverify.policy/1"
 TIGHTENING_SCHEMA: Final = "fwverify.tightening/1"
@@ -53,7 +54,6 @@ SiteClass: TypeAlias = Literal["low", "medium", "high"]
 Deployment: TypeAlias = Literal["stand-alone", "networked"]
 UpdateKind: TypeAlias = Literal["planned", "corrective"]
 Day = Annotated[str, Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
-Country = Annotated[str, Meta(pattern="^[A-Z]{2}$")]
 Stance: TypeAlias = Literal["allowed", "declared", "forbidden"]
 Requirement: TypeAlias = Literal[
     "clearance.vgb",
@@ -172,18 +172,6 @@ class Intake(_Value, frozen=True, kw_only=True):
     required: tuple[Requirement, ...] = ()
     planned: tuple[Requirement, ...] = ()
     corrective: tuple[Requirement, ...] = ()
-
-
-class Jurisdiction(_Value, frozen=True, kw_only=True):
-    """Host suffixes and networks (CIDR) that lie under the law of ``country`` (ISO 3166).
-
-    ``source`` says where that was read, and when.
-    """
-
-    country: Country
-    source: Text
-    hosts: tuple[str, ...] = ()
-    networks: tuple[str, ...] = ()
 
 
 class Otherwise(_Value, frozen=True, kw_only=True):

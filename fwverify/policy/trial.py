@@ -33,12 +33,9 @@ from fwverify.model import (
     Delta,
     Endpoint,
     Finding,
-    Identity,
     Image,
     Key,
     Member,
-    Node,
-    Placed,
     Reason,
     Region,
     Report,
@@ -57,6 +54,7 @@ from fwverify.model import (
     _Value,
     worst,
 )
+from fwverify.plain import plain_file
 from fwverify.policy.decide import decide
 from fwverify.policy.facts import Facts, merged_findings
 from fwverify.policy.faults import RESERVED_PREFIXES
@@ -321,31 +319,14 @@ def _finding(found: Found) -> Finding:
 
 def _unpacked(complete: bool) -> Unpacked:
     coverage = Coverage(parsed=_SIZE)
-    node = Node(
-        path="update",
-        name_raw=None,
-        kind="file",
-        sha256=_DIGEST,
-        size=_SIZE,
-        format="text",
-        offset=None,
-        mode=None,
-        uid=None,
-        gid=None,
-        mtime=None,
-        link=None,
-        identity=Identity(),
+    placed = plain_file(
+        "update",
+        _DIGEST,
+        _SIZE,
+        format_id="text",
         coverage=coverage,
-    )
-    placed = Placed(
-        node=node,
-        parent=None,
-        extents=(),
-        stored=False,
         regions=(Region(start=0, end=_SIZE, kind="parsed"),),
-        executable=False,
         complete=complete,
-        attributes=(),
     )
     image = Image(nodes=1, blobs=1, bytes=_SIZE, coverage=coverage)
     return Unpacked(image=image, nodes=(placed,))

@@ -200,6 +200,11 @@ def test_only_outside_places_with_a_finding_are_indicators():
     assert len(indicators(PLACES, "critical", every=True)) == 3
 
 
+def test_an_address_is_listed_in_its_usual_spelling():
+    odd = report(endpoint("http://134744072/a", "url"), endpoint("::ffff:8.8.8.8", "ipv6"))
+    assert [(each.kind, each.value) for each in indicators(odd, "medium")] == [("ipv4", "8.8.8.8")]
+
+
 def test_golden_indicators():
     found = indicators(report(endpoint("vendor.cn"), endpoint("8.8.8.8", "ipv4")), "medium")
     golden.check("export.rules", suricata(WHOLE, found))

@@ -21,6 +21,7 @@ from fwverify.model import (
     Service,
     Verdict,
 )
+from fwverify.places import host_of, is_outside, jurisdiction
 from fwverify.policy import load
 from fwverify.policy.decide import decide
 from fwverify.policy.model import (
@@ -35,7 +36,6 @@ from fwverify.policy.model import (
     Strength,
 )
 from fwverify.policy.situation import strength_on
-from fwverify.policy.subjects import host_of, is_outside, jurisdiction
 from fwverify.strict import InputFileError
 from tests.builders.cases import case_for, clearance, facts_for, full_case, with_context
 from tests.builders.facts import compared, good_facts
@@ -338,10 +338,44 @@ def test_an_unknown_jurisdiction_can_be_asked_for():
         ("scanner", False),
         ("a.b.nl", True),
         ("1.2.3.4.5", True),
+        ("::ffff:8.8.8.8", True),
+        ("::ffff:10.1.2.3", False),
+        ("64:ff9b::808:808", True),
+        ("134744072", True),
+        ("0x08080808", True),
+        ("0X8.8.8.8", True),
+        ("010.8.8.8", True),
+        ("8.8.2056", True),
+        ("8.526344", True),
+        ("167838211", False),
+        ("012.1.2.3", False),
+        ("256.8.8.8", True),
+        ("4294967296", False),
+        ("8080", False),
+        ("08", False),
     ],
 )
 def test_what_is_outside(host, outside):
+    """Whatever spelling a resolver takes; a name of one label is one of this network."""
     assert is_outside(host) is outside
+
+
+@pytest.mark.parametrize(
+    ("value", "host"),
+    [
+        ("http://[::ffff:8.8.8.8]:80/", "::ffff:8.8.8.8"),
+        ("http://evil\u3002example\uff0ecn/", "evil.example.cn"),
+        ("http://user@134744072:80/x", "134744072"),
+    ],
+)
+def test_the_host_of_an_odd_spelling_leads_outside(value, host):
+    assert host_of(value) == host
+    assert is_outside(host)
+
+
+@pytest.mark.parametrize("host", ["::ffff:192.0.2.1", "3221225985", "0300.0.513", "0xc0.0.2.1"])
+def test_every_spelling_of_an_address_lies_under_the_same_law(host):
+    assert jurisdiction(host, TABLE) == "NL"
 
 
 ROWS = {
