@@ -97,7 +97,7 @@ CHECKS: tuple[Check, ...] = (
 
 _ALLOW_TEXT: Final = (
     "every stage finished, every byte is accounted for, the trust rule is satisfied, and "
-    "nothing new against the baseline needs a person"
+    "nothing new needs a person"
 )
 
 
