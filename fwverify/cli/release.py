@@ -99,7 +99,7 @@ def create(
     life = making.Life(
         settings.regular_max_days, settings.interim_max_days, settings.emergency_max_days
     )
-    record = making.release(found, case, wish, life)
+    record = making.release(found, case, wish, life, people())
     private = private_keys(signers)
     with running.open_ledger(ledger) as opened:
         from fwverify.release import kept
