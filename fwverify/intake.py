@@ -321,7 +321,9 @@ def _with_case(
 ) -> tuple[list[Member], tuple[str, ...]]:
     """Return the members with what the case says of them, and those it names in vain.
 
-    Raises ``IntakeError`` where the case of a single file names another one.
+    Raises ``IntakeError`` where the case of a single file names another one, or would make
+    what lies beside it the update, and the update a signature: then the verdict would be
+    of another file than the one that was handed in.
     """
     if case is None or not case.members:
         return members, ()
@@ -332,6 +334,9 @@ def _with_case(
         if said is None or member.role == "secret":
             result.append(member)
             continue
+        if single and (said.role == "signature") is not (member.role == "signature"):
+            why = "leaves no file in the role of the update"
+            raise IntakeError(f"the case {why}: it makes {member.path} a {said.role}")
         result.append(
             msgspec.structs.replace(
                 member, role=said.role, ecu=said.ecu, hw_id=said.hw_id, sw_id=said.sw_id

@@ -54,7 +54,8 @@ def batch(
     when = common.moment(at)
     codes: set[int] = set()
     with running.means(options, case, at=when) as bare:
-        means = running.with_baseline(bare, baseline, options, case, when)
+        aware = running.with_revoked(bare, options)
+        means = running.with_baseline(aware, baseline, options, case, when)
         for update in updates:
             question = Question(updates=(update,), at=when, case=case)
             try:

@@ -99,7 +99,7 @@ def create(
     life = making.Life(
         settings.regular_max_days, settings.interim_max_days, settings.emergency_max_days
     )
-    record = making.release(found, case, wish, life)
+    record = making.release(found, case, wish, life, people())
     private = private_keys(signers)
     with running.open_ledger(ledger) as opened:
         from fwverify.release import kept
@@ -416,8 +416,9 @@ def revocations(
             "this-update": making.timed(when),
             "next-update": making.timed(due),
         }
-        for what in ("release", "subject", "key"):
+        for what in ("release", "key"):
             values[what] = tuple(each.sha256 for each in known.revocations if each.what == what)
+        values["subject"] = tuple(each.sha256 for each in kept.revoked_updates(opened))
         record = making.made(form.REVOCATIONS, values)
         lines = tuple(keys.signature_line(key, record.body) for key in private)
         record = making.joined(record, lines)

@@ -206,10 +206,16 @@ def with_revoked(current: Means, options: Options) -> Means:
 
     url = options.ledger or configuration().ledger_url
     file = url.removeprefix("sqlite:///")
-    if file != url and not Path(file).exists():  # without loading what reads databases
+    if file != url and "?" not in file and not Path(file).exists():
+        return current  # without loading what reads databases
+    from fwverify.ledger.schema import is_absent
+
+    if is_absent(url):
         return current
+    from fwverify.release.kept import revoked_updates
+
     with open_ledger(url) as ledger:
-        return replace(current, revoked=ledger.revoked())
+        return replace(current, revoked=revoked_updates(ledger))
 
 
 def _waivers(
@@ -258,7 +264,8 @@ def _analysed(path: Path, current: Means, at: datetime) -> Known:
     kept = profile(Question(updates=(path,), at=at), current)
     for each in current.revoked:
         if each.sha256 == kept.subject.sha256:
-            raise click.UsageError(f"--baseline {path} is {each.ref}, which was revoked {each.why}")
+            what = f"is {each.ref}, which was" if each.ref else "was"
+            raise click.UsageError(f"--baseline {path} {what} revoked {each.why}")
     return Known(Baseline(ref=path.name, sha256=kept.subject.sha256, approved=False), kept)
 
 

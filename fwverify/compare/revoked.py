@@ -1,4 +1,4 @@
-"""An update whose very bytes were approved once and revoked since.
+"""An update whose very bytes were revoked: its baseline, or the update by its digest.
 
 Guarantees: wherever such bytes stand, as the update itself, as a member of a set or inside
 of it, is a critical finding (``ledger.revoked``), whatever the update is compared with:
@@ -19,7 +19,10 @@ from fwverify.model import Finding, Placed, Subject
 
 @dataclass(frozen=True)
 class Revoked:
-    """A revoked baseline: the digest of its update, its reference, by whom and why."""
+    """A revoked update: its digest, the reference of its baseline, by whom and why.
+
+    ``ref`` is "" where the update was revoked by its digest (``release revoke``).
+    """
 
     sha256: str
     ref: str
@@ -41,10 +44,14 @@ def revoked_findings(
             yield make_finding(
                 rule="ledger.revoked",
                 path=path,
-                text=f"was approved as {found.ref} and revoked {found.why}",
+                text=f"{_once(found)}revoked {found.why}",
                 threat="both",
                 severity="critical",
                 confidence="high",
-                evidence=(f"ref:{found.ref}", f"sha256:{sha256}"),
+                evidence=(*((f"ref:{found.ref}",) if found.ref else ()), f"sha256:{sha256}"),
                 r155=("12.1",),
             )
+
+
+def _once(found: Revoked) -> str:
+    return f"was approved as {found.ref} and " if found.ref else "was "

@@ -114,6 +114,15 @@ def is_text(value: str) -> bool:
     return "%" not in _TEXT_ESCAPE.sub("", value)
 
 
+def folded(value: str) -> str:
+    """Return what the spellings of one name have in common: no capitals, single blanks.
+
+    ``value`` is text as it stands in a form, so that letters beyond ASCII stay as they are:
+    a device without tables of Unicode does the same.
+    """
+    return re.sub(" +", " ", value).lower()
+
+
 def is_path(value: str) -> bool:
     """Return whether ``value`` is a member's path (``fwverify.paths``), within its folder."""
     rest = _PATH_ESCAPE.sub("", value)

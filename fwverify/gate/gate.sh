@@ -191,12 +191,13 @@ value() { # NAME KEY: the values of KEY, one a line
     awk -v key="$2: " 'index($0, key) == 1 { print substr($0, length(key) + 1) }' "$work/$1.body"
 }
 
-has() { # NAME KEY VALUE: whether that very line stands there
-    awk -v line="$2: $3" '$0 "" == line "" { found = 1 } END { exit !found }' "$work/$1.body"
+# These two are asked for what is good, so that an awk that dies keeps the gate shut.
+lacks() { # NAME KEY VALUE: whether that very line does not stand there
+    awk -v line="$2: $3" '$0 "" == line "" { found = 1 } END { exit found + 0 }' "$work/$1.body"
 }
 
-later() { # A B: whether time A is later than B
-    awk -v a="$1" -v b="$2" 'BEGIN { exit !(a "" > b "") }'
+in_order() { # A B: whether time A is not later than B
+    awk -v a="$1" -v b="$2" 'BEGIN { exit (a "" > b "") }'
 }
 
 plain_base64() { # TEXT FILE: decode to FILE; fails for another spelling of the same bytes
@@ -277,8 +278,10 @@ pinned release-key
 signers release release-key
 submitter=$(value release submitter)
 people=$(GATE_SUBMITTER=$submitter awk '
-    BEGIN { submitter = ENVIRON["GATE_SUBMITTER"] } # -v would read backslashes
-    { person = substr($0, 66); if (person "" == submitter "") own = 1; if (!seen[person]++) n++ }
+    function folded(name) { gsub(/ +/, " ", name); return tolower(name) }
+    BEGIN { submitter = folded(ENVIRON["GATE_SUBMITTER"]) } # -v would read backslashes
+    { person = folded(substr($0, 66)) }
+    { if (person "" == submitter "") own = 1; if (!seen[person]++) n++ }
     END { print own ? "own" : n + 0 }' "$work/release.signers")
 [ "$people" != own ] || refuse release.submitter 'whoever submitted the update signed its release'
 [ "$people" -ge 2 ] || refuse release.signers "$people of 2 people with the right to release signed"
@@ -289,14 +292,18 @@ signers revocations revocation-key
 
 begun=$(value revocations this-update)
 due=$(value revocations next-update)
-if later "$begun" "$at"; then refuse revocations.future 'the revocation list begins later'; fi
-if later "$at" "$due"; then refuse revocations.stale "a newer list was due at $due"; fi
+in_order "$begun" "$at" || refuse revocations.future 'the revocation list begins later'
+in_order "$at" "$due" || refuse revocations.stale "a newer list was due at $due"
 hash=$(sha256sum <"$work/release.body")
-if has revocations release "${hash%% *}"; then refuse revoked.release 'this release was revoked'; fi
+lacks revocations release "${hash%% *}" || refuse revoked.release 'this release was revoked'
 subject=$(value release subject)
-if has revocations subject "$subject"; then refuse revoked.subject 'this update was revoked'; fi
+lacks revocations subject "$subject" || refuse revoked.subject 'this update was revoked'
+awk 'NR == FNR { if (index($0, "member: ") == 1) files[substr($0, 9, 64)] = 1; next }
+    index($0, "subject: ") == 1 && (substr($0, 10) in files) { found = 1 }
+    END { exit found + 0 }' "$work/release.body" "$work/revocations.body" ||
+    refuse revoked.subject 'a file of this update was revoked'
 while IFS=' ' read -r fp _; do
-    if has revocations key "$fp"; then refuse revoked.key "the key $fp was revoked"; fi
+    lacks revocations key "$fp" || refuse revoked.key "the key $fp was revoked"
 done <"$work/release.signers"
 
 hash=$(sha256sum <"$work/context")
@@ -304,8 +311,8 @@ hash=$(sha256sum <"$work/context")
     refuse context.other 'it was released for another deployment: re-test'
 starts=$(value release not-before)
 expires=$(value release not-after)
-if later "$starts" "$at"; then refuse release.early "it holds from $starts on"; fi
-if later "$at" "$expires"; then refuse release.expired "it ended at $expires"; fi
+in_order "$starts" "$at" || refuse release.early "it holds from $starts on"
+in_order "$at" "$expires" || refuse release.expired "it ended at $expires"
 
 kind=$(value release kind)
 if [ -d "$update" ]; then

@@ -3,9 +3,9 @@
 Guarantees: ``judge`` says yes only where all of this holds, and otherwise names the first
 that does not: pins, release and revocation list are in their exact form; every signature
 by a pinned key holds, and two people's with the right to release stand under the release,
-neither of them its submitter; the list carries a signature with the right to revoke, has
-begun and is not past its ``next-update``; neither the release, nor the update, nor a key
-that signed is on it; the context file is the one released for; the time lies within the
+neither of them its submitter, in any capitals and blanks; the list carries a signature with the right to revoke, has
+begun and is not past its ``next-update``; neither the release, nor the update, nor a file
+of it, nor a key that signed is on it; the context file is the one released for; the time lies within the
 release's own; the update is, byte for byte, the one released.
 
 A signature by a key that is not pinned counts for nothing and harms nothing. What cannot
@@ -74,8 +74,9 @@ def judge(papers: Papers, at: str) -> Passed:
     release = _read("release", papers.release, form.RELEASE, form.VERDICT)
     listed = _read("revocations", papers.revocations, form.REVOCATIONS)
     signers = _signers("release", release, _pinned(pins, "release-key"))
-    people = tuple(sorted({pin.person for pin in signers}))
-    if release.one("submitter") in people:
+    by = {form.folded(pin.person): pin.person for pin in signers}
+    people = tuple(sorted(by.values()))
+    if form.folded(release.one("submitter")) in by:
         raise Refused("release.submitter", "whoever submitted the update signed its release")
     if len(people) < SIGNERS_NEEDED:
         why = f"{len(people)} of {SIGNERS_NEEDED} people with the right to release signed it"
@@ -147,6 +148,9 @@ def _not_revoked(
         raise Refused("revoked.release", "this release was revoked")
     if release.one("subject") in listed.all("subject"):
         raise Refused("revoked.subject", "this update was revoked")
+    files = {each.partition(" ")[0] for each in release.all("member")}
+    if not files.isdisjoint(listed.all("subject")):
+        raise Refused("revoked.subject", "a file of this update was revoked")
     if any(pin.identity in listed.all("key") for pin in signers):
         raise Refused("revoked.key", "a key that signed the release was revoked")
 

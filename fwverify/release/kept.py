@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from fwverify.compare.revoked import Revoked
 from fwverify.gate import form
 from fwverify.gate.form import Malformed, Record
 from fwverify.ledger import log
 from fwverify.ledger.model import LedgerError, LogEntry
 from fwverify.model import Sha256, _Value
 from fwverify.release.making import joined
+
+if TYPE_CHECKING:
+    from fwverify.ledger import Ledger
 
 RELEASE: Final = "release.signed"
 WAIVER: Final = "waiver.signed"
@@ -139,6 +143,20 @@ def read(ledger: Log) -> Kept:
         except (msgspec.ValidationError, Malformed) as error:
             raise LedgerError(f"run log: entry {entry.entry} cannot be read: {error}") from error
     return Kept(texts[RELEASE], texts[WAIVER], tuple(revocations), lists, frozenset(verdicts))
+
+
+def revoked_updates(ledger: Ledger) -> tuple[Revoked, ...]:
+    """Return every update that was revoked, by its baseline or by its digest, sorted.
+
+    One list for all who ask: ``check`` and ``batch``, and what the gates are told.
+    """
+    by_digest = {
+        Revoked(each.sha256, "", f"by {each.person} at {each.at}: {each.reason}")
+        for each in read(ledger).revocations
+        if each.what == "subject"
+    }
+    found = {*by_digest, *ledger.revoked()}
+    return tuple(sorted(found, key=lambda each: (each.sha256, each.ref, each.why)))
 
 
 def _text(entry: SignedText, kind: str) -> Record:

@@ -23,7 +23,7 @@ from fwverify.gate import form, keys
 from fwverify.gate.form import Malformed, Record
 from fwverify.keyring.detached import Private, SigningError, spki_of
 from fwverify.model import Report, Verdict
-from fwverify.people import Person, UnusableText, one_line, owner_of, person_key
+from fwverify.people import Person, UnusableText, named, one_line, owner_of, person_key
 from fwverify.release.remainders import Accepted, NotReleasable, unnamed
 
 Mode: TypeAlias = Literal["regular", "interim", "emergency"]
@@ -69,8 +69,14 @@ def require_life(begins: datetime, ends: datetime, days: int, what: str) -> None
                             f"{timed(begins + timedelta(days=days))}")  # fmt: skip
 
 
-def release(report: Report, case: Case, wish: Wish, life: Life) -> Record:
-    """Return the unsigned text. Raises ``NotReleasable`` with every reason against it."""
+def release(
+    report: Report, case: Case, wish: Wish, life: Life, people: tuple[Person, ...] = ()
+) -> Record:
+    """Return the unsigned text. Raises ``NotReleasable`` with every reason against it.
+
+    A submitter who is one of ``people`` stands in it as they are registered: gates hold the
+    name against their pins and know only some of its spellings.
+    """
     require_case(report, case)
     require_life(wish.begins, wish.ends, life.days(wish.mode), f"a release ({wish.mode})")
     if timed(wish.begins) < report.at:
@@ -82,9 +88,10 @@ def release(report: Report, case: Case, wish: Wish, life: Life) -> Record:
         raise NotReleasable(f"a release ({wish.mode}) needs a --condition")
     bare = report.verdict == Verdict.ALLOW and not wish.accepted and not wish.conditions
     domain = form.VERDICT if bare and wish.mode == "regular" else form.RELEASE
+    known = named(submitter(case), people)
     values = _bound(report) | {
         "verdict": str(report.verdict),
-        "submitter": form.escaped(submitter(case)),
+        "submitter": form.escaped(known.name if known else submitter(case)),
         "not-before": timed(wish.begins),
         "not-after": timed(wish.ends),
     }
