@@ -12,6 +12,7 @@ What it does not do: verify or trust anything. A name can be a lie; the verify s
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
@@ -19,13 +20,14 @@ from typing import Final
 from asn1crypto import x509 as asn1_x509
 
 from fwverify.canonical import sha256_hex
-from fwverify.model import Fact, FileFacts, Subject, Unpacked
+from fwverify.model import Fact, FileFacts, Node, Subject, Unpacked
 from fwverify.reader import Malformed
 from fwverify.store import Store
-from fwverify.verify import cms, primitives
+from fwverify.verify import cms, openpgp, openpgp_signature, primitives
 from fwverify.verify.cms_signer import described
 from fwverify.verify.examine import examine
 from fwverify.verify.keys import identity_of
+from fwverify.verify.openpgp_verify import MAX_MEMBER_BYTES, name_of, read_member
 from fwverify.verify.ranges import normal
 from fwverify.verify.scheme import Material, Signed
 from fwverify.verify.tree import Tree, build
@@ -34,6 +36,9 @@ SIGNER: Final = "signer"
 CONTENT: Final = "signed content"
 LOOKED: Final = Fact(kind="signers", text="looked for")
 NOBODY: Final = "nobody that is known"
+_SIGNATURE_NAME: Final = re.compile(
+    r"(?:\.(?:sig|sign|asc|gpg|pgp)|(?:^|/)_gpg[a-z]{1,20})$", re.IGNORECASE
+)
 MAX_HASHED_BYTES: Final = 256 * 1024 * 1024
 """Signed ranges of more bytes than this, which are no whole node, get no ``signed content``."""
 
@@ -59,10 +64,35 @@ def facts_of(
         imprint = signed.imprint or _imprint(signed, tree, store)
         if imprint:
             own.add(Fact(kind=CONTENT, text=f"{signed.scheme}: {imprint}"))
+    for placed in tree.nodes:
+        named = _inner_signature(placed.node, store)
+        if named:
+            facts.setdefault(placed.node.path, set()).update(named)
     return tuple(
         FileFacts(path=path, facts=tuple(sorted(own, key=lambda one: (one.kind, one.text))))
         for path, own in sorted(facts.items())
     )
+
+
+def _inner_signature(node: Node, store: Store) -> tuple[Fact, ...]:
+    """Return who made the OpenPGP signature that ``node`` is, wherever it lies.
+
+    What stands inside of packages (``_gpgorigin`` of debsig) no scheme holds against its file;
+    that another signed it is told all the same.
+    """
+    is_one = _SIGNATURE_NAME.search(node.path) is not None
+    if not is_one or node.sha256 is None or not 0 < (node.size or 0) <= MAX_MEMBER_BYTES:
+        return ()
+    if node.sha256 not in store:
+        return ()
+    member = store.read(node.sha256)
+    if not openpgp.is_signature(member):
+        return ()
+    try:
+        names = sorted({name_of(one) for one in read_member(member)})
+    except (Malformed, openpgp_signature.Unknown):
+        names = [NOBODY]
+    return tuple(Fact(kind=SIGNER, text=f"openpgp-file: {name}") for name in names)
 
 
 def _default_name(signed: Signed) -> str:

@@ -127,7 +127,7 @@ def judge(
             results = tuple(_noting(one, note) for one in results)
         else:
             results = (*results, refused(frame, f"{frame.note}: {note}", "unverifiable"))
-    names = tuple(sorted({f"OpenPGP {_name_of(one)}" for one in signatures}))
+    names = tuple(sorted({name_of(one) for one in signatures}))
     return tuple(dataclasses.replace(one, names=names, spoken=frame.covered) for one in results)
 
 
@@ -146,6 +146,12 @@ def _candidates(material: Material) -> tuple[_Candidate, ...]:
             continue  # the operator's file: it was read before, its bounds are checked here
         found += [_Candidate(trusted, key) for key in keys]
     return tuple(found)
+
+
+def name_of(signature: Signature) -> str:
+    """Return who made it by its own words: the longest of what it names, which is the surest."""
+    longest = max(signature.issuers, key=len, default=b"")
+    return f"OpenPGP {longest.hex()}" if longest else "OpenPGP nobody named"
 
 
 def _name_of(signature: Signature) -> str:
