@@ -418,7 +418,8 @@ class Verified(_Value, frozen=True, kw_only=True):
     command line. ``counters`` are what trusted signatures say of the update's age.
     ``coverage_map`` draws the submitted bytes: (member path, start, end, class), in order,
     a partition. ``attested`` says that attestations stand for what signatures lack of the
-    rule; it never makes ``satisfied`` true.
+    rule; it never makes ``satisfied`` true. ``signers`` is who signed what by the signatures'
+    own words (``fwverify.verify.named``).
     """
 
     signatures: tuple[SignatureResult, ...] = ()
@@ -432,6 +433,7 @@ class Verified(_Value, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
     problems: tuple[Problem, ...] = ()
     counters: tuple[Counter, ...] = ()
+    signers: tuple[FileFacts, ...] = ()
 
 
 # --- analyse -----------------------------------------------------------------------

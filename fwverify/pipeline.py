@@ -35,6 +35,7 @@ from fwverify.model import (
     Counter,
     Decision,
     Delta,
+    FileFacts,
     Finding,
     Image,
     Problem,
@@ -247,21 +248,37 @@ def _drawn(outputs: Outputs, means: Means, measured: bool) -> Outputs:
 
 
 def profile(question: Question, means: Means) -> Profile:
-    """Return what is kept of an update as a baseline: its inventory, abilities, facts."""
+    """Return what is kept of an update as a baseline: its inventory, abilities, facts.
+
+    Its signatures are read and not judged: who signed is held against the update's.
+    """
     outputs = _run_stages(question, means, frozenset({"unpack", "analyse"}))
-    return _profiled(outputs, means)
+    verified, _ = _stage(
+        "verify",
+        lambda: Verified(signers=_signers(outputs, question, means)),
+        Verified(),
+        means,
+        EVERY_STAGE,
+    )
+    return _profiled(replace(outputs, verified=verified), means)
+
+
+def _signers(outputs: Outputs, question: Question, means: Means) -> tuple[FileFacts, ...]:
+    from fwverify.verify.named import signers_of
+
+    return signers_of(outputs.intake.subject, outputs.unpacked, means.store, question.at)
 
 
 def _profiled(outputs: Outputs, means: Means) -> Profile:
-    return _profile(outputs.intake, outputs.unpacked, outputs.analysed, outputs.stages, means)
+    return _profile(outputs, outputs.verified.signers, means)
 
 
-def _profile(
-    intake: Intake, unpacked: Unpacked, analysed: Analysed, stages: Stages, means: Means
-) -> Profile:
+def _profile(outputs: Outputs, signers: tuple[FileFacts, ...], means: Means) -> Profile:
+    stages, subject = outputs.stages, outputs.intake.subject
     done = (stages.intake, stages.unpack, stages.analyse)
     whole = all(stage.status == "complete" for stage in done)
-    return profile_of(intake.subject, unpacked, analysed, means.rules.sha256, complete=whole)
+    rules = means.rules.sha256
+    return profile_of(subject, outputs.unpacked, outputs.analysed, rules, whole, signers)
 
 
 def verify(*arguments: Any) -> Verified:
@@ -322,20 +339,28 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
         verify=verify_stage,
         analyse=analyse_stage,
     )
-    compared: Compared | None = None
-    if means.known is not None and "compare" in wanted:
-        known = means.known.profile
-        present = _profile(intake, unpacked, analysed, stages, means)
-        declared = question.case.declared_changes if question.case else ()
-        compared, compare_stage = _stage(
-            "compare",
-            lambda: compare(present, known, declared, _reading(means)),
-            _NO_DELTA,
-            means,
-            wanted,
-        )
-        stages = msgspec.structs.replace(stages, compare=compare_stage)
-    return Outputs(intake, unpacked, verified, analysed, compared, stages)
+    outputs = Outputs(intake, unpacked, verified, analysed, None, stages)
+    if means.known is None or "compare" not in wanted:
+        return outputs
+    known = means.known.profile
+    compared, compare_stage = _stage(
+        "compare",
+        lambda: _compare(outputs, known, question, means, "verify" in wanted),
+        _NO_DELTA,
+        means,
+        wanted,
+    )
+    stages = msgspec.structs.replace(stages, compare=compare_stage)
+    return replace(outputs, compared=compared, stages=stages)
+
+
+def _compare(
+    outputs: Outputs, known: Profile, question: Question, means: Means, verified: bool
+) -> Compared:
+    """Return how the update stands to ``known``; its signers are read where nothing verified."""
+    signers = outputs.verified.signers if verified else _signers(outputs, question, means)
+    declared = question.case.declared_changes if question.case else ()
+    return compare(_profile(outputs, signers, means), known, declared, _reading(means))
 
 
 def _reading(means: Means) -> Reading:

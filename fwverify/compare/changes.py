@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fwverify.canonical import make_finding
-from fwverify.compare import components
+from fwverify.compare import components, signers
 from fwverify.compare.identities import identity_findings, same_version
 from fwverify.compare.pairing import Pair
 from fwverify.model import Changed, Fact, Finding, Node
@@ -78,14 +78,13 @@ def _identity(pair: Pair) -> Iterator[Fact]:
 
 
 def _analysed(old: tuple[Fact, ...], new: tuple[Fact, ...]) -> Iterator[Fact]:
-    before, now = set(old), set(new)
+    before, now = (
+        {one for one in side if one.kind != components.KIND and one.kind not in signers.OWN_KINDS}
+        for side in (old, new)
+    )
     for fact in now - before:
-        if fact.kind == components.KIND:
-            continue
         yield Fact(kind=f"{fact.kind} added", text=fact.text)
     for fact in before - now:
-        if fact.kind == components.KIND:
-            continue
         yield Fact(kind=f"{fact.kind} removed", text=fact.text)
 
 

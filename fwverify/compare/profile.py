@@ -3,21 +3,28 @@
 Guarantees: a profile holds inventory, findings, abilities and facts of the unpack and
 analyse stages, sorted; equal inputs give equal profiles. The findings of the verify
 stage are left out: who signed an update is judged each time anew and is never quiet
-because a baseline had the same fault.
+because a baseline had the same fault. Who signed which file by the signatures' own words is
+kept among the facts, to be held against what comes later.
 """
 
 from __future__ import annotations
 
-from fwverify.model import Analysed, Finding, Profile, Subject, Unpacked
+from fwverify.model import Analysed, Fact, FileFacts, Finding, Profile, Subject, Unpacked
 
 
 def profile_of(
-    subject: Subject, unpacked: Unpacked, analysed: Analysed, rules_sha256: str, complete: bool
+    subject: Subject,
+    unpacked: Unpacked,
+    analysed: Analysed,
+    rules_sha256: str,
+    complete: bool,
+    signers: tuple[FileFacts, ...] = (),
 ) -> Profile:
     """Return the profile of ``subject``.
 
-    ``complete`` says whether intake, unpack and analyse all finished; it is also false
-    when either output carries a problem, whatever the caller says.
+    ``signers`` are the facts of ``fwverify.verify.named``. ``complete`` says whether intake,
+    unpack and analyse all finished; it is also false when either output carries a problem,
+    whatever the caller says.
     """
     nodes = tuple(sorted((placed.node for placed in unpacked.nodes), key=lambda node: node.path))
     return Profile(
@@ -28,10 +35,21 @@ def profile_of(
         services=analysed.services,
         accounts=analysed.accounts,
         keys=analysed.keys,
-        facts=analysed.facts,
+        facts=_together(analysed.facts, signers),
         dataflows=analysed.dataflows,
         rules_sha256=rules_sha256,
         complete=complete and not unpacked.problems and not analysed.problems,
+    )
+
+
+def _together(*groups: tuple[FileFacts, ...]) -> tuple[FileFacts, ...]:
+    """Return the facts of each path, whoever stated them."""
+    found: dict[str, set[Fact]] = {}
+    for each in (one for group in groups for one in group):
+        found.setdefault(each.path, set()).update(each.facts)
+    return tuple(
+        FileFacts(path=path, facts=tuple(sorted(facts, key=lambda one: (one.kind, one.text))))
+        for path, facts in sorted(found.items())
     )
 
 

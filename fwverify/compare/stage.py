@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
 
 import msgspec
 
-from fwverify.compare import abilities, changes
+from fwverify.compare import abilities, changes, signers
 from fwverify.compare.content.asking import Reading
 from fwverify.compare.declared import declared_findings, hold_against
 from fwverify.compare.identities import moved_identity_findings, silence_findings
@@ -16,6 +18,8 @@ from fwverify.compare.pairing import Pairing, pair_nodes, pair_roots
 from fwverify.compare.profile import order
 from fwverify.compare.runnable import runnable_findings
 from fwverify.model import Changed, Compared, Delta, Fact, Finding, Moved, Problem, Profile
+
+_SIGNERS: Final = ("signer added", "signer removed")
 
 
 def compare(
@@ -35,7 +39,10 @@ def compare(
     translate = roots.translator()
     pairing = pair_similar(pair_nodes(new.nodes, old.nodes, translate), reading)
     within = look_inside(pairing, reading)
-    delta = _delta(new, old, pairing, translate, within)
+    before, now = _facts(old), _facts(new)
+    resigned = signers.changes(pairing.pairs, before, now)
+    within = _without_told(within, resigned)
+    delta = _delta(new, old, pairing, translate, within, resigned)
     paths = (
         *delta.added,
         *delta.removed,
@@ -53,6 +60,8 @@ def compare(
                 (
                     *_findings(new, old, pairing, delta, translate),
                     *within.findings,
+                    *signers.findings(resigned),
+                    *signers.unread_finding(new.subject.name, before, now),
                     *declared_findings(undeclared, not_found, new.subject.name),
                     *member_findings(new, old, roots),
                 ),
@@ -63,18 +72,36 @@ def compare(
     )
 
 
+def _without_told(within: Inside, resigned: tuple[signers.Change, ...]) -> Inside:
+    """Return ``within`` without the signers of contents whose signers are told by scheme."""
+    told = {one.path for one in resigned if one.gone or one.came}
+    return replace(
+        within,
+        facts={
+            path: tuple(one for one in facts if path not in told or one.kind not in _SIGNERS)
+            for path, facts in within.facts.items()
+        },
+        findings=tuple(
+            one
+            for one in within.findings
+            if one.path not in told or one.rule != "compare.signer_changed"
+        ),
+    )
+
+
 def _delta(
     new: Profile,
     old: Profile,
     pairing: Pairing,
     translate: Callable[[str], str],
     within: Inside,
+    resigned: tuple[signers.Change, ...],
 ) -> Delta:
     added = abilities.capabilities(new) - abilities.capabilities(old)
     return Delta(
         added=tuple(node.path for node in pairing.added),
         removed=tuple(sorted(translate(node.path) for node in pairing.removed)),
-        changed=tuple(_changed(new, old, pairing, within)),
+        changed=tuple(_changed(new, old, pairing, within, resigned)),
         moved=tuple(
             Moved(source=pair.old.path, target=pair.new.path, sha256=pair.new.sha256)
             for pair in pairing.pairs
@@ -89,14 +116,21 @@ def _delta(
     )
 
 
-def _changed(new: Profile, old: Profile, pairing: Pairing, within: Inside) -> Iterator[Changed]:
+def _changed(
+    new: Profile,
+    old: Profile,
+    pairing: Pairing,
+    within: Inside,
+    resigned: tuple[signers.Change, ...],
+) -> Iterator[Changed]:
     before, now = _facts(old), _facts(new)
+    signed = {one.path: tuple(signers.facts_of(one)) for one in resigned}
     for pair in pairing.pairs:
         change = changes.changed(
             pair,
             before.get(pair.old.path, ()),
             now.get(pair.new.path, ()),
-            within.facts.get(pair.new.path, ()),
+            (*within.facts.get(pair.new.path, ()), *signed.get(pair.new.path, ())),
         )
         if change is not None:
             yield change

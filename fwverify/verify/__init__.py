@@ -25,6 +25,7 @@ from fwverify.verify.coverage import Drawn, draw
 from fwverify.verify.examine import examine
 from fwverify.verify.findings import coverage_findings, rule_findings, signature_findings
 from fwverify.verify.judge import Judged, judge
+from fwverify.verify.named import facts_of
 from fwverify.verify.rollback import judge_freshness
 from fwverify.verify.rules import Rule
 from fwverify.verify.satisfied import is_attested, is_satisfied, marks_of
@@ -85,6 +86,7 @@ def verify(
         ),
         problems=tuple(sorted(set(problems), key=lambda one: (one.path, one.code, one.text))),
         counters=fresh.counters,
+        signers=facts_of(subject, (one.signed for one in examination.found), tree, store),
     )
 
 

@@ -38,6 +38,7 @@ from fwverify.verify import apk_block, apk_lineage, apk_zip, cms, primitives
 from fwverify.verify.apk_block import ALGORITHMS, V2, V3, V31, Block, Signer
 from fwverify.verify.apk_digest import ContentDigests
 from fwverify.verify.apk_trust import of_certificate
+from fwverify.verify.cms_signer import described
 from fwverify.verify.ranges import normal
 from fwverify.verify.scheme import Material, Range, Scheme, Signed, View
 
@@ -129,7 +130,14 @@ def _verify_pair(
         _check_not_stripped(block, number, signers)
     except Malformed as error:
         return (_refused(view, f"{label}: {error}"),)
-    results = tuple(_verify_signer(view, label, one, digests, material) for one in signers)
+    results = tuple(
+        dataclasses.replace(
+            _verify_signer(view, label, one, digests, material),
+            names=(_name_of(label, one),),
+            imprint=digests.of("sha256").hex(),
+        )
+        for one in signers
+    )
     covered = ((0, block.start), (block.end, len(view.content)))
     frame: tuple[Range, ...] = (
         (block.start, block.start + 8),
@@ -194,6 +202,15 @@ def _verify_signer(
         chain=() if trust.key_id is not None else trust.chain,
         weak=trust.weak,
     )
+
+
+def _name_of(label: str, signer: Signer) -> str:
+    """Return who signed by the block's own words, with the scheme that a platform chooses by."""
+    try:
+        own = [cms.read_certificate(one) for one in signer.certificates[:1]]
+    except Malformed:
+        own = []
+    return f"{label} {described(own[0])}" if own else f"{label} nobody named"
 
 
 class _Unverifiable(Exception):

@@ -30,6 +30,7 @@ from fwverify.model import Axis, Vouch
 from fwverify.reader import Malformed
 from fwverify.verify import cms, timestamp
 from fwverify.verify.chain import SIGNING, Anchors, Chain, Purpose, check_chain
+from fwverify.verify.keys import identity_of
 from fwverify.verify.revocation import Times
 from fwverify.verify.scheme import Material, Range, Signed
 
@@ -62,8 +63,28 @@ def judge(
     if not data.signers:
         return (refused(frame, "the message has no signer"),)
     known = (*data.certificates, *material.pins)
-    results = tuple(_judge_one(frame, data, s, known, content, material) for s in data.signers)
-    return _as_a_whole(results)
+    results = _as_a_whole(
+        tuple(_judge_one(frame, data, s, known, content, material) for s in data.signers)
+    )
+    return tuple(
+        dataclasses.replace(one, names=(name_of(signer, data),), spoken=frame.covered)
+        for one, signer in zip(results, data.signers, strict=True)
+    )
+
+
+def name_of(signer: cms.Signer, data: cms.SignedData) -> str:
+    """Return who signed by the message's own words, the same whoever is trusted."""
+    try:
+        own = cms.find_certificate(signer, data.certificates)
+    except Malformed:
+        own = None
+    return signer.name if own is None else described(own)
+
+
+def described(certificate: asn1_x509.Certificate) -> str:
+    """Return subject and key of a certificate: a renewed one of the same key is the same."""
+    subject = str(certificate.subject.human_friendly)[:200]
+    return f"{subject} key {identity_of(certificate.public_key.dump())}"
 
 
 def _as_a_whole(results: tuple[Signed, ...]) -> tuple[Signed, ...]:

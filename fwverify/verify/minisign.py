@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 from typing import Final
@@ -44,6 +45,7 @@ class Signature:
     signature: bytes
     comment: bytes | None
     sealed: bytes | None
+    key_id: bytes = b""
 
 
 def is_signature(member: bytes) -> bool:
@@ -65,11 +67,12 @@ def parse(member: bytes) -> Signature:
     if len(lines) == 2:
         if prehashed:
             raise Malformed(0, "minisign.comment", "is missing: the global signature is cut off")
-        return Signature(prehashed, blob[10:], None, None)
+        return Signature(prehashed, blob[10:], None, None, blob[2:10])
     if not lines[2].startswith(_TRUSTED):
         raise Malformed(0, "minisign.comment", "is no trusted comment")
     sealed = _base64(lines[3], 64, "global signature")
-    return Signature(prehashed, blob[10:], lines[2].removeprefix(_TRUSTED), sealed)
+    comment = lines[2].removeprefix(_TRUSTED)
+    return Signature(prehashed, blob[10:], comment, sealed, blob[2:10])
 
 
 def _base64(line: bytes, size: int, what: str) -> bytes:
@@ -106,6 +109,18 @@ def _verify_member(
         parsed = parse(member)
     except Malformed as error:
         return _result(view, f"{path}: {error}")
+    result = _judge(view, path, parsed, keys, algorithms)
+    names = (f"minisign {parsed.key_id.hex()}",)
+    return dataclasses.replace(result, names=names, spoken=whole(view.content))
+
+
+def _judge(
+    view: View,
+    path: str,
+    parsed: Signature,
+    keys: tuple[TrustedKey, ...],
+    algorithms: tuple[str, ...],
+) -> Signed:
     if not keys:
         return _result(view, f"{path}: no Ed25519 key to verify it with", unverifiable=True)
     name = "ed25519:blake2b" if parsed.prehashed else "ed25519"

@@ -121,12 +121,18 @@ def judge(
     known = [(one, keys) for one, keys in named if keys]
     strangers = [_name_of(one) for one, keys in named if not keys]
     results = tuple(_judge_one(frame, one, keys, data, material) for one, keys in known)
-    if not strangers:
-        return results
-    note = f"no key of the rule is that of the signature by {', '.join(strangers)}"
-    if any(result.authentic == "pass" for result in results):
-        return tuple(dataclasses.replace(one, reason=f"{one.reason}; {note}") for one in results)
-    return (*results, refused(frame, f"{frame.note}: {note}", "unverifiable"))
+    if strangers:
+        note = f"no key of the rule is that of the signature by {', '.join(strangers)}"
+        if any(result.authentic == "pass" for result in results):
+            results = tuple(_noting(one, note) for one in results)
+        else:
+            results = (*results, refused(frame, f"{frame.note}: {note}", "unverifiable"))
+    names = tuple(sorted({name_of(one) for one in signatures}))
+    return tuple(dataclasses.replace(one, names=names, spoken=frame.covered) for one in results)
+
+
+def _noting(one: Signed, note: str) -> Signed:
+    return dataclasses.replace(one, reason=f"{one.reason}; {note}")
 
 
 def _candidates(material: Material) -> tuple[_Candidate, ...]:
@@ -142,7 +148,14 @@ def _candidates(material: Material) -> tuple[_Candidate, ...]:
     return tuple(found)
 
 
+def name_of(signature: Signature) -> str:
+    """Return who made it by its own words: the longest of what it names, which is the surest."""
+    longest = max(signature.issuers, key=len, default=b"")
+    return f"OpenPGP {longest.hex()}" if longest else "OpenPGP nobody named"
+
+
 def _name_of(signature: Signature) -> str:
+    """Return the first issuer it names; for people, and what a stranger is told by."""
     return next((one.hex() for one in signature.issuers), "nobody named")
 
 

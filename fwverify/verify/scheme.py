@@ -125,6 +125,10 @@ class Signed:
     trust what is stale. ``counters`` are (field, part, value) of what the signed bytes say
     of their age (``fwverify.verify.rollback``). ``holder`` names who signed where keys are
     made for one signature only: two signatures by one holder count as one key.
+
+    For comparison with a baseline (``fwverify.verify.named``), whoever is trusted and whether it
+    holds: ``names`` is who made it by its own words, ``spoken`` the bytes it says it is over, where
+    ``covered`` does not tell, and ``imprint`` their digest, where ranges cannot tell.
     """
 
     path: str
@@ -149,6 +153,9 @@ class Signed:
     fresh: Axis = "not-applicable"
     counters: tuple[tuple[str, str, str], ...] = ()
     holder: str = ""
+    names: tuple[str, ...] = ()
+    spoken: tuple[Range, ...] = ()
+    imprint: str = ""
 
 
 @dataclass(frozen=True)
