@@ -35,6 +35,7 @@ PARTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("stages/compare.json", ("baseline", "delta")),
     ("claims.json", ("claims",)),
     ("dataflows.json", ("dataflows",)),
+    ("rxswin-register.json", ("rxswin",)),
     ("stages/components.json", ("components",)),
     (
         "decision.json",
@@ -147,6 +148,12 @@ def under(report: Report, overlay: Overlay = "type_approval_rules") -> Report:
     Its verdict is the overlay's; what only the other overlay says is left out: reasons,
     and findings that no reason of this one names and some reason of the other does.
     """
+    reduced = seen_by(report, overlay)
+    return reduced if reduced is report else seal(reduced)
+
+
+def seen_by(report: Report, overlay: Overlay) -> Report:
+    """Return what ``under`` does, without its own digest: for who shows it."""
     if report.verdicts is None:
         return report
     own = tuple(one for one in report.reasons if overlay in one.overlays)
@@ -154,14 +161,13 @@ def under(report: Report, overlay: Overlay = "type_approval_rules") -> Report:
         mark for one in report.reasons if overlay not in one.overlays for mark in one.findings
     }
     hidden = others - {mark for one in own for mark in one.findings}
-    reduced = msgspec.structs.replace(
+    return msgspec.structs.replace(
         report,
         verdict=getattr(report.verdicts, overlay),
         verdicts=None,
         reasons=tuple(msgspec.structs.replace(one, overlays=(overlay,)) for one in own),
         findings=tuple(one for one in report.findings if one.fingerprint not in hidden),
     )
-    return seal(reduced)
 
 
 def differs(report: Report) -> bool:
