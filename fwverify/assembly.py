@@ -22,6 +22,7 @@ from fwverify.model import (
     Finding,
     Report,
     SignatureMap,
+    SoftwareChange,
     Stages,
     Superseded,
     Verified,
@@ -160,6 +161,7 @@ def report_of(
         delta=compared.delta if compared else None,
         claims=claims,
         supersedes=question.supersedes,
+        rxswin=_rxswin(question, means, outputs, at),
         case=case.label if case else None,
         policy=policy.label if policy and decision else None,
         digests=Digests(
@@ -174,6 +176,14 @@ def report_of(
         tools=tool_versions() | means.rules.described(),
         notice=_NOTICE.format(policy=policy_sha256 or "none"),
     )
+
+
+def _rxswin(question: Question, means: Means, outputs: Outputs, at: str) -> SoftwareChange | None:
+    if question.case is None or question.case.rxswin is None:
+        return None
+    from fwverify.compare.rxswin import change
+
+    return change(question.case.rxswin, outputs.intake.subject, means.register, means.known, at)
 
 
 def _signature_maps(verified: Verified) -> tuple[SignatureMap, ...]:

@@ -657,6 +657,38 @@ class Superseded(_Value, frozen=True, kw_only=True):
     outside: tuple[str, ...] = ()
 
 
+class SoftwareSide(_Value, frozen=True, kw_only=True):
+    """One submitted file as the register of R156 asks for it: version and integrity data."""
+
+    path: str
+    sw_id: str | None
+    sha256: Sha256 | None
+
+
+class SoftwareRow(_Value, frozen=True, kw_only=True):
+    """The software of one unit before and after an update; None on the side that has none."""
+
+    ecu: str | None
+    hw_id: str | None
+    before: SoftwareSide | None
+    after: SoftwareSide | None
+
+
+class SoftwareChange(_Value, frozen=True, kw_only=True):
+    """What stands under the RXSWIN before and after an update (UN R156, 7.1.2.3).
+
+    ``before`` and ``after`` are the numbers that the case states. ``source`` says where the
+    side before is from: the ``register`` of the ledger, the ``baseline`` that the update was
+    compared with, or ``none`` where it is not known. ``ref`` names that baseline.
+    """
+
+    before: str
+    after: str
+    source: Literal["register", "baseline", "none"]
+    ref: str | None
+    rows: tuple[SoftwareRow, ...]
+
+
 # --- decide and report -------------------------------------------------------------
 
 
@@ -792,6 +824,7 @@ class Report(_Value, frozen=True, kw_only=True):
     waivers: tuple[Waiver, ...] = ()
     supersedes: str | None = None
     superseded: Superseded | None = None
+    rxswin: SoftwareChange | None = None
     case: str | None = None
     policy: str | None = None
     digests: Digests = Digests()

@@ -60,6 +60,7 @@ from fwverify.workers import Executor
 if TYPE_CHECKING:
     from fwverify.analyse.rules import RuleSet
     from fwverify.compare.content.asking import Reading
+    from fwverify.ledger.rxswin import RxswinEntry
     from fwverify.onboarding.model import Recipe
     from fwverify.policy.model import LoadedPolicy
     from fwverify.suppliers.register import Register
@@ -130,6 +131,7 @@ class Means:
 
     ``accepted`` are the ledger's highest values for the rule's rollback field, ``revoked``
     what was approved in it once and revoked.
+    ``register`` are the product's entries of the ledger's RXSWIN register.
     ``suppliers`` is the operator's register, None where none is kept.
     ``waivers`` gives those in force for an update, by its digest.
     ``given`` are the operator's secrets: they reach the workers and nothing else.
@@ -149,6 +151,7 @@ class Means:
     known: Known | None = None
     accepted: tuple[Counter, ...] = ()
     revoked: tuple[Revoked, ...] = ()
+    register: tuple[RxswinEntry, ...] = ()
     suppliers: Register | None = None
     waivers: Callable[[str], tuple[Waiver, ...]] = lambda _: ()
     given: Given = field(default_factory=Given, repr=False)

@@ -60,6 +60,7 @@ _REPORT_KEYS: Final[Mapping[str, str]] = {
     "waivers": "The waivers that were applied.",
     "supersedes": "The case that this one replaces.",
     "superseded": "What of that case is resolved, still open, new or changed beside the fix.",
+    "rxswin": "Software and integrity data before and after (UN R156); null without a number.",
     "case": "The case that the update belongs to.",
     "policy": "The name of the policy that decided.",
     "digests": "Digests of everything that steered the result.",

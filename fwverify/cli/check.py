@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from fwverify import exit_codes
-from fwverify.cli import common, onboarded, running
+from fwverify.cli import common, running
 
 
 @click.command()
@@ -25,6 +25,7 @@ from fwverify.cli import common, onboarded, running
 @click.option("--record", is_flag=True,
               help="Record the verdict in the ledger (always done with ledger:REF).")  # fmt: skip
 @click.option("--out", type=common.FILE, metavar="DIR", help="Where the reports go.")
+@click.option("--pdf", is_flag=True, help="The annex as PDF/A-3b in the package, too.")
 @common.second_option
 @common.run_options
 def check(
@@ -36,47 +37,49 @@ def check(
     second: str | None,
     record: bool,
     out: Path | None,
+    pdf: bool,
     output: str,
     exit_zero: bool,
     **rest: Any,
 ) -> None:
     """Unpack, verify, analyse, compare and decide; several UPDATEs are one set."""
+    from fwverify.cli.asking import Asked, answered
     from fwverify.compare.superseded import load_refused
-    from fwverify.pipeline import Question, inspect
     from fwverify.report.terminal import render
 
     options = common.Options(**rest)
-    case = common.read_case(options)
-    recipe = onboarded.recipe_for(case, options)
-    if recipe is not None and case is not None:
-        case = onboarded.applied(recipe, case, options, updates)
-        baseline = baseline or recipe.baseline
-    when = common.moment(at)
     refused = load_refused(supersedes) if supersedes else None
-    with running.means(options, case, at=when) as bare:
-        aware = running.with_revoked(bare, options)
-        means = running.with_baseline(aware, baseline, options, case, when)
-        question = Question(
-            updates=updates,
-            at=when,
-            case=case,
-            signatures=signatures,
-            secrets=options.secrets,
-            plaintexts=options.plaintexts,
-            supersedes=refused.case if refused and refused.case else supersedes,
-            refused=refused,
-            second=second,
-            recipe=recipe,
-        )
-        report = inspect(question, means)
+    if pdf:
+        require_pdf(out)
+    asked = Asked(
+        updates=updates,
+        at=common.moment(at),
+        baseline=baseline,
+        signatures=signatures,
+        supersedes=refused.case if refused and refused.case else supersedes,
+        refused=refused,
+        second=second,
+    )
+    done = answered(asked, options, steered=out is not None)
+    report = done.report
     code = exit_codes.for_check(report)
     if out is not None:
-        from fwverify.cli.evidence import built
+        from fwverify.cli.evidence import built, kept
         from fwverify.report.folder import write_reports
 
-        made = built(report)
-        write_reports(report, out, made.files)
+        made = built(report, done.steering, pdf=pdf)
+        write_reports(report, out, made.files | kept(done.steering))
         code = exit_codes.at_least_incomplete(code) if made.trouble else code
-    running.record(report, baseline, options.ledger, always=record)
+    running.record(report, done.baseline, options.ledger, always=record)
     common.print_report(report, output, partial(render, out=str(out) if out else None))
     common.finish(code, exit_zero)
+
+
+def require_pdf(out: Path | None) -> None:
+    """Raise ``click.UsageError`` where a PDF is asked for that cannot be made or kept."""
+    from importlib.util import find_spec
+
+    if out is None:
+        raise click.UsageError("--pdf needs --out")
+    if find_spec("typst") is None:
+        raise click.UsageError("--pdf needs typst: pip install 'fwverify[pdf]'")

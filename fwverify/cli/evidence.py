@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fwverify import exit_codes
-from fwverify.cli import common, running
+from fwverify.cli import common, replaying
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fwverify.evidence.check import Checked, Trust
     from fwverify.evidence.sealing import Seal
     from fwverify.evidence.stamps import Authority
+    from fwverify.evidence.steering import Steering
     from fwverify.model import Report
     from fwverify.verify.chain import Anchors
 
@@ -124,13 +125,20 @@ def _anchors(paths: tuple[Path, ...]) -> Anchors | None:
 
 @dataclass(frozen=True)
 class Built:
-    """Packages by name; ``trouble`` says why they are not signed as was asked."""
+    """Packages by name; ``trouble`` says why they are not as was asked."""
 
     files: dict[str, bytes]
     trouble: str = ""
+    signed: bool = False
 
 
-def built(report: Report, given: dict[str, Any] | None = None) -> Built:
+def built(
+    report: Report,
+    steering: Steering | None = None,
+    given: dict[str, Any] | None = None,
+    *,
+    pdf: bool = False,
+) -> Built:
     """Return the packages of ``report``, unsigned where they cannot be signed as asked.
 
     Why is said on standard error: the analysis is not lost with a key or an authority.
@@ -143,35 +151,69 @@ def built(report: Report, given: dict[str, Any] | None = None) -> Built:
     from fwverify.verify.keys import KeyFormatError
 
     at = common.moment(None)
+    annex = building.annex(report) if pdf else None
+    lacks = "" if annex is None else annex[0].why
+    if lacks:
+        click.echo(f"fwverify: the evidence package has no PDF: {lacks}", err=True)
     try:
-        return Built(building.packages(report, _seal(_settings(given or {}), at)))
+        by = _seal(_settings(given or {}), at)
+        return Built(building.packages(report, by, steering, annex), lacks, by.lab is not None)
     except (SigningError, StampError, InputFileError, KeyFormatError, click.Abort) as error:
         why = str(error) or "no passphrase"
         click.echo(f"fwverify: the evidence package is NOT signed: {why}", err=True)
-        return Built(building.packages(report, Seal(at=at)), why)
+        return Built(building.packages(report, Seal(at=at), steering, annex), why)
+
+
+def kept(steering: Steering | None) -> dict[str, bytes]:
+    """Return the file beside the report from which ``evidence build`` knows what steered it."""
+    from fwverify.canonical import canonical_json
+    from fwverify.evidence.steering import FILE
+
+    return {} if steering is None else {FILE: canonical_json(steering) + b"\n"}
 
 
 @evidence.command()
 @click.argument("report", type=common.FILE, metavar="REPORT")
 @click.option("--out", type=common.FILE, required=True, metavar="DIR", help="Where they go.")
+@click.option("--pdf", is_flag=True, help="The annex as PDF/A-3b in the package, too.")
 @signing_options
-def build(report: Path, out: Path, **given: Any) -> None:
+def build(report: Path, out: Path, pdf: bool, **given: Any) -> None:
     """Build the packages of REPORT, a report.json or its folder.
 
     Exit 5 where they are not signed as asked, or nobody is configured to sign.
     """
+    from fwverify.cli.check import require_pdf
     from fwverify.compare.superseded import load_refused
     from fwverify.report.folder import write_files
 
+    if pdf:
+        require_pdf(out)
     read = load_refused(str(report))
     if read is None:
         raise click.UsageError(f"{report}: no report there")
-    made = built(read, given)
+    made = built(read, _steering(report, read), given, pdf=pdf)
     write_files(made.files, out)
-    signed = bool(_settings(given).key) and not made.trouble
     for name in sorted(made.files):
-        click.echo(f"{out / name}: {'signed' if signed else 'UNSIGNED'}")
-    common.finish(exit_codes.OK if signed else exit_codes.INCOMPLETE, exit_zero=False)
+        click.echo(f"{out / name}: {'signed' if made.signed else 'UNSIGNED'}")
+    whole = made.signed and not made.trouble
+    common.finish(exit_codes.OK if whole else exit_codes.INCOMPLETE, exit_zero=False)
+
+
+def _steering(report: Path, read: Report) -> Steering | None:
+    """Return what steered the report, kept beside it; None, said aloud, where nothing was."""
+    from fwverify.evidence.steering import FILE, MAX_BYTES, read_steering
+    from fwverify.reader import Malformed
+    from fwverify.strict import InputFileError, read_bounded
+
+    file = (report if report.is_dir() else report.parent) / FILE
+    if not file.is_file():
+        why = "policy and inputs are not in the package, which says so"
+        click.echo(f"fwverify: {file}: no such file: {why}", err=True)
+        return None
+    try:
+        return read_steering(read_bounded(file, MAX_BYTES), read)
+    except Malformed as error:
+        raise InputFileError(file, None, "", error.why) from error
 
 
 @evidence.command()
@@ -269,6 +311,8 @@ def _say(found: Checked, output: str) -> None:
 @click.option("--key", "keys", type=common.FILE, multiple=True, metavar="FILE")
 @click.option("--policy", type=common.FILE, metavar="FILE", help="Policy.")
 @click.option("--ledger", metavar="URL", help="Ledger of approved baselines.")
+@click.option("--supersedes", metavar="CASE", help="The case that the update replaces.")
+@common.second_option
 @common.rules_options
 @common.secret_options
 @common.work_options
@@ -277,38 +321,31 @@ def replay(
     updates: tuple[Path, ...],
     baseline: str | None,
     signatures: tuple[Path, ...],
+    supersedes: str | None,
+    second: str | None,
     **rest: Any,
 ) -> None:
     """Decide anew, from the update itself and as of the same time, and compare the cores.
 
-    Give the options of the original ``check``. Exit 0 for the same core, 4 for another.
+    Give the options of the original ``check``; case and second opinion are those of the
+    package where none are given. Exit 0 for the same core, 4 for another; 2 where something
+    of then is not here.
     """
+    from fwverify.cli.asking import answered
     from fwverify.evidence import package as zipped
-    from fwverify.evidence.replay import compare, recorded
-    from fwverify.pipeline import Question, inspect, parse_time
+    from fwverify.evidence.replay import compare
     from fwverify.reader import Malformed
 
     try:
         files = zipped.read(_read(package))
-        _, before = recorded(files)
+        options = common.Options(**rest)
+        asked = replaying.question(
+            files, updates, baseline, signatures, supersedes, second, options
+        )
+        done = answered(asked, options, steered=True)
+        found = compare(files, done.report, done.steering)
     except Malformed as error:
         raise zipped.PackageError(f"{package}: {error}") from error
-    options = common.Options(**rest)
-    case = common.read_case(options)
-    when = parse_time(before.at)
-    with running.means(options, case, at=when) as bare:
-        means = running.with_baseline(bare, baseline, options, case, when)
-        question = Question(
-            updates=updates,
-            at=when,
-            case=case,
-            signatures=signatures,
-            secrets=options.secrets,
-            plaintexts=options.plaintexts,
-            supersedes=before.supersedes,
-        )
-        report = inspect(question, means)
-    found = compare(files, report)
     click.echo(f"{'SAME' if found.same else 'ANOTHER'} core {found.core}")
     if not found.same:
         click.echo(f"the package has {found.wanted}")

@@ -1,4 +1,4 @@
-"""``fwverify export``: inventories and indicators of a finished report."""
+"""``fwverify export``: inventories and indicators of a finished report, and a register."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OUT = click.option("--out", type=common.FILE, metavar="FILE", help="Write here 
 
 @click.group()
 def export() -> None:
-    """Export inventories and indicators of REPORT (report.json)."""
+    """Export inventories and indicators of REPORT (report.json), and the RXSWIN register."""
 
 
 def _inventory(command: Command) -> Command:
@@ -86,6 +86,26 @@ def iocs(
         suricata(loaded, found, sid or FIRST_SID) if output == "suricata" else stix(loaded, found)
     )
     _write(made, out)
+
+
+@export.command("rxswin")
+@click.option("--vendor", required=True, metavar="NAME", help="As in the ledger.")
+@click.option("--product", required=True, metavar="NAME", help="As in the ledger.")
+@click.option("--ledger", metavar="URL", help="Ledger of approved baselines.")
+@click.option("--format", "output", type=click.Choice(["csv", "json"]), default="csv")
+@_OUT
+def rxswin(vendor: str, product: str, ledger: str | None, output: str, out: Path | None) -> None:
+    """Software before and after each entry of a product's RXSWIN register (UN R156)."""
+    from fwverify.cli.running import open_ledger
+    from fwverify.export.register import as_csv, as_json
+
+    with open_ledger(ledger) as opened:
+        head = opened.verify_log()
+        register = opened.rxswin(vendor, product)
+    made = as_json(vendor, product, register, head) if output == "json" else as_csv(register)
+    _write(made, out)
+    if not register:
+        click.echo(f"fwverify: no RXSWIN is registered for {vendor} {product}", err=True)
 
 
 def _write_inventory(

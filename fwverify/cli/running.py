@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fwverify.case import Case
     from fwverify.config import Config
     from fwverify.ledger.model import Entry
+    from fwverify.ledger.rxswin import RxswinEntry
     from fwverify.model import Report, StageName, Waiver
     from fwverify.pipeline import Known, Means
     from fwverify.policy.model import LoadedPolicy
@@ -87,6 +88,7 @@ def means(
             trust=trust,
             rule=(rule := _rule(options, case, trust) if "verify" in stages else None),
             accepted=_accepted(options, case, rule),
+            register=_register(options, case, config, stages),
             waivers=_waivers(options, case, config, stages, at or moment(None)),
             policy=policy,
             config_sha256=config.sha256,
@@ -198,6 +200,22 @@ def _accepted(options: Options, case: Case | None, rule: Any) -> Any:
         return ()
     with open_ledger(url) as ledger:
         return ledger.highest(case.vendor, case.product)
+
+
+def _register(
+    options: Options, case: Case | None, config: Config, stages: frozenset[StageName]
+) -> tuple[RxswinEntry, ...]:
+    """Return the RXSWIN register of the product; none without a number in the case."""
+    if "decide" not in stages or case is None or case.rxswin is None:
+        return ()
+    from fwverify.ledger.schema import is_absent
+
+    url = options.ledger or config.ledger_url
+    if is_absent(url):
+        return ()
+    with open_ledger(url) as ledger:
+        found: tuple[RxswinEntry, ...] = ledger.rxswin(case.vendor, case.product)
+    return found
 
 
 def with_revoked(current: Means, options: Options) -> Means:

@@ -4,7 +4,8 @@ Guarantees: a package is ``verified`` only when every one of these holds, in thi
 the first that does not is the reason it is ``refused`` for.
 
 1. ``zip``: the bytes are those that ``package.write`` gives for the files.
-2. ``layout``: no file of the core is missing or unknown (a redacted package says which).
+2. ``layout``: no file of the core is missing or unknown (a redacted package says which);
+   ``inputs``: what is said to have steered the decision is what the report names.
 3. ``SHA256SUMS``: exactly the core, with its digests; ``SIGNERS`` names its digest.
 4. ``manifest``: the manifests are those that ``SIGNERS`` asks for, written again from the
    files, and ``META-INF`` holds nothing else.
@@ -32,7 +33,7 @@ from asn1crypto import x509 as asn1_x509
 
 from fwverify import der
 from fwverify.canonical import sha256_hex
-from fwverify.evidence import asic, layout, package, signers, statements
+from fwverify.evidence import asic, inputs, layout, package, signers, statements
 from fwverify.reader import Malformed
 from fwverify.verify.chain import Anchors, check_chain
 from fwverify.verify.revocation import Times
@@ -137,10 +138,15 @@ def _changed(files: Mapping[str, bytes]) -> str:
 
 
 def _check_layout(files: Mapping[str, bytes], who: asic.Signers) -> None:
-    """Raise ``Refused`` for a file of the core that is unknown, or absent and not redacted."""
+    """Raise ``Refused`` for a file of the core that is unknown, or absent and not redacted.
+
+    ``policy/`` and ``inputs/`` have to be those of this very report.
+    """
     known = {name for name, _ in (*layout.PARTS, *layout.VIEWS)}
     known |= {layout.README, layout.SCRIPT}
     present = {name for name in files if asic.is_core(name)} - {REDACTED}
+    if who.kind != "redacted":
+        known |= {name for name in present if inputs.is_steering(name)}  # judged by ``fault``
     if unknown := sorted(present - known):
         raise Refused(f"layout: {unknown[0]} is no file of a package")
     absent = known - present
@@ -154,6 +160,8 @@ def _check_layout(files: Mapping[str, bytes], who: asic.Signers) -> None:
         report = layout.report_of(files)
         if report.subject.sha256 != who.update:
             raise Refused("SIGNERS: names another update than case.json")
+        if why := inputs.fault(files, report):
+            raise Refused(f"inputs: {why}")
 
 
 # --- manifests and time stamps -----------------------------------------------------------

@@ -2,8 +2,9 @@
 
 Guarantees: every key of ``Report`` stands in exactly one JSON file of the package (RFC
 8785, ``PARTS``), so that ``report_of`` gives back the report it was made of; the readable
-forms (``VIEWS``) are functions of that report alone. All of this is the *core*: equal
-reports give equal bytes on any machine.
+forms (``VIEWS``) are functions of that report alone. With what steered it (``inputs``) and
+the annex that was asked for this is the *core*: equal reports that were steered alike give
+equal bytes on any machine.
 
 ``under`` is the report as one rule overlay sees it: a package for type approval holds no
 reason, no finding and no verdict that the national-security overlay alone has.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import resources
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -23,8 +24,13 @@ from fwverify.canonical import canonical_json, seal
 from fwverify.model import Overlay, Report, Verdicts
 from fwverify.reader import Malformed
 
+if TYPE_CHECKING:
+    from fwverify.evidence.inputs import Annex
+    from fwverify.evidence.steering import Steering
+
 SCRIPT: Final = "verify.sh"
 README: Final = "README-VERIFY.txt"
+NOT_ASKED: Final = "it was not asked for (--pdf)"
 
 PARTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("case.json", ("schema", "at", "case", "subject", "digests", "tools", "stages")),
@@ -35,6 +41,7 @@ PARTS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("stages/compare.json", ("baseline", "delta")),
     ("claims.json", ("claims",)),
     ("dataflows.json", ("dataflows",)),
+    ("rxswin-register.json", ("rxswin",)),
     ("stages/components.json", ("components",)),
     (
         "decision.json",
@@ -97,11 +104,26 @@ VIEWS: Final[tuple[tuple[str, Callable[[Report], bytes]], ...]] = (
 """The readable forms of the report, and what writes each."""
 
 
-def core(report: Report) -> dict[str, bytes]:
-    """Return the core of the package of ``report``: every file that is reproduced by a replay."""
+def core(
+    report: Report,
+    steering: Steering | None = None,
+    overlay: Overlay | None = None,
+    annex: tuple[Annex, bytes] | None = None,
+) -> dict[str, bytes]:
+    """Return the core of the package of ``report``: every file that is reproduced by a replay.
+
+    ``steering`` is what steered it, where that is at hand; ``overlay`` the one whose package
+    it is; ``annex`` the PDF, or why there is none.
+    """
+    from fwverify.evidence import inputs
+
+    said, pdf = annex or (inputs.Annex(present=False, why=NOT_ASKED), b"")
     plain = msgspec.to_builtins(report)
     files = {name: canonical_json({key: plain[key] for key in keys}) for name, keys in PARTS}
     files |= {name: view(report) for name, view in VIEWS}
+    files |= inputs.files(report, steering, said, overlay)
+    if said.present:
+        files[inputs.PDF] = pdf
     return files | {README: _shipped("README-VERIFY.txt"), SCRIPT: script()}
 
 
@@ -147,6 +169,12 @@ def under(report: Report, overlay: Overlay = "type_approval_rules") -> Report:
     Its verdict is the overlay's; what only the other overlay says is left out: reasons,
     and findings that no reason of this one names and some reason of the other does.
     """
+    reduced = seen_by(report, overlay)
+    return reduced if reduced is report else seal(reduced)
+
+
+def seen_by(report: Report, overlay: Overlay) -> Report:
+    """Return what ``under`` does, without its own digest: for who shows it."""
     if report.verdicts is None:
         return report
     own = tuple(one for one in report.reasons if overlay in one.overlays)
@@ -154,14 +182,13 @@ def under(report: Report, overlay: Overlay = "type_approval_rules") -> Report:
         mark for one in report.reasons if overlay not in one.overlays for mark in one.findings
     }
     hidden = others - {mark for one in own for mark in one.findings}
-    reduced = msgspec.structs.replace(
+    return msgspec.structs.replace(
         report,
         verdict=getattr(report.verdicts, overlay),
         verdicts=None,
         reasons=tuple(msgspec.structs.replace(one, overlays=(overlay,)) for one in own),
         findings=tuple(one for one in report.findings if one.fingerprint not in hidden),
     )
-    return seal(reduced)
 
 
 def differs(report: Report) -> bool:

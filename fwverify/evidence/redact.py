@@ -4,10 +4,11 @@ Guarantees: ``redact`` replaces every text of the JSON files in which one of the
 stands (in any letter case, percent-encoded, in base64 or in hexadecimal) by ``[redacted]``,
 with the fingerprint and excerpt of the same finding, and the digests over all of it, which
 could otherwise confirm a guess. The readable forms are written again from what remains, or
-withheld. ``redacted.json`` names each place with an HMAC-SHA-256 of what stood there, under
-a key of its own (derived from the case's secret and the place): the owner of the secret can
-show what it was, nobody can guess it. ``guard`` refuses files in which a string still stands.
-``faults`` is the check for everybody: only what is listed is absent.
+withheld; policy, case file, trust rule and PDF always are. ``redacted.json`` names each
+place with an HMAC-SHA-256 of what stood there, under a key of its own (derived from the
+case's secret and the place): the owner of the secret can show what it was, nobody can guess
+it. ``guard`` refuses files in which a string still stands. ``faults`` is the check for
+everybody: only what is listed is absent.
 
 Specification: RFC 2104 (HMAC), RFC 6901 (places within a file), RFC 8785 (their values).
 
@@ -32,7 +33,7 @@ import msgspec
 from msgspec import Meta
 
 from fwverify.canonical import canonical_json
-from fwverify.evidence import asic, layout
+from fwverify.evidence import asic, inputs, layout
 from fwverify.evidence.package import PackageError
 from fwverify.model import Report
 from fwverify.model import _Value as Value
@@ -225,9 +226,7 @@ def redact(
         original=leaf(secret, asic.SUMS, files[asic.SUMS]).hmac_sha256,
         removed=removed,
         rewritten=tuple(leaf(secret, name, files[name]) for name in sorted(views)),
-        withheld=tuple(
-            leaf(secret, name, files[name]) for name, _ in layout.VIEWS if name not in views
-        ),
+        withheld=tuple(leaf(secret, name, files[name]) for name in _withheld(files, views)),
     )
     made |= views
     made |= {FILE: canonical_json(listed), layout.SCRIPT: layout.script()}
@@ -236,6 +235,12 @@ def redact(
     update: str = documents["case.json"]["subject"]["sha256"]
     own = {one.path: one.hmac_sha256 for one in removed}
     return made, own["case.json#/subject/sha256"] if update == MARK else update
+
+
+def _withheld(files: Mapping[str, bytes], views: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield the files that are left out: policy, inputs, the PDF, and views that cannot be made."""
+    yield from sorted(filter(inputs.is_steering, files))
+    yield from (name for name, _ in layout.VIEWS if name not in views)
 
 
 def _check_given(strings: tuple[str, ...], secret: bytes) -> None:
@@ -315,12 +320,13 @@ def listed(files: Mapping[str, bytes]) -> Redacted:
 def withheld(files: Mapping[str, bytes]) -> tuple[str, ...]:
     """Return the files that may be absent. Raises ``Malformed`` where more is than is listed.
 
-    Readable forms alone may be withheld; every mark in a JSON file has its leaf, and every
-    leaf its mark.
+    Readable forms, policy and inputs alone may be withheld; every mark in a JSON file has
+    its leaf, and every leaf its mark.
     """
     what = listed(files)
     names = tuple(one.path for one in what.withheld)
-    if set(names) - {name for name, _ in layout.VIEWS} or any(name in files for name in names):
+    bound = {name for name, _ in layout.VIEWS} | {*filter(inputs.is_steering, names)}
+    if set(names) - bound or any(name in files for name in names):
         raise Malformed(0, FILE, "withholds a file that it may not, or that is there")
     layout.merged(files)
     nothing = _Strings()
@@ -348,6 +354,9 @@ def faults(
         for one in (*what.rewritten, *what.withheld)
         if leaf(secret, one.path, original.get(one.path, b"")) != one
     ]
+    named = {one.path for one in (*what.rewritten, *what.withheld)}
+    gone = {name for name in original if asic.is_core(name)} - set(redacted)
+    found += [f"{name} is absent and not listed" for name in sorted(gone - named)]
     removed = {one.path: one for one in what.removed}
     for name, _ in layout.PARTS:
         before, after = (msgspec.json.decode(files[name]) for files in (original, redacted))

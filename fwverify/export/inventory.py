@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 from fwverify.canonical import canonical_json
@@ -119,11 +119,15 @@ def as_json(report: Report, what: str, table: Table) -> bytes:
 
 def as_csv(report: Report, what: str, table: Table) -> bytes:
     """Return the rows of ``what`` under their head."""
+    return csv_of(HEADS[what], ROWS[what](report, table))
+
+
+def csv_of(head: tuple[str, ...], rows: Iterable[Row]) -> bytes:
+    """Return ``rows`` under ``head`` as RFC 4180, every field quoted and harmless."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    head = HEADS[what]
     writer.writerow(head)
-    for row in ROWS[what](report, table):
+    for row in rows:
         writer.writerow([_cell(row[name]) for name in head])
     return out.getvalue().encode("utf-8")
 

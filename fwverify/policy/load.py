@@ -24,9 +24,15 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from fwverify.canonical import digest, sha256_hex
+from fwverify.canonical import canonical_json, digest, sha256_hex
 from fwverify.policy.faults import Steps, policy_faults, shared_faults
-from fwverify.policy.model import LoadedPolicy, LoadedTightening, Policy, Tightening
+from fwverify.policy.model import (
+    LoadedPolicy,
+    LoadedTightening,
+    Policy,
+    Source,
+    Tightening,
+)
 from fwverify.policy.tighten import (
     ContradictionError,
     extending,
@@ -91,11 +97,25 @@ def select_policy(
     if file is not None:
         base = {**msgspec.to_builtins(chosen.policy), "name": "ad-hoc"}
         over = parse_policy(read_bounded(file, MAX_POLICY_BYTES), str(file), capabilities, base)
-        over = msgspec.structs.replace(over, sha256=digest(over.policy), parts=chosen.parts)
+        over = _ad_hoc(over, chosen.parts)
         chosen = _newly_named(over, chosen.policy, folders, capabilities)
     if site is None or site == chosen.policy.site:
         return chosen
     return with_tightening(chosen, load_tightening("sites", site, folders, capabilities))
+
+
+def _ad_hoc(over: LoadedPolicy, parts: tuple[str, ...]) -> LoadedPolicy:
+    """Return ``over``, of which the whole is what was laid over the class, under its own digest."""
+    text = canonical_json(over.policy).decode()
+    source = _source("ad-hoc", over.policy, text)
+    return msgspec.structs.replace(over, sha256=source.sha256, parts=parts, sources=(source,))
+
+
+def _source(
+    kind: Literal["class", "extends", "tightening", "ad-hoc"], of: Policy | Tightening, text: str
+) -> Source:
+    sha256 = sha256_hex(text.encode())
+    return Source(kind=kind, name=of.name, version=of.version, sha256=sha256, text=text)
 
 
 def _newly_named(
@@ -191,7 +211,13 @@ def _extended(base: LoadedPolicy, own: LoadedPolicy) -> LoadedPolicy:
         policy = extending(base.policy, own.policy)
     except ContradictionError as error:
         raise PolicyError(own.file, None, "", str(error)) from error
-    return LoadedPolicy(policy=policy, sha256=digest([base.sha256, own.sha256]), file=own.file)
+    over = (msgspec.structs.replace(one, kind="extends") for one in own.sources)
+    return LoadedPolicy(
+        policy=policy,
+        sha256=digest([base.sha256, own.sha256]),
+        file=own.file,
+        sources=(*base.sources, *over),
+    )
 
 
 def with_tightening(base: LoadedPolicy, over: LoadedTightening) -> LoadedPolicy:
@@ -202,7 +228,14 @@ def with_tightening(base: LoadedPolicy, over: LoadedTightening) -> LoadedPolicy:
         raise PolicyError(over.file, None, "", str(error)) from error
     label = f"{over.tightening.name} {over.tightening.version}"
     sha256 = digest([base.sha256, over.sha256])
-    return msgspec.structs.replace(base, policy=policy, sha256=sha256, parts=(*base.parts, label))
+    source = _source("tightening", over.tightening, over.text)
+    return msgspec.structs.replace(
+        base,
+        policy=policy,
+        sha256=sha256,
+        parts=(*base.parts, label),
+        sources=(*base.sources, source),
+    )
 
 
 def load_tightening(
@@ -241,7 +274,8 @@ def parse_tightening(
     tightening = parse_toml(data, file, Tightening)
     for steps, fault in (*shared_faults(tightening, capabilities), *tightening_faults(tightening)):
         raise PolicyError(file, line_of(data.decode("utf-8"), list(steps)), _key(steps), fault)
-    return LoadedTightening(tightening=tightening, sha256=sha256_hex(data), file=file)
+    text = data.decode("utf-8")
+    return LoadedTightening(tightening=tightening, sha256=sha256_hex(data), file=file, text=text)
 
 
 def _key(steps: Steps) -> str:
@@ -273,4 +307,5 @@ def parse_policy(
     policy = parse_toml(data, file, Policy, base)
     for steps, fault in policy_faults(policy, capabilities):
         raise PolicyError(file, line_of(data.decode("utf-8"), list(steps)), _key(steps), fault)
-    return LoadedPolicy(policy=policy, sha256=sha256_hex(data), file=file)
+    source = _source("class", policy, data.decode("utf-8"))
+    return LoadedPolicy(policy=policy, sha256=sha256_hex(data), file=file, sources=(source,))

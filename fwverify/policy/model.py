@@ -243,17 +243,33 @@ class Tightening(_Value, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
 
 
+class Source(_Value, frozen=True, kw_only=True):
+    """One document of which a policy was composed, as it stood.
+
+    Over ``class`` and ``ad-hoc`` the digest of the policy begins anew with ``sha256``; an
+    ``extends`` or a ``tightening`` makes it that of the digest so far and its own (``load``).
+    The text of ``ad-hoc`` is the policy that it gave, as RFC 8785.
+    """
+
+    kind: Literal["class", "extends", "tightening", "ad-hoc"]
+    name: str
+    version: str
+    sha256: Sha256
+    text: str
+
+
 class LoadedPolicy(_Value, frozen=True, kw_only=True):
     """A policy and the SHA-256 of the file it was read from.
 
     With ``parts`` (what was laid over or under it, as ``name version``) the digest is that
-    of all of them, in order.
+    of all of them, in order; ``sources`` are the documents themselves.
     """
 
     policy: Policy
     sha256: Sha256
     file: str
     parts: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     @property
     def label(self) -> str:
@@ -267,3 +283,4 @@ class LoadedTightening(_Value, frozen=True, kw_only=True):
     tightening: Tightening
     sha256: Sha256
     file: str
+    text: str = ""

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from fwverify.canonical import canonical_json, make_finding, seal
 from fwverify.catalogue.words import claims
 from fwverify.model import (
+    OVERLAYS,
     Baseline,
     ClaimResult,
     DataFlow,
@@ -28,6 +29,9 @@ from fwverify.model import (
     Problem,
     Reason,
     Report,
+    SoftwareChange,
+    SoftwareRow,
+    SoftwareSide,
     Stage,
     Stages,
     Superseded,
@@ -109,6 +113,16 @@ def planted(report: Report = DENY) -> Report:
                 ClaimResult(
                     claim="NO_SWITCH", verdict="refuted", evidence=(word("claim"),), coverage=1000,
                     values=(word("value"),), source=word("source"),
+                ),
+            ),
+            rxswin=SoftwareChange(
+                before=word("r-before"), after=word("r-after"), source="register",
+                ref=word("r-ref"),
+                rows=(
+                    SoftwareRow(
+                        ecu=word("ecu"), hw_id=word("hw"), after=None,
+                        before=SoftwareSide(path=word("old"), sw_id=word("sw"), sha256=sha("w")),
+                    ),
                 ),
             ),
             notice=word("notice"),
@@ -209,10 +223,19 @@ def test_a_key_is_shown_with_openssl() -> None:
 def test_the_authority_gets_no_word_of_the_other_overlay(form: str) -> None:
     report = planted()
     verdicts = Verdicts(type_approval_rules=Verdict.REVIEW, national_security_rules=Verdict.DENY)
-    report = seal(replace(report, verdict=Verdict.DENY, verdicts=verdicts))
+    (other,) = report.reasons
+    other = replace(other, overlays=("national_security_rules",))
+    own = replace(
+        other, overlays=OVERLAYS, verdict=Verdict.REVIEW, rule="own-rule", text="its own reason",
+        findings=(),
+    )  # fmt: skip
+    report = seal(replace(report, verdict=Verdict.DENY, verdicts=verdicts, reasons=(other, own)))
     text = words(report, "authority", form)
     assert not re.search(r"\bDENY\b", text)
     assert "REVIEW" in text
+    assert re.search(r"its\s+own\s+reason", text)
+    hidden = report.findings[0].fingerprint[:16]
+    assert hidden not in text and hidden in words(report, "lab", "text")
     for where in ("reason", "policy-rule", "next", "case", "other-vendor", "policy"):
         assert not re.search(rf"{PLANTED}-{where}\b(?!-)", text), where
     assert "espionage" not in text
@@ -225,6 +248,36 @@ def test_the_authority_gets_the_maps_and_what_was_not_examined() -> None:
     assert "Annex 5 Part A 22.2" in text and "Paragraphs 7.1.2.5(i)" in text
     assert "not covered" in text and "contradicts" in text
     assert "stage.failed" in text or f"{PLANTED}-problem" in text
+
+
+def test_the_lab_sees_what_became_of_the_case_that_is_replaced() -> None:
+    text = words(planted(), "lab", "text")
+    for where in ("superseded", "open-rule", "open", "outside"):
+        assert f"{PLANTED}-{where}" in text, where
+    assert "The case that it replaces" in words(DENY, "lab", "text")
+    assert "open-rule" not in words(planted(), "authority", "text")
+
+
+@pytest.mark.parametrize("reader", ["lab", "authority"])
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [("register", "newest entry"), ("baseline", "no entry under R1"), ("none", "not known")],
+)
+def test_software_before_and_after_with_its_integrity_data(reader, source, said) -> None:
+    old, new = (
+        SoftwareSide(path=f"{n}.bin", sw_id=f"SW-{n}", sha256=sha(n)) for n in ("old", "new")
+    )
+    rows = (
+        SoftwareRow(ecu="BCM", hw_id="H1", before=old if source != "none" else None, after=new),
+        SoftwareRow(ecu=None, hw_id=None, before=old, after=None),
+    )
+    told = SoftwareChange(before="R1", after="R2", source=source, ref="acme/1", rows=rows)
+    text = " ".join(words(seal(replace(DENY, rxswin=told)), reader, "text").split())
+    assert said in text
+    for word in ("R1", "R2", "SW-new", "BCM H1", sha("new")[:12], sha("old")[:12]):
+        assert word in text, word
+    assert "states no RXSWIN" in " ".join(words(DENY, reader, "text").split())
+    assert "SW-new" not in words(seal(replace(DENY, rxswin=told)), "vendor", "text")
 
 
 @pytest.mark.parametrize("reader", ["privacy", "csirt", "vendor"])
@@ -430,9 +483,8 @@ def test_no_field_of_the_report_is_new_to_this_test() -> None:
         "schema", "at", "subject", "verdict", "verdicts", "reasons", "stages", "image", "nodes",
         "signatures", "signature_coverage", "signature_maps", "findings", "capabilities",
         "endpoints", "services", "accounts", "keys", "dataflows", "components", "baseline",
-        "delta", "claims", "waivers", "supersedes", "superseded", "case", "policy", "digests",
-        "tools",
-        "notice", "core_sha256",
+        "delta", "claims", "waivers", "supersedes", "superseded", "rxswin", "case", "policy",
+        "digests", "tools", "notice", "core_sha256",
     }  # fmt: skip
     assert {each.name for each in structs.fields(Report)} - known == set()
 

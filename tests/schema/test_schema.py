@@ -90,7 +90,7 @@ NULLABLE = (
     "signatures[].known_bad",
 )
 ADDED = {
-    "": {"notice", "signature_maps", "superseded", "components"},
+    "": {"notice", "signature_maps", "superseded", "components", "rxswin"},
     "claims[]": {"values", "stated_by", "source", "findings"},
     "digests": {"case", "suppliers"},
     "delta": {"dataflows_added"},

@@ -38,7 +38,10 @@ def view(
         case "lab":
             return readers.lab(report, _maps(report, folders, wanted))
         case "authority":
-            return readers.authority(report, _maps(report, folders, wanted))
+            from fwverify.evidence.layout import seen_by
+
+            seen = seen_by(report, "type_approval_rules")
+            return readers.authority(seen, _maps(seen, folders, wanted))
         case "vendor":
             return vendor(report)
         case "privacy":

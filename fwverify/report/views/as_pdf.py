@@ -29,7 +29,7 @@ _EXTRA: Final = "–—‘’“”…•€™≥≤→"
 
 
 def as_pdf(document: Document) -> bytes:
-    """Return the file. Raises ``InputFileError`` where the library is not installed."""
+    """Return the file. Raises ``InputFileError`` where the library is absent, or refuses it."""
     try:
         import typst
     except ImportError as error:
@@ -37,14 +37,17 @@ def as_pdf(document: Document) -> bytes:
         raise InputFileError("typst", None, "", why) from error
     moment = _moment(document.at)
     values = {**_encodable(msgspec.to_builtins(document)), "date": list(moment.timetuple()[:6])}
-    made = typst.compile(
-        _TEMPLATE.read_bytes(),
-        format="pdf",
-        sys_inputs={"data": json.dumps(values, ensure_ascii=True, sort_keys=True)},
-        pdf_standards=[_STANDARD],
-        ignore_system_fonts=True,
-        timestamp=int(moment.timestamp()),
-    )
+    try:
+        made = typst.compile(
+            _TEMPLATE.read_bytes(),
+            format="pdf",
+            sys_inputs={"data": json.dumps(values, ensure_ascii=True, sort_keys=True)},
+            pdf_standards=[_STANDARD],
+            ignore_system_fonts=True,
+            timestamp=int(moment.timestamp()),
+        )
+    except typst.TypstError as error:
+        raise InputFileError("typst", None, "", f"cannot write it: {error}") from error
     if not isinstance(made, bytes):
         raise TypeError("the library gave no single file")
     return made

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from fwverify.catalogue.values import COVERAGE_WORDS, Map
-from fwverify.model import Finding, Report, StageName
+from fwverify.model import Finding, Report, SoftwareSide, StageName
 from fwverify.report import summary
 from fwverify.report.text import count, percent, size_text
 from fwverify.report.views.document import Section, Table, section, table
@@ -29,6 +29,41 @@ def members(report: Report) -> Section:
     )
     head = ("file", "role", "bytes", "SHA-256", "unit, hardware, software")
     return section("What was submitted", tables=[table(head, (5, 2, 2, 8, 4), rows)])
+
+
+def software(report: Report) -> Section:
+    """Return the software under the RXSWIN before and after, with its integrity data."""
+    told = report.rxswin
+    title = "Software before and after, by RXSWIN (UN R156, 7.1.2.3)"
+    if told is None:
+        return section(title, "The case states no RXSWIN.")
+    source = {
+        "register": f"The software before is that of the register's newest entry ({told.ref}).",
+        "baseline": f"The register has no entry under {told.before}; the software before is "
+        f"that of the baseline compared with ({told.ref}).",
+        "none": f"The register has no entry under {told.before} and there was no baseline: "
+        "the software before is not known.",
+    }[told.source]
+    rows = (
+        (
+            " ".join(filter(None, (each.ecu, each.hw_id))) or "not stated",
+            *(cell for side in (each.before, each.after) for cell in _software(side)),
+        )
+        for each in told.rows
+    )
+    head = ("unit", "file before", "software", "SHA-256", "file after", "software", "SHA-256")
+    return section(
+        title,
+        f"RXSWIN {told.before} before, {told.after} after, as the case states.",
+        source,
+        tables=[table(head, (3, 3, 2, 6, 3, 2, 6), rows)],
+    )
+
+
+def _software(side: SoftwareSide | None) -> tuple[str, str, str]:
+    if side is None:
+        return ("none", "", "")
+    return (side.path, side.sw_id or "not stated", side.sha256 or "not listed")
 
 
 def stages(report: Report, names: Iterable[StageName]) -> Section:

@@ -1,10 +1,10 @@
 """The views of the lab, the authorities, the cyber-security centre and the operator.
 
 Who gets what (EVIDENCE, "Recipient views"): the lab everything; the approval authority the
-result of the type-approval rules, the maps and the evidence, and nothing of the other
-overlay, so neither the overall verdict nor the reasons, which do not say whose they are; the
-privacy authority the flows of data; the centre indicators, without verdicts; the operator
-the verdict, who has to act, and which bytes are meant.
+result of the type-approval rules with the reasons that bear on it, the maps and the
+evidence, and nothing of the other overlay (``Reason.overlays``); the privacy authority the
+flows of data; the centre indicators, without verdicts; the operator the verdict, who has to
+act, and which bytes are meant.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ def lab(report: Report, maps: tuple[Map, ...]) -> Document:
             parts.facts(report),
             section("Verdicts", tables=[table(("rules", "verdict"), (2, 1), verdicts)]),
             _reasons(report),
+            _superseded(report),
             parts.stages(report, STAGES),
             parts.members(report),
+            parts.software(report),
             parts.coverage(report),
             section("Findings", tables=[parts.finding_rows(report, report.findings)]),
             _waivers(report),
@@ -48,6 +50,30 @@ def lab(report: Report, maps: tuple[Map, ...]) -> Document:
             parts.digests(report),
         ),
     )
+
+
+def _superseded(report: Report) -> Section:
+    """Return what became of the case that the update replaces."""
+    title, left = "The case that it replaces", report.superseded
+    if left is None:
+        return section(title)
+    held = (
+        f"refused as {left.verdict or 'undecided'}, report {left.core_sha256}"
+        if left.core_sha256
+        else "its report was not at hand and nothing was held against it"
+    )
+    rows = [
+        (word, each.rule, each.text, each.path)
+        for word, group in (
+            ("still open", left.still_open),
+            ("new", left.new),
+            ("resolved", left.resolved),
+        )
+        for each in group
+    ]
+    rows += [("outside the fix", "", "differs and is not declared", path) for path in left.outside]
+    head = ("state", "rule", "what", "where")
+    return section(title, f"{left.ref}: {held}.", tables=[table(head, (2, 3, 6, 5), rows)])
 
 
 def _reasons(report: Report) -> Section:
@@ -71,8 +97,10 @@ def _waivers(report: Report) -> Section:
 
 
 def authority(report: Report, maps: tuple[Map, ...]) -> Document:
-    """Return the technical-report annex for the type-approval authority."""
-    verdict = "none" if report.verdicts is None else report.verdicts.type_approval_rules
+    """Return the technical-report annex for the type-approval authority.
+
+    ``report`` is what the type-approval rules alone see (``evidence.layout.under``).
+    """
     bearing = [each for each in report.findings if each.r155]
     vehicle = [each for each in maps if each.catalogue in _VEHICLE]
     others = [each for each in maps if each.catalogue not in _VEHICLE]
@@ -84,11 +112,9 @@ def authority(report: Report, maps: tuple[Map, ...]) -> Document:
         "enforcement in the vehicle, nor about management systems.",
         (
             parts.facts(report),
-            section(
-                "Result of the type-approval rules",
-                f"{verdict}. The rules that follow from other law are in no part of this document.",
-            ),
+            _type_approval(report),
             parts.members(report),
+            parts.software(report),
             parts.stages(report, _EXAMINED),
             parts.coverage(report),
             _change(report),
@@ -99,6 +125,21 @@ def authority(report: Report, maps: tuple[Map, ...]) -> Document:
             parts.components(report, _COMPONENTS),
             parts.digests(report),
         ),
+    )
+
+
+def _type_approval(report: Report) -> Section:
+    """Return the result of the type-approval rules with the reasons that bear on it alone."""
+    rows = (
+        (each.verdict, each.rule, each.text, "" if each.waived_by is None else "waived")
+        for each in summary.reasons(report)
+        if each.overlays == ("type_approval_rules",)
+    )
+    return section(
+        "Result of the type-approval rules",
+        f"{report.verdict or 'none'}. The rules that follow from other law are in no part of "
+        "this document.",
+        tables=[table(("verdict", "rule", "reason", ""), (2, 3, 8, 2), rows)],
     )
 
 
