@@ -511,7 +511,8 @@ class FileFacts(_Value, frozen=True, kw_only=True):
 class DataFlow(_Value, frozen=True, kw_only=True):
     """A source of personal or operational data found together with a sink.
 
-    ``category`` says whose data it is; ``declared`` whether the case declares the flow.
+    ``category`` says whose data it is; ``declared`` whether the case declares the flow,
+    and ``purpose`` what for, as it is stated there: empty where nobody stated one.
     """
 
     source: str
@@ -520,6 +521,7 @@ class DataFlow(_Value, frozen=True, kw_only=True):
     evidence: tuple[str, ...]
     path: str
     category: str = ""
+    purpose: str = ""
 
 
 class Component(_Value, frozen=True, kw_only=True):

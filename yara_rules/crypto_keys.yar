@@ -298,6 +298,26 @@ rule tls_off_setting
         filesize < 256KB and ($wgetrc or $curlrc or ($stunnel and $stunnel_key) or $mqtt or $ldap or ($ssh and $ssh_hosts) or $ssh_command or $docker or $openvpn or $mender or $swupdate)
 }
 
+rule tls_off_command
+{
+    meta:
+        description = "a script fetches or sends without checking whom it talks to"
+        capability = "net.tls_off"
+        threat = "both"
+        severity = "medium"
+        confidence = "high"
+        author = "fwverify"
+        date = "2026-11-21"
+        reference = "https://cwe.mitre.org/data/definitions/295.html"
+        r155 = "6.2, 29.1"
+        false_positives = "scripts for a server with a certificate of its own"
+    strings:
+        $wget = /\bwget[ \t][^\r\n\x00#]{0,160}--no-check-certificate\b/
+        $curl = /\bcurl[ \t]([^\r\n\x00#]{0,160}[ \t])?(--insecure|-[a-zA-Z]{0,6}k[a-zA-Z]{0,6})[ \t]/
+    condition:
+        uint16(0) == 0x2123 and filesize < 1MB and any of them
+}
+
 rule tls_off_android
 {
     meta:

@@ -473,7 +473,7 @@ rule win_mapped_share
         $use = /\bnet1?(\.exe)?[ \t]+use[ \t][^\r\n]{0,30}\\\\[A-Za-z0-9._-]{1,60}\\[^\s$]{1,40}[^\r\n]{0,60}\/u(ser)?:["']?[^\s%"']{1,60}["']?[ \t]+["']?[^\s\/"'%*][^\s"'%]{2,40}/ ascii wide nocase
         $use_two = /\bnet1?(\.exe)?[ \t]+use[ \t][^\r\n]{0,30}\\\\[A-Za-z0-9._-]{1,60}\\[^\s$]{1,40}["']?[ \t]+["']?[^\s\/"'%*][^\s"'%\/]{2,40}["']?[ \t]+\/u(ser)?:/ ascii wide nocase
         $cifs = /\bmount(\.cifs)?[ \t][^\r\n\x00#]{0,60}\/\/[A-Za-z0-9.-]{3,60}\/[A-Za-z0-9_-]{1,40}[ \t][^\r\n\x00#]{0,120}(user(name)?|pass(word)?)=[^\s,"'$]{1,40},[^\r\n\x00#]{0,60}(user(name)?|pass(word)?)=[^\s,"'$]{1,40}/
-        $fstab = /\n\/\/[A-Za-z0-9.-]{3,60}\/[^\s]{1,60}[ \t]+\/[^\s]{1,60}[ \t]+cifs[ \t]+[^\r\n#]{0,120}password=[^\s,]{2,40}/
+        $fstab = /(^|\n)\/\/[A-Za-z0-9.-]{3,60}\/[^\s]{1,60}[ \t]+\/[^\s]{1,60}[ \t]+cifs[ \t]+[^\r\n#]{0,120}password=[^\s,]{2,40}/
     condition:
         any of them
 }

@@ -2,8 +2,9 @@
 
 With nothing declared the inventory stands as it is and gives no finding: silence
 declares nothing. With at least one declared flow every other one is ``dataflow.undeclared``,
-one finding per path. The submitter can declare what he likes; a declaration marks a
-flow and takes no other finding away.
+one finding per path. A declared flow takes over the purposes that are stated for it. The
+submitter can declare what he likes; a declaration marks a flow and takes no other finding
+away.
 """
 
 from __future__ import annotations
@@ -24,21 +25,23 @@ def with_declared(analysed: Analysed, declared: tuple[DeclaredFlow, ...]) -> Ana
     """Return ``analysed`` with each flow marked, and with the findings of the others."""
     if not declared:
         return analysed
-    patterns = tuple((each.source, _expression(each.sink)) for each in declared)
-    flows = tuple(
-        msgspec.structs.replace(
-            flow,
-            declared=any(
-                source in ("*", flow.source) and sink.fullmatch(flow.sink)
-                for source, sink in patterns
-            ),
-        )
-        for flow in analysed.dataflows
-    )
+    patterns = tuple((each, _expression(each.sink)) for each in declared)
+    flows = tuple(_marked(flow, patterns) for flow in analysed.dataflows)
     findings = (*analysed.findings, *_undeclared(flows))
     return msgspec.structs.replace(
         analysed, dataflows=flows, findings=tuple(sorted(findings, key=_order))
     )
+
+
+def _marked(flow: DataFlow, patterns: tuple[tuple[DeclaredFlow, re.Pattern[str]], ...]) -> DataFlow:
+    """Return ``flow`` with whether it is declared, and the purposes stated for it."""
+    mine = [
+        each
+        for each, sink in patterns
+        if each.source in ("*", flow.source) and sink.fullmatch(flow.sink)
+    ]
+    purposes = sorted({each.purpose for each in mine if each.purpose})
+    return msgspec.structs.replace(flow, declared=bool(mine), purpose="; ".join(purposes))
 
 
 def _expression(sink: str) -> re.Pattern[str]:

@@ -13,6 +13,7 @@ from fwverify.compare.content.asking import Reading
 from fwverify.compare.declared import declared_findings, hold_against
 from fwverify.compare.identities import moved_identity_findings, silence_findings
 from fwverify.compare.inside import Inside, look_inside, pair_similar
+from fwverify.compare.learned import model_findings
 from fwverify.compare.members import member_findings
 from fwverify.compare.pairing import Pairing, pair_nodes, pair_roots
 from fwverify.compare.profile import order
@@ -161,6 +162,7 @@ def _findings(
     for node in pairing.unknown:
         yield from changes.added_findings(node)
     yield from runnable_findings(pairing, before, now)
+    yield from model_findings(pairing)
 
 
 def _problems(new: Profile, old: Profile) -> Iterator[Problem]:

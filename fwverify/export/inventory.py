@@ -77,7 +77,7 @@ def _entry(interface: str, name: str, kind: str, detail: str, path: str) -> Row:
 
 
 def dataflow_rows(report: Report, _: Table) -> Iterator[Row]:
-    """Yield each data flow with its category and whether it is declared."""
+    """Yield each data flow with its category, and whether and what for it is declared."""
     for flow in report.dataflows:
         yield {
             "source": flow.source,
@@ -86,6 +86,7 @@ def dataflow_rows(report: Report, _: Table) -> Iterator[Row]:
             "declared": flow.declared,
             "evidence": list(flow.evidence),
             "path": flow.path,
+            "purpose": flow.purpose,
         }
 
 
@@ -95,7 +96,7 @@ ROWS: Final[dict[str, Callable[[Report, Table], Iterator[Row]]]] = {
     "interfaces": interface_rows,
 }
 HEADS: Final = {
-    "dataflows": ("source", "sink", "category", "declared", "evidence", "path"),
+    "dataflows": ("source", "sink", "category", "declared", "evidence", "path", "purpose"),
     "endpoints": (
         "kind", "value", "host", "jurisdiction", "outside", "new", "capabilities", "path",
     ),

@@ -2,10 +2,11 @@
 
 Guarantees: the order of DETECTION ("Comparison with the approved baseline"): what a
 superseded case leaves, new capabilities, endpoints, services and listeners, users, keys
-and trust anchors, then what can run, start or be entered now, contents that changed under
-an equal version, declarations that do not fit, what was not analysed, and every other
-change. Each kind that holds anything has a line with a path, however many others there
-are; what is left out is counted. The graver stands before the milder.
+and trust anchors, then what can run, start or be entered now, learned models that came or
+changed, contents that changed under an equal version, declarations that do not fit, what
+was not analysed, and every other change. Each kind that holds anything has a line with a
+path, however many others there are; what is left out is counted. The graver stands before
+the milder.
 
 Nothing is judged here: the rows are those of the report.
 """
@@ -21,6 +22,7 @@ from fwverify.report import summary
 from fwverify.report.blocks import INDENT, Lines
 from fwverify.report.text import cells, fit, fit_middle, visible
 
+_MODELS: Final = ("compare.model_changed", "compare.model_added")
 _ABILITIES: Final = (
     "compare.capability_added",
     "compare.account_added",
@@ -28,6 +30,7 @@ _ABILITIES: Final = (
     "compare.service_added",
     "compare.endpoint_added",
     "compare.same_version_other_bytes",
+    *_MODELS,
 )
 _STRUCTURE: Final = ("compare.", "set.")
 _MIN_TEXT: Final = 18
@@ -100,6 +103,7 @@ def groups(report: Report) -> tuple[Group, ...]:
             ),
         ),
         Group("! can now", "What can run, start or be entered now", can_now(report)),
+        Group("! model", "Learned models", models(report)),
         Group("= version", "Changed while the version stayed", tuple(_same_version(report))),
         Group(
             "? declared",
@@ -117,7 +121,7 @@ def groups(report: Report) -> tuple[Group, ...]:
             tuple(Row(f"{each.code}: {each.text}", each.path) for each in summary.gaps(report)),
         ),
     ]
-    known = {row.path for group in told[:9] for row in group.rows}
+    known = {row.path for group in told[:10] for row in group.rows}
     return (*left, *told, *_rest(report, known))
 
 
@@ -208,6 +212,12 @@ def can_now(report: Report) -> tuple[Row, ...]:
             text = ", ".join(dict.fromkeys(each.rule.partition(".")[2] for each in names))
             rows.append((worst, path, Row(text.replace("_", " "), path)))
     return _one_of_each_first(sorted(rows))
+
+
+def models(report: Report) -> tuple[Row, ...]:
+    """Return the learned models that changed or came, as the comparison named them."""
+    found = (each for each in report.findings if each.rule in _MODELS)
+    return tuple(Row(each.text.partition(": ")[2], each.path) for each in found)
 
 
 def _one_of_each_first(rows: list[tuple[int, str, Row]]) -> tuple[Row, ...]:

@@ -84,7 +84,7 @@ def _values(report: Report) -> dict[str, Any]:
         "stages": summary.stages(report),
         "same_version": summary.same_version(report),
         "superseded": approver.superseded(report),
-        "can_now": approver.can_now(report),
+        "can_now": (*approver.can_now(report), *approver.models(report)),
         "how": approver.how,
         "signatures": summary.signatures(report),
         "sizes": {node.path: node.size for node in report.nodes},

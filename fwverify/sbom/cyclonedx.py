@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal, TypeAlias
 from urllib.parse import quote
 
+from fwverify.learned import is_learned
 from fwverify.model import Component, Key, Node, Report
 from fwverify.report.text import visible
 
@@ -149,7 +150,7 @@ def _properties(*pairs: tuple[str, str | None]) -> list[Json]:
 
 
 def _files(report: Report) -> Iterator[Json]:
-    """Yield each file with content; one with a version of its own is firmware."""
+    """Yield each file with content; a learned model is one, one with a version is firmware."""
     seen: set[str] = set()
     for node in report.nodes:
         ref = reference("file", node.path)
@@ -161,8 +162,9 @@ def _files(report: Report) -> Iterator[Json]:
 
 def _file(node: Node, ref: str) -> Json:
     identity = node.identity
+    kind = "firmware" if identity.version and identity.product else "file"
     made: Json = {
-        "type": "firmware" if identity.version and identity.product else "file",
+        "type": "machine-learning-model" if is_learned(node) else kind,
         "bom-ref": ref,
         "name": visible(node.path) or "unnamed",
         "hashes": _hashes(node.sha256),

@@ -210,6 +210,18 @@ def test_a_declaration_takes_no_other_finding_away() -> None:
     assert result.findings == (other,)
 
 
+def test_a_flow_says_what_for_it_was_declared() -> None:
+    stated = (
+        DeclaredFlow(source="location", sink="mqtt", purpose="fleet plan"),
+        DeclaredFlow(source="*", sink="mqtt", purpose="emergency call"),
+        DeclaredFlow(source="*", sink="*"),
+        DeclaredFlow(source="vin", sink="*", purpose="nothing that is there"),
+    )
+    first, second = with_declared(FOUND, stated).dataflows
+    assert (first.purpose, second.purpose) == ("emergency call; fleet plan", "")
+    assert {each.purpose for each in with_declared(FOUND, ()).dataflows} == {""}
+
+
 def test_a_pattern_of_many_stars_is_quick() -> None:
     flows, _ = dataflows({A: Content((GPS,))}, (url("a" * 5000 + ".example", A, "host"),), ())
     hard = DeclaredFlow(source="*", sink="*a" * 200 + "*b")

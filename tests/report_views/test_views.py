@@ -409,7 +409,7 @@ def test_csv_can_be_read_back() -> None:
     flows = (flow(source='a "b", c', evidence=("one", "two")), flow(declared=True))
     data = dataflows_csv(seal(replace(DENY, dataflows=flows)))
     rows = list(csv.reader(io.StringIO(data.decode(), newline="")))
-    assert rows[0] == ["category", "source", "sink", "declared", "path", "evidence"]
+    assert rows[0] == ["category", "source", "sink", "declared", "path", "evidence", "purpose"]
     assert rows[1][1] == 'a "b", c' and rows[1][5] == "one; two"
     assert [row[3] for row in rows[1:]] == ["no", "yes"]
     assert data.count(b"\r\n") == 3

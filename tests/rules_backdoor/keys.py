@@ -120,6 +120,21 @@ KEYS: tuple[Case, ...] = (
         ),
     ),
     case(
+        "tls_off_command",
+        (
+            sh("wget -q --no-check-certificate https://h.invalid/c -O /etc/c"),
+            sh("curl -k https://h.invalid/c"),
+            sh("curl -fsSLk -o /tmp/c https://h.invalid/c"),
+            sh("curl --data @x --insecure https://h.invalid/c"),
+        ),
+        (
+            "wget --no-check-certificate is a bad idea\n",
+            sh("curl -fsSL -o /tmp/k https://h.invalid/c"),
+            sh("curl --cacert /etc/ca.pem https://h.invalid/c"),
+            sh("wget --ca-certificate=/etc/ca.pem https://h.invalid/c"),
+        ),
+    ),
+    case(
         "tls_off_setting",
         (
             "check_certificate = off\n",

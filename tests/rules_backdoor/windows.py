@@ -240,6 +240,7 @@ WINDOWS: tuple[Case, ...] = (
             r"net use Z: \\archive\images /user:scan n0tr3al",
             sh("mount -t cifs //archive/images /mnt -o username=scan,password=n0tr3al"),
             "\n//archive/images /mnt cifs username=scan,password=n0tr3al 0 0\n",
+            "//archive/images /mnt cifs username=scan,password=n0tr3al 0 0\n",
         ),
         (
             r"net use Z: \\archive\images /user:scan *",

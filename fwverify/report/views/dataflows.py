@@ -13,7 +13,7 @@ from typing import Final
 from fwverify.model import Report
 from fwverify.report.text import visible
 
-_HEAD: Final = ("category", "source", "sink", "declared", "path", "evidence")
+_HEAD: Final = ("category", "source", "sink", "declared", "path", "evidence", "purpose")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -24,7 +24,8 @@ def dataflows_csv(report: Report) -> bytes:
     writer.writerow(_HEAD)
     for each in report.dataflows:
         declared = "yes" if each.declared else "no"
-        row = (each.category, each.source, each.sink, declared, each.path, "; ".join(each.evidence))
+        seen = "; ".join(each.evidence)
+        row = (each.category, each.source, each.sink, declared, each.path, seen, each.purpose)
         writer.writerow([_cell(value) for value in row])
     return target.getvalue().encode("utf-8")
 

@@ -193,17 +193,18 @@ def dataflows(report: Report) -> Section:
             each.source,
             each.sink,
             "declared" if each.declared else "not declared",
+            each.purpose,
             each.path,
             "; ".join(each.evidence),
         )
         for each in report.dataflows
     )
-    head = ("category", "source", "goes to", "declared", "in", "seen by")
+    head = ("category", "source", "goes to", "declared", "for", "in", "seen by")
     return section(
         "Data flows",
         "Found by what a file holds: a source of data together with a place where it can go. "
         "What is not found here may still flow.",
-        tables=[table(head, (3, 3, 4, 2, 5, 5), rows)],
+        tables=[table(head, (3, 3, 4, 2, 3, 5, 5), rows)],
     )
 
 
