@@ -8,10 +8,12 @@ Deliberately conservative, because a list that is mostly noise is not read: a ba
 needs a top-level domain of ``TOP_LEVELS``, which leaves out the ones that are common
 file suffixes (.sh, .py, .so, …); a bare IPv4 address must be public and written as one
 (no leading zero, no version number beside it); private addresses are named only inside
-a URL. Addresses inside a network (RFC 1918, RFC 3927, RFC 6598, RFC 4193) are kept apart
-(``inside``): also a network (``10.2.0.0/24``), a range (``10.2.0.1-254``) and a beginning
-that a program completes (``10.2.0.$i``). Hosts of ``STANDARD_HOSTS`` name XML namespaces, schemas and licences; they stand
+a URL. Hosts of ``STANDARD_HOSTS`` name XML namespaces, schemas and licences; they stand
 in every system and are left out, by exact host and never by suffix.
+
+Addresses inside a network (RFC 1918, RFC 3927, RFC 6598, RFC 4193) are kept apart: also a
+network (``10.2.0.0/24``), a range (``10.2.0.1-254``), and a beginning that a program
+completes (``10.2.0.$i``).
 
 What it does not see: addresses built at run time, encoded or encrypted.
 """
