@@ -26,6 +26,9 @@ from msgspec import Meta
 from fwverify.model import _Value as Value
 
 UNKNOWN: Final = "unknown"
+INSIDE: Final = "inside address"
+"""The kind of fact that an address or a network (CIDR) inside a network is."""
+
 _SPECIAL_TLD: Final = {"uk": "GB", "ac": "SH", "su": "RU"}
 _INSIDE: Final = ("local", "localhost", "lan", "internal", "home", "test", "invalid", "example")
 _AUTHORITY: Final = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//(?:[^/?#@]*@)?([^/?#]*)", re.IGNORECASE)
@@ -128,13 +131,13 @@ def network_of(text: str) -> Network | None:
 
 def jurisdiction(host: str, table: Iterable[Jurisdiction]) -> str:
     """Return the country of ``host`` or ``unknown``; the longest entry that fits counts."""
-    address = address_of(host)
-    best = (-1, UNKNOWN)
-    for entry in table:
-        for size in _fits(host, address, entry):
-            best = max(best, (size, entry.country))
+    best = max(
+        ((fit(host, entry.hosts, entry.networks), entry.country) for entry in table),
+        default=(-1, UNKNOWN),
+    )
     if best[0] >= 0:
         return best[1]
+    address = address_of(host)
     domain = host.rpartition(".")[2]
     country = len(domain) == _COUNTRY_LETTERS and domain.isalpha() and domain.isascii()
     if address is None and "." in host and country:
@@ -142,15 +145,22 @@ def jurisdiction(host: str, table: Iterable[Jurisdiction]) -> str:
     return UNKNOWN
 
 
-def _fits(host: str, address: Address | None, entry: Jurisdiction) -> Iterator[int]:
-    """Yield how much of ``host`` each part of ``entry`` that fits pins down."""
+def fit(host: str, hosts: Iterable[str], networks: Iterable[str]) -> int:
+    """Return how much of ``host`` the longest suffix or network that fits pins down, or -1."""
+    return max(_fits(host, address_of(host), hosts, networks), default=-1)
+
+
+def _fits(
+    host: str, address: Address | None, hosts: Iterable[str], networks: Iterable[str]
+) -> Iterator[int]:
+    """Yield how much of ``host`` each suffix or network that fits pins down."""
     if address is None:
-        for suffix in entry.hosts:
+        for suffix in hosts:
             bare = suffix.lower().strip(".")
             if host == bare or host.endswith(f".{bare}"):
                 yield len(bare)
         return
-    for text in entry.networks:
+    for text in networks:
         network = network_of(text)
         if network is not None and address.version == network.version and address in network:
             yield network.prefixlen

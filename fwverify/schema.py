@@ -142,6 +142,7 @@ _POLICY_KEYS: Final[Mapping[str, str]] = {
     "crypto": "Floors of strength from a day on.",
     "intake": "What a case must state, or it is refused.",
     "jurisdictions": "Hosts and networks by the country whose law they lie under.",
+    "neighbours": "Hosts and networks of other vendors in the same room.",
 }
 
 _TIGHTENING_KEYS: Final[Mapping[str, str]] = {

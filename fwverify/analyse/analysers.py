@@ -19,6 +19,7 @@ from fwverify.analyse.stacks import NEEDLES as STACK_NEEDLES
 from fwverify.analyse.stacks import WAY_NEEDLES
 from fwverify.analyse.values import BlobResult, PathRequest, PathResult
 from fwverify.analyse.windows import Extracted
+from fwverify.model import Fact
 from fwverify.reader import Buffer
 
 
@@ -77,10 +78,12 @@ def _constants(buffer: Buffer, _: Extracted) -> BlobResult:
 
 
 def _endpoints(buffer: Buffer, extracted: Extracted) -> BlobResult:
-    from fwverify.analyse.endpoints import endpoints
+    from fwverify.analyse.endpoints import endpoints_and_inside
+    from fwverify.places import INSIDE
 
-    found, troubles = endpoints(buffer, extracted)
-    return BlobResult(endpoints=found, troubles=troubles)
+    found, inside, troubles = endpoints_and_inside(buffer, extracted)
+    facts = tuple(Fact(kind=INSIDE, text=each) for each in inside)
+    return BlobResult(facts=facts, endpoints=found, troubles=troubles)
 
 
 def _keys(buffer: Buffer, extracted: Extracted) -> BlobResult:

@@ -11,6 +11,10 @@ file suffixes (.sh, .py, .so, …); a bare IPv4 address must be public and writt
 a URL. Hosts of ``STANDARD_HOSTS`` name XML namespaces, schemas and licences; they stand
 in every system and are left out, by exact host and never by suffix.
 
+Addresses inside a network (RFC 1918, RFC 3927, RFC 6598, RFC 4193) are kept apart: also a
+network (``10.2.0.0/24``), a range (``10.2.0.1-254``), and a beginning that a program
+completes (``10.2.0.$i``).
+
 What it does not see: addresses built at run time, encoded or encrypted.
 """
 
@@ -23,6 +27,7 @@ from typing import Final
 
 from fwverify.analyse.values import Trouble
 from fwverify.analyse.windows import Extracted, windows
+from fwverify.places import INSIDE
 from fwverify.reader import Buffer
 
 MAX_ENDPOINTS: Final = 20_000
@@ -81,7 +86,7 @@ _NAMESPACES: Final = frozenset(
 _MARKS: Final = (
     re.compile(
         rb"\.(?:(?:" + "|".join(("onion", *TOP_LEVELS.split())).encode() + rb")(?![\w])"
-        rb"|\d{1,3}\.\d{1,3}\.\d)",
+        rb"|\d{1,3}\.\d{1,3}\.\d|\d{1,3}\.(?:\d{1,3}\.)?[$%{*'\"+<\[])",
         re.IGNORECASE,
     ),
     re.compile(rb":(?://|[0-9a-fA-F]{0,4}:[0-9a-fA-F:])"),
@@ -118,6 +123,14 @@ _IPV4: Final = re.compile(
     r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?![\w-]|\.\w)"
 )
 _IPV6: Final = re.compile(r"(?<![\w:.])(?:[0-9a-f]{1,4}:){2,7}(?::|[0-9a-f]{1,4})[0-9a-f:]{0,30}")
+_OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_INSIDE: Final = re.compile(
+    rf"(?<![\w.-])(?<![vV] )((?:10\.{_OCTET}|172\.(?:1[6-9]|2\d|3[01])|192\.168|169\.254"
+    rf"|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.)(?:({_OCTET}\.)(?:({_OCTET})"
+    rf"(?:/(3[0-2]|[12]?\d)|(-\d)|(?![\w-]|\.\w))|[$%{{*'\"+<\[])|[$%{{*<\[])"
+)
+"""Two octets of an inside network; the third; the fourth with prefix length or range."""
+_LOCAL_IPV6: Final = ipaddress.ip_network("fc00::/7")
 _VERSION_WORD: Final = re.compile(r"\b(?:version|release|ver\.?|rev\.?|v)[\s:=]*$", re.IGNORECASE)
 _LARGEST_PORT: Final = 65535
 
@@ -128,6 +141,20 @@ def endpoints(
     buffer: Buffer, extracted: Extracted
 ) -> tuple[tuple[Found, ...], tuple[Trouble, ...]]:
     """Return the endpoints of ``buffer`` as sorted (kind, value) pairs."""
+    found, troubles = _places(buffer, extracted)
+    return tuple(each for each in found if each[0] != INSIDE), troubles
+
+
+def endpoints_and_inside(
+    buffer: Buffer, extracted: Extracted
+) -> tuple[tuple[Found, ...], tuple[str, ...], tuple[Trouble, ...]]:
+    """Return ``endpoints``, and the addresses and networks (CIDR) inside, sorted."""
+    found, troubles = _places(buffer, extracted)
+    inside = tuple(value for kind, value in found if kind == INSIDE)
+    return tuple(each for each in found if each[0] != INSIDE), inside, troubles
+
+
+def _places(buffer: Buffer, extracted: Extracted) -> tuple[tuple[Found, ...], tuple[Trouble, ...]]:
     found: set[Found] = set()
     for base, data in windows(buffer, extracted):
         for offset, length, text in _texts(data):
@@ -189,6 +216,8 @@ def _wide_run(data: bytes, low: int, at: int) -> re.Match[bytes] | None:
 
 def _in_text(text: str) -> Iterator[Found]:
     rest = text
+    if "." in text:
+        yield from _inside(text)
     if "://" in text:
         for url in _URL.finditer(text):
             yield from _url(url)
@@ -255,11 +284,29 @@ def _addresses(text: str) -> Iterator[Found]:
             yield "ipv4", match[0]
 
 
+def _inside(text: str) -> Iterator[Found]:
+    """Yield the inside addresses and networks of ``text``; a part left open counts whole."""
+    for match in _INSIDE.finditer(text):
+        two, third, fourth, prefix, span = match.groups()
+        before = text[max(0, match.start() - 16) : match.start()]
+        if third is None:
+            value, bits = f"{two}0.0", "16"
+        else:
+            value, bits = f"{two}{third}{fourth or 0}", prefix or ("24" if span else "")
+            bits = bits or ("" if fourth else "24")
+        if not bits and _VERSION_WORD.search(before):
+            continue
+        network = ipaddress.ip_network(f"{value}/{bits or 32}", strict=False)
+        yield INSIDE, str(network) if bits and bits != "32" else value
+
+
 def _long_addresses(text: str) -> Iterator[Found]:
     for match in _IPV6.finditer(text.lower()):
         address = _address(match[0].rstrip(":") if not match[0].endswith("::") else match[0])
         if address is not None and address.is_global and not address.is_multicast:
             yield "ipv6", str(address)
+        elif address is not None and address in _LOCAL_IPV6:
+            yield INSIDE, str(address)
 
 
 def _worth_naming(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:

@@ -157,7 +157,7 @@ def _words(items: Iterable[str] | None) -> str:
 
 
 def tables(left: Policy, right: Policy) -> Iterator[Row]:
-    """Yield what differs of deployments, intake, rows of the inventory and jurisdictions."""
+    """Yield what differs of deployments, intake, rows of the inventory, and of places."""
     if set(left.deployments) != set(right.deployments):
         yield _subset("deployments", left.deployments, right.deployments)
     for key in ("required", "planned", "corrective"):
@@ -168,6 +168,8 @@ def tables(left: Policy, right: Policy) -> Iterator[Row]:
         yield Row(
             "jurisdictions", str(len(left.jurisdictions)), str(len(right.jurisdictions)), "other"
         )
+    if set(left.neighbours) != set(right.neighbours):
+        yield Row("neighbours", str(len(left.neighbours)), str(len(right.neighbours)), "other")
 
 
 def _inventory(policy: Policy) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ RESERVED_PREFIXES: Final = (
     "coverage.",
     "decide.",
     "intake.",
+    "neighbour.",
     "otherwise",
     "policy.",
     "signature.",
@@ -110,15 +111,23 @@ def _table_faults(document: Policy | Tightening) -> Iterator[tuple[Steps, str]]:
         if (dated.min_rsa_bits, dated.min_ec_bits, dated.digests) == (None, None, None):
             yield ("crypto", index), "states no floor"
     for index, entry in enumerate(document.jurisdictions):
-        if not entry.hosts and not entry.networks:
-            yield ("jurisdictions", index), "names neither hosts nor networks"
-        for host in entry.hosts:
-            if not host.strip(".") or not host.isascii() or any(each in host for each in "*/: "):
-                yield ("jurisdictions", index, "hosts"), f"{host!r} is no host suffix"
-        for text in entry.networks:
-            if network_of(text) is None:
-                yield ("jurisdictions", index, "networks"), f"{text!r} is no network (CIDR)"
+        for steps, fault in _place_faults(entry.hosts, entry.networks):
+            yield ("jurisdictions", index, *steps), fault
+    for index, neighbour in enumerate(document.neighbours):
+        for steps, fault in _place_faults(neighbour.hosts, neighbour.networks):
+            yield ("neighbours", index, *steps), fault
     if len(set(document.deployments)) != len(document.deployments):
         yield ("deployments",), "a deployment is named twice"
     if not document.deployments:
         yield ("deployments",), "names none: nothing could be deployed"
+
+
+def _place_faults(hosts: tuple[str, ...], networks: tuple[str, ...]) -> Iterator[tuple[Steps, str]]:
+    if not hosts and not networks:
+        yield (), "names neither hosts nor networks"
+    for host in hosts:
+        if not host.strip(".") or not host.isascii() or any(each in host for each in "*/: "):
+            yield ("hosts",), f"{host!r} is no host suffix"
+    for text in networks:
+        if network_of(text) is None:
+            yield ("networks",), f"{text!r} is no network (CIDR)"

@@ -212,7 +212,11 @@ def _below(
         yield ("rules",), str(error)
         return
     for row in compared.rows:
-        if row.stricter != "left" and row.what not in (*_RELAXATIONS, "jurisdictions"):
+        if row.stricter != "left" and row.what not in (
+            *_RELAXATIONS,
+            "jurisdictions",
+            "neighbours",
+        ):
             steps: Steps = tuple(row.what.partition(" ")[0].rstrip(":").split("."))
             yield steps, f"lowers {what}: {row.left} where it has {row.right}"
     ids = [rule.id for rule in own]

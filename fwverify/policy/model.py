@@ -182,6 +182,17 @@ class Otherwise(_Value, frozen=True, kw_only=True):
     next: Next
 
 
+class Neighbour(_Value, frozen=True, kw_only=True):
+    """Hosts (suffixes) and networks (CIDR) of a vendor whose equipment stands in the same room.
+
+    An entry of the case's own vendor says which places are its own.
+    """
+
+    vendor: Text
+    hosts: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+
+
 class Policy(
     _Value, frozen=True, kw_only=True, rename=lambda name: "class" if name == "device" else None
 ):
@@ -217,6 +228,7 @@ class Policy(
     crypto: tuple[DatedStrength, ...] = ()
     intake: Intake = Intake()
     jurisdictions: tuple[Jurisdiction, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
 
 
 class Tightening(_Value, frozen=True, kw_only=True):
@@ -240,6 +252,7 @@ class Tightening(_Value, frozen=True, kw_only=True):
     crypto: tuple[DatedStrength, ...] = ()
     intake: Intake = Intake()
     jurisdictions: tuple[Jurisdiction, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
     rules: tuple[Rule, ...] = ()
 
 

@@ -63,6 +63,7 @@ def tightened(base: Policy, over: Tightening) -> Policy:
             corrective=_both(base.intake.corrective, over.intake.corrective),
         ),
         jurisdictions=(*base.jurisdictions, *over.jurisdictions),
+        neighbours=(*base.neighbours, *over.neighbours),
         rules=(*base.rules, *(_renamed(rule, over.name, names) for rule in over.rules)),
     )
     try:
@@ -131,6 +132,7 @@ _SHARED = (
     "crypto",
     "intake",
     "jurisdictions",
+    "neighbours",
     "rules",
 )
 

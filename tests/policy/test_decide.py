@@ -18,6 +18,7 @@ from fwverify.model import (
     Baseline,
     ClaimResult,
     Delta,
+    Endpoint,
     Left,
     Next,
     Problem,
@@ -36,6 +37,7 @@ from fwverify.policy.model import (
     CapabilityRule,
     Condition,
     Intake,
+    Neighbour,
     Otherwise,
     Rule,
     Signatures,
@@ -768,6 +770,12 @@ BITES = {
         supply=assessed(component=ComponentSupply(name="metrology", known=False))
     ),
 }
+BITES["neighbours_left_alone"] = good_facts(
+    analysed=Analysed(endpoints=(Endpoint(kind="ipv4", value="10.20.0.5", path="update.swu!/a"),))
+)
+BITES["places_are_known"] = good_facts(
+    analysed=Analysed(endpoints=(Endpoint(kind="ipv4", value="10.30.0.5", path="update.swu!/a"),))
+)
 BITES["nothing_laundered"] = good_facts(
     analysed=Analysed(accounts=(Account(name="sa", uid=0, state="hash", path="u!/etc"),)),
     baseline=msgspec.structs.replace(good_facts().baseline, ref="ledger:onboarding/v/p/1"),
@@ -780,6 +788,7 @@ MUTATION_POLICY = altered(
     strength=Strength(min_rsa_bits=4096),
     deployments=("stand-alone",),
     intake=Intake(required=()),
+    neighbours=(Neighbour(vendor="other", networks=("10.20.0.0/16",)),),
     capabilities=(
         CapabilityRule(id="modem.", stance="forbidden", severity="low", confidence="low"),
     ),
