@@ -3,10 +3,11 @@
 Guarantees: ``judge`` says yes only where all of this holds, and otherwise names the first
 that does not: pins, release and revocation list are in their exact form; every signature
 by a pinned key holds, and two people's with the right to release stand under the release,
-neither of them its submitter, in any capitals and blanks; the list carries a signature with the right to revoke, has
-begun and is not past its ``next-update``; neither the release, nor the update, nor a file
-of it, nor a key that signed is on it; the context file is the one released for; the time lies within the
-release's own; the update is, byte for byte, the one released.
+neither of them its submitter, in any capitals and blanks; the list carries a signature with
+the right to revoke, has begun and is not past its ``next-update``; neither the release, nor
+the update, nor a file of it, nor a key that signed is on it; the context file is the one
+released for; the time lies within the release's own; the update is, byte for byte, the one
+released.
 
 A signature by a key that is not pinned counts for nothing and harms nothing. What cannot
 be read leaves nothing to judge by (``Missing``), which is never yes.
