@@ -463,6 +463,9 @@ def _superseded(
     )
 
 
+_FIRST_YEAR: Final = 1000
+
+
 def format_time(at: datetime) -> str:
     """Return ``at`` as RFC 3339 in UTC and whole seconds."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -471,9 +474,16 @@ def format_time(at: datetime) -> str:
 def parse_time(text: str) -> datetime:
     """Return the RFC 3339 time ``text`` in UTC, in whole seconds.
 
-    Raises ``ValueError`` where it is none or has no offset from UTC.
+    Raises ``ValueError`` where it is none, has no offset from UTC or lies outside of the
+    years 1000 to 9999: times are compared as text, and others are not as long.
     """
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(f"{text} names no offset from UTC")
-    return at.astimezone(UTC).replace(microsecond=0)
+    try:
+        at = at.astimezone(UTC).replace(microsecond=0)
+    except OverflowError as error:
+        raise ValueError(f"{text} is no time in UTC") from error
+    if at.year < _FIRST_YEAR:
+        raise ValueError(f"{text} is before the year {_FIRST_YEAR}")
+    return at

@@ -69,6 +69,10 @@ def fault(declared: DeclaredClaim) -> str | None:
             return f"{declared.claim}: {value[:80]!a} is not {form.words}"
     if len(set(declared.values)) != number:
         return f"{declared.claim}: a value stands twice"
+    if declared.claim == "FUNCTIONALLY_EQUIVALENT":
+        names = [each.partition("=")[0] for each in declared.values]
+        if len(set(names)) != number:
+            return f"{declared.claim}: a claim of the second source stands twice"
     return None
 
 

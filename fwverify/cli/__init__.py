@@ -97,9 +97,17 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     try:
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has gone; the verdict stands in the exit code
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
+    except OSError as error:  # a full disk: whoever reads the output would be misled
+        _forget_output()
+        code = report_error(error)
     gc.freeze()  # looking for garbage once more, at the end, took a tenth of a short run
     sys.exit(code)
+
+
+def _forget_output() -> None:
+    """Let what is still to be written go nowhere, so that the end does not try again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(arguments: list[str] | None) -> int:

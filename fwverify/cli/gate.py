@@ -75,10 +75,18 @@ def _read(path: Path) -> bytes:
 
 def _moment(text: str | None) -> str:
     """Return the time asked for in UTC; nothing here loads what ``common.moment`` does."""
+    from fwverify.gate.form import is_time
+
     try:
         at = datetime.now(UTC) if text is None else datetime.fromisoformat(text)
     except ValueError as error:
         raise click.BadParameter(f"{text}: not an RFC 3339 time", param_hint="--at") from error
     if at.tzinfo is None:
         raise click.BadParameter(f"{text}: names no offset from UTC", param_hint="--at")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        told = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except OverflowError as error:
+        raise click.BadParameter(f"{text}: no time in UTC", param_hint="--at") from error
+    if not is_time(told):  # a year before 1000 is not as long as times are compared
+        raise click.BadParameter(f"{text}: not a usable time", param_hint="--at")
+    return told

@@ -72,17 +72,20 @@ def _custody(case: Case, facts: Facts) -> bool:
 
 
 def _countersign(case: Case, facts: Facts) -> bool:
-    """Return whether the operator's person, who is not the submitter, signed by ``--at``."""
+    """Return whether the operator's person, who is not the submitter, signed by ``--at``.
+
+    Of a case that leaves either of them out nobody can say so: it is not met.
+    """
     signed, at = case.countersign, time_of(facts.at)
-    if signed is None or at is None:
+    operator = _context(case).operator
+    if signed is None or at is None or operator is None or not case.submitter:
         return False
     when = time_of(signed.at)
-    operator = _context(case).operator
     return (
         when is not None
         and when <= at
-        and (operator is None or _same(operator, signed.operator))
-        and not (case.submitter and _same(case.submitter, signed.person))
+        and _same(operator, signed.operator)
+        and not _same(case.submitter, signed.person)
     )
 
 

@@ -34,6 +34,7 @@ _GOOD_AXES: Final[tuple[Axis, ...]] = ("pass", "not-applicable")
 
 NEVER: Final = (
     "ad_hoc.",
+    "claim.lost",
     "context.",
     "coverage.unaccounted",
     "decide.",
@@ -47,6 +48,18 @@ NEVER: Final = (
     "unpack.unaccounted",
 )
 """Rules, and beginnings of rules, whose reasons are put right and not accepted."""
+
+_WHOLE_RULE: Final = ("trust.threshold", "trust.coverage")
+"""Findings of what a trust rule lacks as a whole: no axis of a signature says it."""
+
+_AXIS_OF: Final = {
+    "signature.invalid": ("authentic", "fail"),
+    "signature.not_fresh": ("fresh", "fail"),
+    "signature.weak": ("strong", "fail"),
+    "signature.attested": (None, "attested"),
+    "signature.unverifiable": (None, "unverifiable"),
+}
+"""Which axis, None for any, has which value where it is what the reason speaks of."""
 
 _CONTENT: Final = ("unpack.high_entropy", "unpack.incomplete", "unpack.unexplained")
 _STAGE: Final = "stage.incomplete."
@@ -213,13 +226,26 @@ def _contents(
 
 
 def _axes(reason: Reason, report: Report, named: _Named) -> Iterator[str]:
-    """Yield the axes that did not pass and are not named; with none, the reason itself."""
+    """Yield the axes that did not pass and are not named; the reason where none says it."""
     failed = sorted({(axis, each.path) for each in report.signatures for axis in _failed(each)})
     for axis, path in failed:
         if not named.has("axis", f"{axis} {path}"):
             yield f"axis {axis} {path} is not named"
-    if not failed and not named.has("reason", reason.rule):
+    if not _is_told_by_axes(reason.rule, report) and not named.has("reason", reason.rule):
         yield f"reason {reason.rule} is not named: {reason.text}"
+
+
+def _is_told_by_axes(rule: str, report: Report) -> bool:
+    """Return whether naming every failed axis names what ``rule`` speaks of."""
+    if rule == "trust.unsigned":
+        return False
+    if rule in _AXIS_OF:
+        wanted, value = _AXIS_OF[rule]
+        names = Axes.__struct_fields__ if wanted is None else (wanted,)
+        return any(getattr(one.axes, name) == value for one in report.signatures for name in names)
+    if any(each.rule in _WHOLE_RULE for each in report.findings):
+        return False
+    return any(True for each in report.signatures for _ in _failed(each))
 
 
 def _failed(result: SignatureResult) -> Iterator[str]:

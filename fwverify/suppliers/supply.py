@@ -13,7 +13,7 @@ from fwverify.case import Case
 from fwverify.model import Count
 from fwverify.model import _Value as Value
 from fwverify.suppliers.criteria import Proposal, decided, in_force, is_stale, latest, proposed
-from fwverify.suppliers.model import Outcome, Status
+from fwverify.suppliers.model import Decision, Outcome, Status, Supplier
 from fwverify.suppliers.register import Register
 from fwverify.suppliers.sources import sources_of, status_of
 
@@ -58,6 +58,22 @@ def context_key(case: Case | None) -> str:
     return f"{case.class_name}/{connectivity or 'unstated'}"
 
 
+def stated_nowhere(case: Case | None) -> bool:
+    """Return whether ``case`` leaves open how the equipment is connected."""
+    return case is None or case.context is None or case.context.connectivity is None
+
+
+def _refused(supplier: Supplier, case: Case | None, day: str) -> Decision | None:
+    """Return a refusal for the case's class, however connected: what is left open counts as all.
+
+    Otherwise leaving a field out of the case would get round a refusal.
+    """
+    start = context_key(case).rpartition("/")[0]
+    contexts = sorted({each.context for each in supplier.decision})
+    found = (decided(supplier, each, day) for each in contexts if each.rpartition("/")[0] == start)
+    return next((each for each in found if each and each.outcome == "refuse"), None)
+
+
 def supply(register: Register, case: Case | None, day: str) -> Supply:
     """Return what ``register`` says of the supplier of ``case`` on ``day`` (YYYY-MM-DD)."""
     context = context_key(case)
@@ -67,6 +83,9 @@ def supply(register: Register, case: Case | None, day: str) -> Supply:
     if supplier is None:
         return Supply(vendor=vendor, context=context, component=component)
     decision = decided(supplier, context, day)
+    if stated_nowhere(case):
+        refused = _refused(supplier, case, day)
+        decision, context = (refused, refused.context) if refused else (decision, context)
     controls = in_force(supplier, "3b", context, day)
     return Supply(
         vendor=vendor,

@@ -80,9 +80,9 @@ def test_the_list_for_gates_has_both_kinds(tmp_path):
     people = '[[people]]\nname = "Ann"\nkey = "ann.pub"\n'
     (tmp_path / "fwverify.toml").write_text(text + people)
     assert run(gate, "release", "revoke", "e" * 64, "--what", "subject", *revoke).code == 0
-    ran = run(gate, "release", "revocations", "--next-update", "2026-06-08T00:00:00Z",
-              "--signer", tmp_path / "ann.key", "--out", tmp_path / "list.txt",
-              "--at", AT)  # fmt: skip
+    ends = ("--next-update", "2026-06-08T00:00:00Z", "--at", AT)
+    signer = ("--signer", tmp_path / "ann.key", "--out", tmp_path / "list.txt")
+    ran = run(gate, "release", "revocations", *ends, *signer)
     assert ran.code == 0, ran
     told = re.findall("^subject: (.*)$", (tmp_path / "list.txt").read_text(), re.MULTILINE)
     assert told == sorted({SUBJECT, "e" * 64})
