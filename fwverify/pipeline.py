@@ -116,12 +116,14 @@ class First:
 class Known:
     """A baseline to compare with, and how the report names it.
 
-    ``approval_void`` says that it was approved for another deployment context.
+    ``approval_void`` says that it was approved for another deployment context,
+    ``onboarded`` that it is what an onboarding led to, chosen without being named.
     """
 
     baseline: Baseline
     profile: Profile
     approval_void: bool = False
+    onboarded: bool = False
 
 
 @dataclass(frozen=True)

@@ -47,15 +47,16 @@ def check(
 
     options = common.Options(**rest)
     case = common.read_case(options)
+    when, moved = common.moment(at), False
     recipe = onboarded.recipe_for(case, options)
     if recipe is not None and case is not None:
         case = onboarded.applied(recipe, case, options, updates)
-        baseline = baseline or recipe.baseline
-    when = common.moment(at)
+        moved = baseline is None
+        baseline = baseline or onboarded.baseline_of(recipe, options, case, when)
     refused = load_refused(supersedes) if supersedes else None
     with running.means(options, case, at=when) as bare:
         aware = running.with_revoked(bare, options)
-        means = running.with_baseline(aware, baseline, options, case, when)
+        means = running.with_baseline(aware, baseline, options, case, when, onboarded=moved)
         question = Question(
             updates=updates,
             at=when,

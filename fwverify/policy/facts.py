@@ -40,7 +40,8 @@ class Facts(_Value, frozen=True, kw_only=True):
     another deployment context than the case's.
 
     ``claims`` are the results of the claims that the case declares (``claims_declared``),
-    ``supply`` what the supplier register says of the case; None where none is kept.
+    ``supply`` what the supplier register says of the case; None where none is kept;
+    ``onboarded`` says that the baseline was found by the product's onboarding.
     """
 
     subject: Subject
@@ -62,6 +63,7 @@ class Facts(_Value, frozen=True, kw_only=True):
     claims: tuple[ClaimResult, ...]
     claims_declared: tuple[str, ...]
     supply: Supply | None
+    onboarded: bool = False
 
 
 def of_stored(profile: Profile, then: Profile | None, case: Case | None, at: str) -> Facts:
