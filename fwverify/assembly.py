@@ -119,6 +119,7 @@ def facts_of(
             each.claim for each in (question.case.declared_claims if question.case else ())
         ),
         supply=supply_of(means.suppliers, question.case, at),
+        onboarded=means.known is not None and means.known.onboarded,
     )
 
 

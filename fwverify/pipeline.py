@@ -117,12 +117,14 @@ class First:
 class Known:
     """A baseline to compare with, and how the report names it.
 
-    ``approval_void`` says that it was approved for another deployment context.
+    ``approval_void`` says that it was approved for another deployment context,
+    ``onboarded`` that the product was onboarded.
     """
 
     baseline: Baseline
     profile: Profile
     approval_void: bool = False
+    onboarded: bool = False
 
 
 @dataclass(frozen=True)

@@ -84,10 +84,11 @@ def _installed() -> dict[str, tuple[str, ...]]:
 def code_digest(part: str) -> str:
     """Return the digest of all that decides what the subpackage ``part`` gives.
 
-    Our own code and the libraries' versions: a cached result of another program is a miss.
+    Our own code, the libraries' versions and the interpreter's: what reads TOML, XML, ZIP and
+    regular expressions is Python's. A cached result of another program is a miss.
     """
     package = Path(__file__).resolve().parent
-    total = hashlib.sha256()
+    total = hashlib.sha256(f"{sys.implementation.name} {sys.version}\n".encode())
     for file in (*sorted(package.glob("*.py")), *sorted(package.glob(f"{part}/**/*.py"))):
         total.update(f"{file.relative_to(package)}\n".encode())
         total.update(hashlib.sha256(file.read_bytes()).digest())

@@ -52,10 +52,12 @@ def answered(asked: Asked, options: common.Options, *, steered: bool) -> Answere
     if recipe is not None and case is not None:
         if asked.case is None:
             case = onboarded.applied(recipe, case, options, asked.updates)
-        baseline = baseline or recipe.baseline
+        baseline = baseline or onboarded.baseline_of(recipe, options, case, asked.at)
     with running.means(options, case, at=asked.at) as bare:
         aware = running.with_revoked(bare, options)
-        means = running.with_baseline(aware, baseline, options, case, asked.at)
+        means = running.with_baseline(
+            aware, baseline, options, case, asked.at, onboarded=recipe is not None
+        )
         question = Question(
             updates=asked.updates,
             at=asked.at,

@@ -100,6 +100,10 @@ def approve(
             if len(after.approvals) == before:
                 told = f"{person} approved {after.ref} before, for as long or longer"
                 click.echo(f"{told}: nothing was recorded (to end it: baseline revoke)", err=True)
+        if not opened.kept(ref):
+            why = "proposed so, or purged since" if keep else "--no-keep"
+            told = f"fwverify: no submitted file of {ref} is kept ({why})"
+            click.echo(f"{told}: rescan judges its stored findings alone", err=True)
         _print_one(opened, ref, when, as_json)
 
 

@@ -10,6 +10,8 @@ import click
 from fwverify.cli import common
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from fwverify.case import Case
     from fwverify.onboarding.model import Recipe
 
@@ -42,6 +44,37 @@ def recipe_for(case: Case | None, options: common.Options) -> Recipe | None:
         names = ", ".join(needed)
         click.echo(f"fwverify: the recipe names a secret ({names}): give --secret", err=True)
     return recipe
+
+
+def baseline_of(recipe: Recipe, options: common.Options, case: Case, at: datetime) -> str:
+    """Return the newest approved baseline of the product, the first delivery's where none is.
+
+    Newest is what was proposed last. Without a promotion that stands nothing moves on; nor
+    does a baseline count that was approved for another deployment context.
+    """
+    from fwverify.cli import running
+    from fwverify.ledger.schema import is_absent
+
+    first = recipe.baseline.removeprefix(running.LEDGER_PREFIX)
+    url = options.ledger or common.configuration().ledger_url
+    if is_absent(url):
+        return recipe.baseline
+    with running.open_ledger(url) as ledger:
+        entries = ledger.list()
+        known = next((each for each in entries if each.ref == first), None)
+        if known is None or not running.stands(ledger, known, at):
+            return recipe.baseline
+        later = [
+            each
+            for each in entries
+            if (each.vendor, each.product) == (known.vendor, known.product)
+            and each.context_sha256 == case.context_sha256
+            and each.created_at >= known.created_at
+            and each.ref != known.ref
+            and running.stands(ledger, each, at)
+        ]
+    newest = max(later, key=lambda each: (each.created_at, each.ref), default=known)
+    return f"{running.LEDGER_PREFIX}{newest.ref}"
 
 
 def applied(recipe: Recipe, case: Case, options: common.Options, updates: tuple[Path, ...]) -> Case:

@@ -259,9 +259,18 @@ def _waivers(
 
 
 def with_baseline(
-    current: Means, reference: str | None, options: Options, case: Case | None, at: datetime
+    current: Means,
+    reference: str | None,
+    options: Options,
+    case: Case | None,
+    at: datetime,
+    *,
+    onboarded: bool = False,
 ) -> Means:
-    """Return ``current`` with the baseline that ``reference`` names, analysed or looked up."""
+    """Return ``current`` with the baseline that ``reference`` names, analysed or looked up.
+
+    ``onboarded`` says that the product was onboarded.
+    """
     from dataclasses import replace
 
     if reference is None:
@@ -270,7 +279,7 @@ def with_baseline(
         known = _approved(reference.removeprefix(LEDGER_PREFIX), options.ledger, case, at)
     else:
         known = _analysed(Path(reference), current, at)
-    return replace(current, known=known)
+    return replace(current, known=replace(known, onboarded=onboarded))
 
 
 def _analysed(path: Path, current: Means, at: datetime) -> Known:
@@ -313,6 +322,12 @@ def _approved(ref: str, url: str | None, case: Case | None, at: datetime) -> Kno
     whole = stored.baseline.approved and _promoted(entry, at)
     baseline = msgspec.structs.replace(stored.baseline, approved=whole and same)
     return Known(baseline, stored.profile, whole and not same)
+
+
+def stands(ledger: Any, entry: Entry, at: datetime) -> bool:
+    """Return whether ``entry`` is approved at ``at``, and promoted where it was onboarded."""
+    approved: bool = ledger.standing(entry, at).state == "approved"
+    return approved and _promoted(entry, at)
 
 
 def _promoted(entry: Entry, at: datetime) -> bool:

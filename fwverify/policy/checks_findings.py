@@ -138,7 +138,7 @@ def _judged(
 ) -> Judged:
     paths = listed(finding.path for _, finding in rows)
     names = listed(name for name in (finding.rule for _, finding in rows) if name != rule)
-    what = f"{text} ({names})" if names else text
+    what = f"{names}: {text}" if names else text  # a narrow screen cuts the end
     overlays = {overlay for overlay, _ in rows}
     reason = Reason(
         rule=rule,

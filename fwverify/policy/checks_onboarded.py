@@ -1,6 +1,7 @@
 """What a first delivery brought is judged as if it were new, whatever its baseline holds.
 
-Guarantees: against the baseline of an onboarding, all that a rule of the policy, an entry
+Guarantees: against the baseline of an onboarding, or a later one that was approved after it
+and is compared with because it is the newest, all that a rule of the policy, an entry
 over the inventory, or the refusal of critical findings would deny in an update without a
 baseline is denied in this one, too. Nobody approved such a thing before: a first delivery
 that was trojaned cannot make its trojan known.
@@ -31,17 +32,20 @@ _CHECKS: Final = (
     checks_capability.capability_stances,
 )
 _TEXT: Final = "in the first delivery, too: "
+_LATER: Final = "approved before, and refused all the same: "
 
 
 def nothing_laundered(facts: Facts, policy: Policy) -> Iterable[Judged]:
     """Yield what the policy denies absolutely and not yet against the baseline."""
     baseline = facts.baseline
-    if baseline is None or not baseline.ref.startswith(REF_PREFIX + ONBOARDED):
+    first = baseline is not None and baseline.ref.startswith(REF_PREFIX + ONBOARDED)
+    if baseline is None or not (first or facts.onboarded):
         return
+    before = _TEXT if first else _LATER
     said = {_named(each) for each in _denied(facts, policy)}
     for each in absolutely(facts, policy):
         if _named(each) not in said:
-            reason = msgspec.structs.replace(each.reason, text=_TEXT + each.reason.text)
+            reason = msgspec.structs.replace(each.reason, text=before + each.reason.text)
             yield replace(each, reason=reason)
 
 

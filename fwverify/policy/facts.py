@@ -40,7 +40,8 @@ class Facts(_Value, frozen=True, kw_only=True):
     another deployment context than the case's.
 
     ``claims`` are the results of the claims that the case declares (``claims_declared``),
-    ``supply`` what the supplier register says of the case; None where none is kept.
+    ``supply`` what the supplier register says of the case; None where none is kept;
+    ``onboarded`` says that the product was onboarded.
     """
 
     subject: Subject
@@ -62,6 +63,7 @@ class Facts(_Value, frozen=True, kw_only=True):
     claims: tuple[ClaimResult, ...]
     claims_declared: tuple[str, ...]
     supply: Supply | None
+    onboarded: bool
 
 
 def of_stored(profile: Profile, then: Profile | None, case: Case | None, at: str) -> Facts:
@@ -99,6 +101,7 @@ def of_stored(profile: Profile, then: Profile | None, case: Case | None, at: str
         at=at,
         case=case,
         approval_void=False,
+        onboarded=False,
         superseded=None,
         claims=(),
         claims_declared=(),

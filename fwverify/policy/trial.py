@@ -293,6 +293,7 @@ def _facts(row: TrialFile, case: Case | None, analysed: Analysed, compared: Comp
         at=row.at,
         case=case,
         approval_void=given.approval_void,
+        onboarded=False,
         superseded=None,
         claims=(),
         claims_declared=(),

@@ -17,22 +17,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from fwverify.model import Changed, Finding, Left, Report
+from fwverify.model import Changed, Left, Report
 from fwverify.report import summary
 from fwverify.report.blocks import INDENT, Lines
 from fwverify.report.text import cells, fit, fit_middle, visible
 
-_MODELS: Final = ("compare.model_changed", "compare.model_added")
-_ABILITIES: Final = (
-    "compare.capability_added",
-    "compare.account_added",
-    "compare.key_added",
-    "compare.service_added",
-    "compare.endpoint_added",
-    "compare.same_version_other_bytes",
-    *_MODELS,
-)
-_STRUCTURE: Final = ("compare.", "set.")
 _MIN_TEXT: Final = 18
 _PREFERRED: Final = (
     "signed anew",
@@ -166,7 +155,7 @@ def _left(listed: tuple[Left, ...]) -> tuple[Row, ...]:
 
 
 def _weight(rule: str) -> int:
-    return _ABILITIES.index(rule) if rule in _ABILITIES else len(_ABILITIES)
+    return summary.ABILITIES.index(rule) if rule in summary.ABILITIES else len(summary.ABILITIES)
 
 
 def _capabilities(report: Report) -> Iterator[Row]:
@@ -200,23 +189,18 @@ def can_now(report: Report) -> tuple[Row, ...]:
     Of equal severity one of each sort comes before a second of any: a hundred changed
     settings do not push the one new device node off the screen.
     """
-    found: dict[str, list[Finding]] = {}
-    for each in report.findings:
-        if each.rule.startswith(_STRUCTURE) and each.rule not in _ABILITIES:
-            found.setdefault(each.path, []).append(each)
     rows = []
-    for path, own in found.items():
-        worst = min(summary.severity_rank(each) for each in own)
-        if worst <= summary.SEVERITIES.index("medium"):
-            names = sorted(own, key=lambda each: (summary.severity_rank(each), each.rule))
-            text = ", ".join(dict.fromkeys(each.rule.partition(".")[2] for each in names))
-            rows.append((worst, path, Row(text.replace("_", " "), path)))
+    for path, own in summary.can_now(report).items():
+        names = sorted(own, key=lambda each: (summary.severity_rank(each), each.rule))
+        text = ", ".join(dict.fromkeys(each.rule.partition(".")[2] for each in names))
+        worst = summary.severity_rank(names[0])
+        rows.append((worst, path, Row(text.replace("_", " "), path)))
     return _one_of_each_first(sorted(rows))
 
 
 def models(report: Report) -> tuple[Row, ...]:
     """Return the learned models that changed or came, as the comparison named them."""
-    found = (each for each in report.findings if each.rule in _MODELS)
+    found = (each for each in report.findings if each.rule in summary.MODELS)
     return tuple(Row(each.text.partition(": ")[2], each.path) for each in found)
 
 

@@ -281,6 +281,7 @@ def new_things(report: Report) -> str:
         (len(delta.accounts_added), "account"),
         (len(delta.keys_added), "key"),
         (len(delta.dataflows_added), "data flow"),
+        (len(summary.can_now(report)), "path that can now do more"),
         (len(summary.same_version(report)), "same-version change"),
         (len(delta.undeclared), "undeclared change"),
         (len(delta.not_found), "declared change not found"),
@@ -292,6 +293,8 @@ def new_things(report: Report) -> str:
 
 
 def _plural(name: str) -> str:
+    if name.startswith("path "):
+        return name.replace("path", "paths", 1)
     return name.replace("change", "changes") if "change" in name else f"{name}s"
 
 

@@ -30,6 +30,19 @@ SAME_VERSION: Final = "same-version"
 """The kind of the fact that comparison records for a changed file with an old version."""
 
 SKIPPED: Final = "stage.skipped"
+MODELS: Final = ("compare.model_changed", "compare.model_added")
+ABILITIES: Final = (
+    "compare.capability_added",
+    "compare.account_added",
+    "compare.key_added",
+    "compare.service_added",
+    "compare.endpoint_added",
+    "compare.same_version_other_bytes",
+    *MODELS,
+)
+"""Rules of the comparison whose findings the lists of the delta hold."""
+
+_STRUCTURE: Final = ("compare.", "set.")
 
 SIGNATURE_CLASSES: Final = (
     ("unsigned_executable", "unsigned executable"),
@@ -247,6 +260,23 @@ def same_version(report: Report) -> tuple[Changed, ...]:
         for each in report.delta.changed
         if any(fact.kind == SAME_VERSION for fact in each.facts)
     )
+
+
+def can_now(report: Report) -> dict[str, tuple[Finding, ...]]:
+    """Return by path what comparison found beyond the lists of the delta, where any of it is grave.
+
+    Grave is medium severity and more; the milder findings of such a path are there, too.
+    """
+    found: dict[str, list[Finding]] = {}
+    for each in report.findings:
+        if each.rule.startswith(_STRUCTURE) and each.rule not in ABILITIES:
+            found.setdefault(each.path, []).append(each)
+    grave = SEVERITIES.index("medium")
+    return {
+        path: tuple(own)
+        for path, own in found.items()
+        if min(severity_rank(each) for each in own) <= grave
+    }
 
 
 def overlays(report: Report) -> tuple[tuple[str, Verdict], ...]:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from fwverify.model import Axis, Vouch
 from fwverify.reader import Buffer
 from fwverify.verify import primitives
-from fwverify.verify.keys import canonical_spki
+from fwverify.verify.keys import canonical_spki, identity_of
 from fwverify.verify.primitives import Outcome
 from fwverify.verify.scheme import Material, Range, Signed, TrustedKey
 
@@ -59,6 +59,11 @@ def refused(path: str, scheme: str, reason: str, axis: Axis = "fail") -> Signed:
 
 def judge(claim: Claim, check: Check, material: Material) -> Signed:
     """Return what the signature shows under the keys of the rule."""
+    names = () if claim.spki is None else (f"key {identity_of(claim.spki)}",)
+    return dataclasses.replace(_judge(claim, check, material), names=names, spoken=claim.covered)
+
+
+def _judge(claim: Claim, check: Check, material: Material) -> Signed:
     name = f"{claim.algorithm}:{claim.digest}".rstrip(":")
     if material.algorithms and name not in material.algorithms:
         return _failed(claim, "fail", f"the rule does not allow {name}")

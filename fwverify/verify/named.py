@@ -3,8 +3,8 @@
 Guarantees: the facts do not depend on whom the operator trusts at the moment, so that the
 signers of an update can be held against those of a baseline that was examined under other
 rules: a fact ``signer`` for each scheme and signer of a node, and a fact ``signed content`` for
-what each scheme says it is over, by digest. A signature that names nobody, under no known key,
-is ``NOBODY``. The node of the update itself carries ``LOOKED``: signers were looked for.
+what a signature that names its signer says it is over, by digest. One that names nobody is
+``NOBODY``. The node of the update itself carries ``LOOKED``: signers were looked for.
 
 What it does not do: verify or trust anything. A name can be a lie; the verify stage judges it.
 """
@@ -17,8 +17,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from asn1crypto import x509 as asn1_x509
-
 from fwverify.canonical import sha256_hex
 from fwverify.model import Fact, FileFacts, Node, Subject, Unpacked
 from fwverify.reader import Malformed
@@ -26,7 +24,6 @@ from fwverify.store import Store
 from fwverify.verify import cms, openpgp, openpgp_signature, primitives
 from fwverify.verify.cms_signer import described
 from fwverify.verify.examine import examine
-from fwverify.verify.keys import identity_of
 from fwverify.verify.openpgp_verify import MAX_MEMBER_BYTES, name_of, read_member
 from fwverify.verify.ranges import normal
 from fwverify.verify.scheme import Material, Signed
@@ -61,7 +58,7 @@ def facts_of(
         own = facts.setdefault(signed.path, set())
         names = signed.names or (_default_name(signed),)
         own.update(Fact(kind=SIGNER, text=f"{signed.scheme}: {name}") for name in names)
-        imprint = signed.imprint or _imprint(signed, tree, store)
+        imprint = signed.imprint or (_imprint(signed, tree, store) if signed.names else "")
         if imprint:
             own.add(Fact(kind=CONTENT, text=f"{signed.scheme}: {imprint}"))
     for placed in tree.nodes:
@@ -96,22 +93,19 @@ def _inner_signature(node: Node, store: Store) -> tuple[Fact, ...]:
 
 
 def _default_name(signed: Signed) -> str:
-    """Return the holder of the key that the signature holds under, else ``NOBODY``.
+    """Return the subject of the certificate that came along, else ``NOBODY``.
 
-    The operator's name of a bare key may change; its digest does not.
+    A bare key is the operator's and not the signature's word: the same bytes would have another
+    baseline once the key is registered.
     """
-    if signed.holder:
-        return signed.holder[:300]
-    if signed.spki is None:
-        return NOBODY
     for encoded in signed.chain[:1]:
         try:
-            leaf: asn1_x509.Certificate = cms.read_certificate(encoded)
-            if leaf.public_key.dump() == signed.spki:
-                return described(leaf)
+            leaf = cms.read_certificate(encoded)
         except Malformed:
-            break  # a chain of the operator's that is none: the key alone is told
-    return f"key {identity_of(signed.spki)}"
+            break
+        if signed.spki == leaf.public_key.dump():
+            return described(leaf)
+    return NOBODY
 
 
 def _imprint(signed: Signed, tree: Tree, store: Store) -> str:

@@ -238,6 +238,9 @@ def _verify(view: View, material: Material) -> tuple[Signed, ...]:
         dataclasses.replace(one, steering=lead) if one.authentic == "pass" else one
         for one in results
     ]
+    names = tuple(sorted({name for one in results for name in one.names}))
+    spoken = tuple(sorted({each for one in results for each in one.spoken}))
+    results = [dataclasses.replace(one, names=names, spoken=spoken) for one in results]
     held = [one for one in results if one.authentic == "pass"]
     if held:  # one key of the rule suffices; one of it that fails is never left out
         return tuple(one for one in results if one.authentic != "unverifiable")

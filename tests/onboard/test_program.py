@@ -31,6 +31,64 @@ def test_the_second_delivery_is_one_command(promoted):
     assert PLANTED in reasons(bad)["shell.new"]["text"]
 
 
+def approve(place, update, *people, ref="norden/1.1.0", at=AT, context=""):
+    """Approve ``update`` as an ordinary baseline of the product."""
+    (place.path / "later.toml").write_text(
+        'schema = "fwverify.case/1"\nvendor = "norden-vehicles"\nproduct = "telematics-unit"\n'
+        f'class = "vehicle-ecu"\nsubmitter = "Desk"\n{context}'
+    )
+    signed = [part for each in people for part in ("--by", each, "--sign-with", f"{each}.key")]
+    return place.run("baseline", "approve", OUT / update, "--case", "later.toml", "--ref", ref,
+                     "--reason", "tested", *signed, *at)  # fmt: skip
+
+
+def test_the_third_delivery_is_one_command_too(promoted):
+    first = f"ledger:{promoted.record()['ref']}"
+    waiting = approve(promoted, "vehicle-1.1.0.raucb", "Ann")
+    assert waiting.code == 0, waiting.err
+    assert promoted.check("vehicle-1.1.0.raucb").json["baseline"]["ref"] == first
+    assert approve(promoted, "vehicle-1.1.0.raucb", "Bob").code == 0
+    moved = promoted.check("vehicle-1.1.0.raucb")
+    assert moved.json["baseline"]["ref"] == "ledger:norden/1.1.0"
+    assert (moved.code, moved.json["delta"]["changed"]) == (0, [])
+    named = promoted.check("vehicle-1.1.0.raucb", more=("--baseline", first))
+    assert named.json["baseline"]["ref"] == first
+    gone = promoted.run("baseline", "revoke", "norden/1.1.0", "--by", "Cy", "--reason", "no", *AT)
+    assert gone.code == 0
+    again = promoted.check("vehicle-1.1.0.raucb")
+    assert again.json["baseline"]["ref"] == first
+    assert "ledger.revoked" in {each["rule"] for each in again.json["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("when", "context"),
+    [
+        ("2026-11-20T00:00:00Z", ""),
+        ("2026-11-21T00:00:00Z", '[context]\nsite = "depot 4"\n'),
+    ],
+    ids=["proposed before the first", "of another context"],
+)
+def test_another_baseline_is_not_the_newest(promoted, when, context):
+    first = f"ledger:{promoted.record()['ref']}"
+    done = approve(
+        promoted, "vehicle-1.1.0.raucb", "Ann", "Bob", at=("--at", when), context=context
+    )
+    assert done.code == 0, done.err
+    assert promoted.check("vehicle-1.1.0.raucb").json["baseline"]["ref"] == first
+
+
+def test_what_is_approved_later_launders_nothing_either(promoted):
+    """Two people approve a trojaned second delivery: the third is denied for it all the same."""
+    assert approve(promoted, TROJAN, "Ann", "Bob").code == 0
+    again = promoted.check(TROJAN)
+    assert again.json["baseline"] == {
+        "approved": True, "ref": "ledger:norden/1.1.0", "sha256": again.json["subject"]["sha256"],
+    }  # fmt: skip
+    assert again.code == 4
+    assert PLANTED in reasons(again)["shell.new"]["text"]
+    assert "approved before" in reasons(again)["shell.new"]["text"]
+
+
 def test_nothing_is_trusted_before_the_promotion(begun):
     assert not (begun.path / "trust" / "vendors").exists()
     assert begun.confirm().code == 0

@@ -9,7 +9,7 @@ told by its lines or bytes instead.
 Sources: RFC 8259; TOML 1.0; W3C XML 1.0 without document types; Apple's property lists;
 Devicetree Specification 0.4, chapter 5; OpenWrt, "The UCI system"; Microsoft's .reg text.
 
-Not read: binary XML of Android, ASN.1, registry hives (the analysers' facts tell those).
+Not read: binary XML of Android, ASN.1. Registry hives: ``hives``.
 """
 
 from __future__ import annotations
@@ -67,31 +67,31 @@ def key_facts(old: Buffer, new: Buffer, name: str) -> tuple[Fact, ...] | None:
         before = _table(reader, old, name)
         now = None if before is None else _table(reader, new, name)
         if before is not None and now is not None:
-            return _differences(before, now) or None
+            return differences(before, now) or None
     return None
 
 
 def _table(reader: _Reader, content: Buffer, name: str) -> dict[str, str] | None:
     try:
         pairs = reader(content, name)
-        return None if pairs is None else _numbered(pairs)
+        return None if pairs is None else numbered(pairs, MAX_KEYS)
     except _BROKEN:
         return None  # told by its lines or bytes
 
 
-def _numbered(pairs: Pairs) -> dict[str, str] | None:
-    """Return the pairs with ``#2``, ``#3`` behind keys that stand again."""
+def numbered(pairs: Pairs, most: int) -> dict[str, str] | None:
+    """Return the pairs with ``#2``, ``#3`` behind keys that stand again; None for over ``most``."""
     found: dict[str, str] = {}
     seen: dict[str, int] = {}
     for key, value in pairs:
         seen[key] = seen.get(key, 0) + 1
         found[key if seen[key] == 1 else f"{key}#{seen[key]}"] = value
-        if len(found) > MAX_KEYS:
+        if len(found) > most:
             return None
     return found
 
 
-def _differences(before: dict[str, str], now: dict[str, str]) -> tuple[Fact, ...]:
+def differences(before: dict[str, str], now: dict[str, str]) -> tuple[Fact, ...]:
     """Return the facts; only what is shown is searched for secrets."""
     added, removed = sorted(now.keys() - before.keys()), sorted(before.keys() - now.keys())
     changed = sorted(key for key in now.keys() & before.keys() if now[key] != before[key])

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from fwverify.compare.content.binary import byte_facts, code_facts, section_facts
+from fwverify.compare.content.hives import hive_facts
 from fwverify.compare.content.keyed import key_facts
 from fwverify.compare.content.lines import line_facts, text_of
 from fwverify.compare.content.signed import signed_facts
@@ -31,7 +32,11 @@ def compare_pair(argument: bytes) -> bytes:
     store = _store(request.store)
     with store.view(request.old) as old, store.view(request.new) as new:
         signed, hits = signed_facts(old, new)
-        facts = {*signed, *(() if request.container else _told(old, new, request))}
+        hive = hive_facts(old, new)
+        told, more = hive or ((), ())
+        if not told and not request.container:
+            told = _told(old, new, request)
+    facts, hits = {*signed, *told}, (*hits, *more)
     ordered = tuple(sorted(facts, key=lambda each: (each.kind, each.text)))
     return msgspec.msgpack.encode(PairResult(facts=ordered, hits=hits))
 
