@@ -43,7 +43,7 @@ _CASE: Final = (
 
 def content(number: int, size: int) -> bytes:
     """Return ``size`` bytes of the kind that file ``number`` has."""
-    draw = random.Random(number)  # noqa: S311
+    draw = random.Random(number)
     match number % 5:
         case 0:
             text = b"\n".join(b"%b = %b" % (draw.choice(_WORDS), draw.choice(_WORDS))
