@@ -1,81 +1,133 @@
 """How long a package takes beyond the analysis: ``python -m bench.evidence [FILES] [MiB]``.
 
-Makes an update of FILES files and MiB mebibytes in memory of the shape that a check
-reports (one node per file), and measures the core, the signed package, ``evidence.check``
-and, where openssl is there, ``verify.sh``. The analysis itself is not measured here.
+Makes an update, a tar of FILES files and MiB mebibytes of mixed content (text, scripts,
+configuration, machine code's like, compressed and random bytes, from fixed seeds), checks
+it with the real program, and then times ``evidence build`` three times, signed by a key made
+for the run, with and without the annex as PDF: the median, and the peak memory of the
+process. ``evidence verify`` and, where openssl is there, ``verify.sh`` are timed once.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
+import os
+import random
+import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
-from datetime import UTC, datetime
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-import msgspec
-
-from fwverify.canonical import make_finding, seal
-from fwverify.evidence import building, check, layout, sealing
-from fwverify.model import Report
-from tests.builders import reports
+from fwverify.evidence import layout
 from tests.evidence import lab
 
 FILES, MIB = 5_000, 100
+RUNS: Final = 3
+BOUND_SECONDS: Final = 10
+_AT: Final = "2026-06-01T00:00:00Z"
+_WORDS: Final = (
+    b"interface", b"option", b"listen", b"http://update.example/", b"modem", b"0.0.0.0",
+    b"password", b"telemetry", b"gateway", b"calibration", b"can0", b"diagnostic",
+)  # fmt: skip
+_CASE: Final = (
+    'schema = "fwverify.case/1"\nid = "bench"\nvendor = "acme"\nproduct = "bus"\n'
+    'class = "generic"\n[rxswin]\nbefore = "R1"\nafter = "R2"\n'
+)
 
 
-def report(files: int, mib: int) -> Report:
-    """A report over ``files`` files: a finding in every tenth, an endpoint in every fifth."""
+def content(number: int, size: int) -> bytes:
+    """Return ``size`` bytes of the kind that file ``number`` has."""
+    draw = random.Random(number)
+    match number % 5:
+        case 0:
+            text = b"\n".join(b"%b = %b" % (draw.choice(_WORDS), draw.choice(_WORDS))
+                              for _ in range(size // 20 + 1))  # fmt: skip
+            return text[:size]
+        case 1:
+            line = b"#!/bin/sh\n" + b"".join(
+                b"echo %b %d\n" % (draw.choice(_WORDS), draw.randrange(999))
+                for _ in range(size // 18 + 1)
+            )
+            return line[:size]
+        case 2:
+            block = hashlib.sha512(b"%d" % number).digest() + bytes(64)
+            return (block * (size // len(block) + 1))[:size]
+        case 3:
+            packed = zlib.compress(draw.randbytes(size))
+            return packed[:size]
+        case _:
+            return draw.randbytes(size)
+
+
+def update(files: int, mib: int) -> bytes:
+    """Return the tar."""
     size = mib * 2**20 // files
-    paths = [f"{reports.ROOTFS}!/usr/lib/part{n % 97}/file{n:05}.so" for n in range(files)]
-    found = tuple(
-        make_finding(rule="net.listen", path=p, text="listens on a port", evidence=(f"port {n}",))
-        for n, p in enumerate(paths)
-        if n % 10 == 0
-    )
-    first = reports.REVIEW.endpoints[0] if reports.REVIEW.endpoints else None
-    ends = tuple(msgspec.structs.replace(first, path=p) for p in paths[::5]) if first else ()
-    nodes = tuple(reports.node(path, size, format="elf") for path in paths)
-    return seal(
-        msgspec.structs.replace(
-            reports.REVIEW,
-            nodes=(*reports.REVIEW.nodes, *nodes),
-            findings=tuple(sorted((*reports.REVIEW.findings, *found), key=lambda f: f.path)),
-            endpoints=(*reports.REVIEW.endpoints, *ends),
-        )
-    )
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for number in range(files):
+            info = tarfile.TarInfo(f"usr/lib/part{number % 97:02}/file{number:05}")
+            info.size, info.mode = size, 0o755 if number % 5 == 1 else 0o644
+            tar.addfile(info, io.BytesIO(content(number, size)))
+    return out.getvalue()
+
+
+def timed(arguments: Sequence[str | Path], folder: Path) -> tuple[float, int, int]:
+    """Run a command; return its seconds, status and peak memory in bytes."""
+    begun = time.perf_counter()
+    with (folder / "said").open("wb") as said:
+        child = subprocess.Popen(list(map(str, arguments)), cwd=folder, stdout=said, stderr=said)
+        _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return time.perf_counter() - begun, child.returncode, used.ru_maxrss * 1024
+
+
+def desk(folder: Path, files: int, mib: int) -> None:
+    """Lay out an update, a case, a configuration, keys and the script."""
+    (folder / "fw.tar").write_bytes(update(files, mib))
+    (folder / "case.toml").write_text(_CASE)
+    (folder / "lab.key").write_bytes(lab.key_pem(lab.person("Lab")))
+    (folder / "lab.crt").write_bytes(lab.person("Lab").pem)
+    (folder / "ca.pem").write_bytes(lab.authority("Lab CA").pem)
+    (folder / "verify.sh").write_bytes(layout.script())
+    (folder / "fwverify.toml").write_text('schema = "fwverify.config/1"\n[paths]\nstore = "s"\n')
 
 
 def main(files: int, mib: int) -> None:
     """Print the figures, one line each."""
-    made = report(files, mib)
-    by = sealing.Seal(at=datetime.now(UTC), lab=lab.signatory(lab.person("Lab")))
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        begun = time.perf_counter()
-        layout.core(layout.under(made))
-        core = time.perf_counter() - begun
-        begun = time.perf_counter()
-        data = next(iter(building.packages(made, by).values()))
-        whole = time.perf_counter() - begun
-        begun = time.perf_counter()
-        state = check.check(data, lab.trust()).state
-        checked = time.perf_counter() - begun
-        (place / "p.asice").write_bytes(data)
-        (place / "ca.pem").write_bytes(lab.authority("Lab CA").pem)
-        (place / "verify.sh").write_bytes(layout.script())
-        begun = time.perf_counter()
-        shell = subprocess.run(
-            ["sh", "verify.sh", "p.asice", "--anchor", "ca.pem"],
-            cwd=place,
-            capture_output=True,
-            check=False,
-        )
-        scripted = time.perf_counter() - begun
-    print(f"{files} files, {mib} MiB: package of {len(data)} bytes, {state}")
-    print(f"core {core:.2f} s, package {whole:.2f} s, check {checked:.2f} s")
-    print(f"verify.sh {scripted:.2f} s, status {shell.returncode}")
+    program = (sys.executable, "-m", "fwverify", "--config", "fwverify.toml")
+    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parents[1])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        desk(folder, files, mib)
+        arguments = ("check", "fw.tar", "--case", "case.toml", "--at", _AT, "--out", "out")
+        seconds, status, _ = timed((*program, *arguments, "--exit-zero"), folder)
+        if not (folder / "out" / "bench.asice").is_file():
+            raise SystemExit((folder / "said").read_text())
+        print(f"{files} files, {mib} MiB: check {seconds:.1f} s, status {status}")
+        for label, more in (("package", ()), ("package with PDF", ("--pdf",))):
+            runs = [
+                timed((*program, "evidence", "build", "out", "--out", "made", "--key", "lab.key",
+                       "--certificate", "lab.crt", *more), folder)
+                for _ in range(RUNS)
+            ]  # fmt: skip
+            median = statistics.median(one[0] for one in runs)
+            peak = max(one[2] for one in runs) // 2**20
+            size = (folder / "made" / "bench.asice").stat().st_size
+            met = "met" if median < BOUND_SECONDS else "NOT met"
+            print(f"{label}: median {median:.2f} s of {RUNS} (bound {BOUND_SECONDS} s: {met}), "
+                  f"peak {peak} MiB, {size} bytes, status {runs[0][1]}")  # fmt: skip
+        told = ("evidence", "verify", "made/bench.asice", "--anchor", "ca.pem")
+        seconds, status, peak = timed((*program, *told), folder)
+        print(f"evidence verify {seconds:.2f} s, peak {peak // 2**20} MiB, status {status}")
+        script = ("sh", "verify.sh", "made/bench.asice", "--anchor", "ca.pem")
+        seconds, status, _ = timed(script, folder)
+        print(f"verify.sh {seconds:.2f} s, status {status}")
 
 
 if __name__ == "__main__":

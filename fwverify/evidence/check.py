@@ -5,7 +5,8 @@ the first that does not is the reason it is ``refused`` for.
 
 1. ``zip``: the bytes are those that ``package.write`` gives for the files.
 2. ``layout``: no file of the core is missing or unknown (a redacted package says which);
-   ``inputs``: what is said to have steered the decision is what the report names.
+   ``report``: its parts together have the digest that it states; ``inputs``: what is said
+   to have steered the decision is what the report names.
 3. ``SHA256SUMS``: exactly the core, with its digests; ``SIGNERS`` names its digest.
 4. ``manifest``: the manifests are those that ``SIGNERS`` asks for, written again from the
    files, and ``META-INF`` holds nothing else.
@@ -32,7 +33,7 @@ from typing import Final, Literal
 from asn1crypto import x509 as asn1_x509
 
 from fwverify import der
-from fwverify.canonical import sha256_hex
+from fwverify.canonical import seal, sha256_hex
 from fwverify.evidence import asic, inputs, layout, package, signers, statements
 from fwverify.reader import Malformed
 from fwverify.verify.chain import Anchors, check_chain
@@ -160,6 +161,8 @@ def _check_layout(files: Mapping[str, bytes], who: asic.Signers) -> None:
         report = layout.report_of(files)
         if report.subject.sha256 != who.update:
             raise Refused("SIGNERS: names another update than case.json")
+        if seal(report).core_sha256 != report.core_sha256:
+            raise Refused("report: its parts do not have the digest that decision.json states")
         if why := inputs.fault(files, report):
             raise Refused(f"inputs: {why}")
 

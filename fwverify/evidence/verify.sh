@@ -182,6 +182,49 @@ done
 { [ "$kind" = redacted ] && [ -f redacted.json ]; } || { [ "$kind" != redacted ] && [ ! -f redacted.json ]; } ||
     refuse 'SIGNERS: the kind of the package is another'
 
+# --- what steered the decision is that of this very decision ------------------------------
+
+sum() { sha256sum <"$1" | awk '{ print $1 }'; }
+stated() { sed -n "s/.*\"digests\":{[^}]*\"$1\":\"\([0-9a-f]\{64\}\)\".*/\1/p" case.json; }
+holds() { grep -qF "$2" "$1" 2>/dev/null; }
+grep -e '^inputs/' -e '^policy/' "$work/outer" >"$work/steering"
+if [ "$kind" = redacted ]; then
+    [ ! -s "$work/steering" ] || refuse 'layout: a redacted package holds neither inputs nor policy'
+else
+    [ -f inputs/inputs.json ] || refuse 'layout: inputs/inputs.json is absent'
+    report=$(sed -n 's/^{"core_sha256":"\([0-9a-f]\{64\}\)".*/\1/p' decision.json)
+    [ -n "$report" ] && holds inputs/inputs.json "\"report\":\"$report\"" ||
+        refuse 'inputs: inputs/inputs.json is that of another report'
+    if ! holds inputs/inputs.json '"asked":null'; then
+        [ -z "$(stated case)" ] || [ -f inputs/case.json ] || refuse 'inputs: inputs/case.json is absent'
+        [ -z "$(stated policy)" ] || [ -f policy/policy.json ] || refuse 'inputs: policy/policy.json is absent'
+    fi
+    while read -r name; do
+        case $name in
+        inputs/inputs.json) ;;
+        inputs/case.json)
+            [ "$(sum "$name")" = "$(stated case)" ] || refuse "inputs: $name is not the case that the report names"
+            ;;
+        inputs/vendor.toml)
+            holds inputs/inputs.json "\"vendor_sha256\":\"$(sum "$name")\"" || refuse "inputs: $name is not the file that inputs/inputs.json names"
+            ;;
+        policy/policy.json)
+            policy=$(stated policy)
+            [ -n "$policy" ] && holds "$name" "\"sha256\":\"$policy\"" || refuse "inputs: $name is not the policy that the report names"
+            ;;
+        policy/*)
+            holds policy/policy.json "\"file\":\"$name\"" || refuse "inputs: $name is not accounted for"
+            holds policy/policy.json "\"sha256\":\"$(sum "$name")\"" || refuse "inputs: $name is not the document that policy/policy.json names"
+            ;;
+        *) refuse "inputs: $name is not accounted for" ;;
+        esac
+    done <"$work/steering" || exit 4
+    annex=absent
+    if holds inputs/inputs.json '"annex":{"present":true,'; then annex=present; fi
+    if [ -f reports/report.pdf ]; then is=present; else is=absent; fi
+    [ "$annex" = "$is" ] || refuse "inputs: reports/report.pdf is $is, and inputs/inputs.json says otherwise"
+fi
+
 # --- manifests: written again from the files, and compared ------------------------------
 
 grep '^META-INF/' "$work/names" >"$work/meta"

@@ -249,10 +249,83 @@ def _set_new(name: str, data: bytes) -> Callable[[Made], bytes]:
     return _edit(change)
 
 
+def _anew(change: Callable[[Files, Made], None]) -> Callable[[Made], bytes]:
+    """What the laboratory itself signs after ``change``: what no signature shows."""
+
+    def made(genuine: Made) -> bytes:
+        files = genuine.files
+        change(files, genuine)
+        return resealed(files, lab.person("Lab"))
+
+    return made
+
+
+def _theirs(*names: str) -> Callable[[Files, Made], None]:
+    """Take these files from the other package; those that it lacks are left out."""
+
+    def change(files: Files, genuine: Made) -> None:
+        other = package.read(genuine.other)
+        for name in names or [n for n in (*files, *other) if n.startswith("inputs/")]:
+            files.pop(name, None)
+            if name in other:
+                files[name] = other[name]
+
+    return change
+
+
+def _put(name: str, data: bytes) -> Callable[[Files, Made], None]:
+    def change(files: Files, _: Made) -> None:
+        files[name] = data
+
+    return change
+
+
+def _less(*begins: str) -> Callable[[Files, Made], None]:
+    def change(files: Files, _: Made) -> None:
+        for name in [name for name in files if name.startswith(begins)]:
+            del files[name]
+
+    return change
+
+
+def _longer(name: str) -> Callable[[Files, Made], None]:
+    def change(files: Files, _: Made) -> None:
+        files[name] += b" "
+
+    return change
+
+
+STEERING: tuple[tuple[str, Callable[[Made], bytes], str], ...] = (
+    ("software table edited", _set("rxswin-register.json", b'{"rxswin":{}}'), "SHA256SUMS"),
+    ("software table of another", _swap("rxswin-register.json", "case.json"), "SHA256SUMS"),
+    ("inputs of another package", _edit(_theirs()), "SHA256SUMS"),
+    ("policy file added", _extra("policy/09.toml"), "SHA256SUMS"),
+    ("policy edited", _set("policy/01.toml", lambda data: data + b"#"), "SHA256SUMS"),
+    ("case file removed", _drop("inputs/case.json"), "SHA256SUMS"),
+    ("inputs of another, signed anew", _anew(_theirs()), "inputs"),
+    ("index of another, signed anew", _anew(_theirs("inputs/inputs.json")), "inputs"),
+    ("case of another, signed anew", _anew(_theirs("inputs/case.json")), "inputs"),
+    ("trust of another, signed anew", _anew(_theirs("inputs/vendor.toml")), "inputs"),
+    ("policy of another, signed anew", _anew(_theirs("policy/policy.json")), "inputs"),
+    ("policy text of another, signed anew", _anew(_theirs("policy/02.toml")), "inputs"),
+    ("policy file added, signed anew", _anew(_put("policy/09.toml", b"#")), "inputs"),
+    ("policy note added, signed anew", _anew(_put("policy/note.txt", b"x")), "inputs"),
+    ("input added, signed anew", _anew(_put("inputs/secret.toml", b"x")), "inputs"),
+    ("policy edited, signed anew", _anew(_longer("policy/01.toml")), "inputs"),
+    ("case edited, signed anew", _anew(_longer("inputs/case.json")), "inputs"),
+    ("trust edited, signed anew", _anew(_longer("inputs/vendor.toml")), "inputs"),
+    ("case left out, signed anew", _anew(_less("inputs/case.json")), "inputs"),
+    ("policy left out, signed anew", _anew(_less("policy/")), "inputs|layout"),
+    ("inputs left out, signed anew", _anew(_less("inputs/")), "layout"),
+    ("an annex that nobody asked for", _anew(_put("reports/report.pdf", b"%PDF")), "inputs"),
+)
+"""What is done to policy, inputs and the software table, by strangers and by the laboratory."""
+
 PAST = datetime.now(UTC) - timedelta(days=20)
 TLS = (pki.key_usage(0), pki.extended_key_usage(pki.TLS_SERVER))
 
 MATRIX: tuple[tuple[str, Callable[[Made], bytes], str], ...] = (
+    *STEERING,
     ("case changed", _set("case.json", lambda data: data.replace(b"{", b"{ ", 1)), "SHA256SUMS"),
     ("page changed", _set("reports/report.html", lambda data: data + b" "), "SHA256SUMS"),
     ("decision changed", _set(DECISION, lambda data: data + b"\n"), "SHA256SUMS"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import shutil
 import subprocess
 import threading
@@ -13,14 +14,22 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from fwverify.canonical import digest, seal
 from fwverify.canonical import sha256_hex as sha256_hex
+from fwverify.case import Case
 from fwverify.evidence import layout, sealing, statements
 from fwverify.evidence.check import Trust
 from fwverify.evidence.signers import Signatory
 from fwverify.evidence.stamps import Authority
+from fwverify.evidence.steering import Asked, ConfigUsed, PolicyUsed, Steering, TrustUsed
+from fwverify.limits import Limits
+from fwverify.model import OVERLAYS
+from fwverify.policy.load import load_class, parse_tightening, with_tightening
+from fwverify.policy.model import LoadedPolicy, Tightening
 from fwverify.verify.chain import Anchors
 from tests.builders import pki, reports
 
@@ -155,16 +164,90 @@ def time_authority(url: str, ca: str = "Time CA") -> Authority:
     return Authority(url, Anchors((authority(ca).cert,)))
 
 
-def package(report=reports.ALLOW, lab=None, approver=None, url=None, kind="evidence", ca="Time CA"):
+CASE = Case(
+    schema="fwverify.case/1",
+    vendor="acme",
+    product="bus",
+    class_name="vehicle-ecu",
+    id="case-7",
+    submitter="CasePlanted",
+)
+VENDOR = 'schema = "fwverify.vendor/1"\nvendor = "acme"\n# VendorPlanted\n'
+"""What stands for the vendor's file of a trust store."""
+
+
+def policy(text: str = "SitePlanted", measure: str = "MeasurePlanted") -> LoadedPolicy:
+    """A policy over its class: a rule for both overlays, and one for national security alone."""
+    made = load_class("vehicle-ecu")
+    for name, words, overlays in (
+        ("yard", text, OVERLAYS),
+        ("measure", measure, ("national_security_rules",)),
+    ):
+        rule = msgspec.structs.replace(
+            made.policy.rules[0], id=f"{name}.rule", text=words, overlays=overlays, knock_out=False
+        )
+        over = Tightening(
+            schema="fwverify.tightening/1", name=name, version="1", text=words, rules=(rule,)
+        )
+        data = written(over)
+        made = with_tightening(made, parse_tightening(data, f"{name}.toml"))
+    return made
+
+
+def written(over: Tightening) -> bytes:
+    """``over`` as TOML; no key of it is null."""
+    plain = msgspec.to_builtins(over)
+    (rule,) = plain.pop("rules")
+    told = {name: plain[name] for name in ("schema", "name", "version", "text")}
+    rule = {key: value for key, value in rule.items() if value is not None}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in told.items()]
+    when, following = rule.pop("when"), rule.pop("next")
+    lines += ["[[rules]]", *(f"{key} = {json.dumps(value)}" for key, value in rule.items())]
+    rows = ", ".join(f"{key} = {json.dumps(value)}" for key, value in following.items())
+    lines.append(f"next = {{ {rows} }}")
+    for one in when:
+        rows = ", ".join(f"{key} = {json.dumps(value)}" for key, value in one.items())
+        lines.append(f"when = [ {{ {rows} }} ]")
+    return "\n".join(lines).encode()
+
+
+def steered(report=reports.ALLOW, case=CASE, loaded=None, vendor=VENDOR, **asked):
+    """Return ``report`` as if case and policy had steered it, and what steered it."""
+    loaded = loaded or policy()
+    digests = msgspec.structs.replace(report.digests, case=digest(case), policy=loaded.sha256)
+    told = seal(msgspec.structs.replace(report, digests=digests, case=case.label))
+    given = {
+        "ad_hoc": (), "baseline": None, "supersedes": None, "superseded": None, "second": None
+    }  # fmt: skip
+    return told, Steering(
+        report=told.core_sha256,
+        asked=Asked(**given | asked),
+        case=case,
+        policy=PolicyUsed(
+            label=loaded.label,
+            sha256=loaded.sha256,
+            sources=loaded.sources,
+            effective=loaded.policy,
+        ),
+        trust=TrustUsed(rule="acme/bus", keys=(), vendor=vendor),
+        config=ConfigUsed(engine="both", limits=Limits(), signatures_required=0, people=0),
+        accepted=(),
+        revoked=0,
+    )
+
+
+def package(report=reports.ALLOW, lab=None, approver=None, url=None, kind="evidence", ca="Time CA",
+            steering=None):  # fmt: skip
     """Return a package of ``report``."""
-    seal = sealing.Seal(
+    by = sealing.Seal(
         at=datetime.now(UTC),
         lab=signatory(lab) if lab else None,
         approver=signatory(approver) if approver else None,
         authority=time_authority(url, ca) if url else None,
     )
-    core = layout.core(report)
-    return sealing.seal(core, kind, report.subject.sha256, seal, statements.of(report))
+    report = seal(report)
+    core = layout.core(report, steering)
+    return sealing.seal(core, kind, report.subject.sha256, by, statements.of(report))
 
 
 # --- the script ------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import tarfile
 from datetime import UTC, datetime, timedelta
 
+import click
 import pytest
 
 from fwverify.evidence import asic, package
@@ -289,3 +291,93 @@ def test_the_script_is_plain_posix():
     text = script.read_text()
     assert "python" not in text
     assert not re.search(r"^\s*(local|function|declare) |\[\[ |<<<|=~", text, re.MULTILINE)
+
+
+# --- what steered it, the annex, and replays of what was asked beside ---------------------------
+
+
+def test_the_package_of_a_check_holds_what_steered_it(place, unsigned, tmp_path):
+    files = package.read((unsigned / "case-7.asice").read_bytes())
+    told = json.loads(files["inputs/inputs.json"])
+    assert json.loads(files["inputs/case.json"])["product"] == "M-1"
+    assert json.loads(files["policy/policy.json"])["effective"]["name"] == "builtin-generic"
+    assert [one for one in told["absent"] if "report.pdf" in one]
+    assert str(place).encode() not in b"".join(files[name] for name in files if name[:2] != "ru")
+    shutil.copy(unsigned / "report.json", tmp_path / "report.json")
+    done = run(place, "evidence", "build", tmp_path, "--out", tmp_path / "b")
+    assert "policy and inputs are not in the package" in done.err
+    bare = package.read((tmp_path / "b" / "case-7.asice").read_bytes())
+    assert "policy/policy.json" not in bare
+    assert run(place, "evidence", "verify", tmp_path / "b" / "case-7.asice").code == 5
+    again = ("evidence", "replay", tmp_path / "b" / "case-7.asice", "--update", place / "fw.tar")
+    assert run(place, *again, "--case", place / "case.toml").code == 0
+    kept = (unsigned / "evidence-inputs.json").read_bytes()
+    for data in (kept.replace(b'"report":"', b'"report":"0', 1), b"{}"):
+        (tmp_path / "evidence-inputs.json").write_bytes(data)
+        assert run(place, "evidence", "build", tmp_path, "--out", tmp_path / "b").code == 2
+
+
+def test_a_secret_that_was_given_is_in_no_file(place, tmp_path):
+    secret = tmp_path / "secret.toml"
+    secret.write_text(
+        'schema = "fwverify.secret/1"\n[[secret]]\nid = "s"\nkind = "password"\n'
+        'value = "SecretPlanted"\n'
+    )
+    secret.chmod(0o600)
+    done = check(place, tmp_path / "out", "--secret", secret)
+    assert done.code in (4, 5), done.err
+    for file in (tmp_path / "out").iterdir():
+        assert b"SecretPlanted" not in file.read_bytes(), file.name
+
+
+def test_the_annex_by_command(place, tmp_path):
+    pytest.importorskip("typst", reason="typst (fwverify[pdf]) is not installed: no annex")
+    assert check(place, tmp_path / "out", "--pdf").code in (4, 5)
+    found = tmp_path / "out" / "case-7.asice"
+    assert package.read(found.read_bytes())["reports/report.pdf"].startswith(b"%PDF")
+    same = run(place, "evidence", "replay", found, "--update", place / "fw.tar")
+    assert (same.code, same.out[:4]) == (0, "SAME"), same.out
+    update = place / "fw.tar"
+    assert "--pdf needs --out" in run(place, "check", update, "--pdf").err
+    (tmp_path / "typst").mkdir()
+    built = ("evidence", "build", tmp_path / "out", "--out", tmp_path / "b", "--pdf")
+    assert run(place, *built).code == 5
+    again = package.read((tmp_path / "b" / "case-7.asice").read_bytes())
+    assert core_of(found.read_bytes()) == asic.read_signers(again[asic.SIGNERS]).core
+
+
+def test_a_replay_of_what_superseded_a_refused_case(place, unsigned, tmp_path):
+    config = place / "fwverify.toml"
+    given = ("--config", config, "check", place / "fw.tar", "--class", "generic")
+    who = ("--vendor", "acme", "--product", "M-1", "--at", AT)
+    fwverify(*given, *who, "--supersedes", unsigned, "--out", tmp_path / "out")
+    (found,) = (tmp_path / "out").glob("*.asice")
+    again = ("evidence", "replay", found, "--update", place / "fw.tar")
+    bare = run(place, *again)
+    assert bare.code == 2
+    assert "cannot be replayed" in bare.err and "--supersedes" in bare.err
+    for wrong in (tmp_path / "out", tmp_path / "absent"):
+        refused = run(place, *again, "--supersedes", wrong)
+        assert refused.code == 2, refused.out
+    same = run(place, *again, "--supersedes", unsigned)
+    assert (same.code, same.out[:4]) == (0, "SAME"), same.out + same.err
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_replay_of_a_second_opinion(place, unsigned, tmp_path, monkeypatch, installed):
+    """The package says that it was asked for; without the engine nothing is run."""
+    from fwverify.cli import common, replaying
+
+    files = package.read((unsigned / "case-7.asice").read_bytes())
+    told = json.loads(files["inputs/inputs.json"])
+    told["asked"]["second"] = "unblob"
+    files["inputs/inputs.json"] = json.dumps(told).encode()
+    monkeypatch.setattr("fwverify.unpack.second.program", lambda: "x" if installed else None)
+    arguments = (files, (place / "fw.tar",), None, (), None, None, common.Options())
+    if not installed:
+        with pytest.raises(click.UsageError, match="unblob, which is not installed"):
+            replaying.question(*arguments)
+        return
+    asked = replaying.question(*arguments)
+    assert (asked.second, asked.supersedes) == ("unblob", None)
+    assert asked.case is not None and asked.case.product == "M-1"

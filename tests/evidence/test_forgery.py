@@ -7,6 +7,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from asn1crypto import pem
 
@@ -26,10 +27,13 @@ def made(tmp_path_factory) -> Made:
     folder = tmp_path_factory.mktemp("authority")
     one, two = lab.person("Lab"), lab.person("Approver")
     with lab.stamping(folder / "own") as url, lab.stamping(folder / "foreign", "Evil CA") as evil:
-        own = lab.package(reports.ALLOW, one, two, url)
+        allow, steering = lab.steered(reports.ALLOW)
+        other = msgspec.structs.replace(lab.CASE, id="case-8", vendor="other")
+        deny, denied = lab.steered(reports.DENY, other, lab.policy("its own site"), "# another")
+        own = lab.package(allow, one, two, url, steering=steering)
         return Made(
             own=own,
-            other=lab.package(reports.DENY, one, two, url),
+            other=lab.package(deny, one, two, url, steering=denied),
             foreign=lab.package(
                 reports.ALLOW, lab.person("Lab", "Evil CA"), lab.person("Approver", "Evil CA"), url
             ),
@@ -95,6 +99,20 @@ def test_refused_by_the_script(made, folder, dash, busybox, name, forge, rule):
     code, said = shell.verify(forge(made), folder, *OPTIONS)
     assert code == 4, said
     assert re.search(rf"^REFUSED: ({rule}): ", said, re.MULTILINE), said
+
+
+def test_a_part_that_the_laboratory_edited_is_not_the_report(made):
+    """Signed anew by the laboratory itself: only who puts the report together again sees it."""
+    for name in ("rxswin-register.json", "decision.json", "stages/unpack.json"):
+        files = made.files
+        files[name] = files[name].replace(b'null', b'{}', 1) if name[0] == "r" else (
+            files[name].replace(b":0", b":1", 1)
+        )  # fmt: skip
+        if files[name] == made.files[name]:
+            continue
+        found = check(forgery.resealed(files, lab.person("Lab")), lab.trust())
+        assert found.state == "refused", name
+        assert re.match("report: |layout: ", found.reason), found.reason
 
 
 def test_each_file_counts(made):

@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from fwverify.canonical import seal
 from fwverify.evidence import layout, package, sealing, signers, statements
 from fwverify.evidence.check import check
 from fwverify.keyring.detached import SigningError
@@ -164,7 +165,7 @@ def test_a_statement_by_another_key_is_refused():
 
 def test_a_statement_on_another_core_refuses_the_package():
     """Signed by the laboratory, manifest and all: the statement alone is wrong."""
-    core = layout.core(reports.ALLOW)
+    core = layout.core(seal(reports.ALLOW))
     by = sealing.Seal(at=AT, lab=lab.signatory(lab.person("Lab")))
     said = statements.Said("x", "1" * 64, statements.of(reports.ALLOW).predicates)
     data = sealing.seal(core, "evidence", reports.ALLOW.subject.sha256, by, said)

@@ -70,10 +70,11 @@ def _public(by):
 
 
 def test_a_whole_package(uri):
+    from fwverify.canonical import seal as canonical_seal
     from fwverify.evidence import layout, sealing, statements
 
     by = signers.signatory(b"", identity("p256").pem, uri.format("p256"), lab.NOW)
-    report = reports.ALLOW
+    report = canonical_seal(reports.ALLOW)
     core, said = layout.core(report), statements.of(report)
     seal = sealing.Seal(at=lab.NOW, lab=by)
     data = sealing.seal(core, "evidence", report.subject.sha256, seal, said)
