@@ -42,10 +42,12 @@ def batch(
 ) -> None:
     """Check several UPDATEs one by one; the exit code is that of the worst.
 
+    Images that are the same in bytes, name and what lies beside them are judged once.
     One that cannot be opened counts as INCOMPLETE and the others are judged all the same.
     """
     from fwverify.intake import IntakeError
-    from fwverify.pipeline import Question, inspect
+    from fwverify.pipeline import Question, inspect_each
+    from fwverify.report.folder import write_reports
 
     if signatures:
         raise click.UsageError("--signature is of one update; lay it beside its update")
@@ -53,28 +55,26 @@ def batch(
     case = common.read_case(options)
     when = common.moment(at)
     codes: set[int] = set()
+    written: dict[str, Report] = {}
     with running.means(options, case, at=when) as bare:
         means = running.with_baseline(bare, baseline, options, case, when)
-        for update in updates:
-            question = Question(updates=(update,), at=when, case=case)
-            try:
-                report = inspect(question, means)
-            except IntakeError as error:
+        questions = (Question(updates=(each,), at=when, case=case) for each in updates)
+        for update, report in zip(updates, inspect_each(questions, means), strict=True):
+            if isinstance(report, IntakeError):
                 codes.add(exit_codes.INCOMPLETE)
-                click.echo(f"INCOMPLETE  {'-' * 64}  {_shown(str(error))}")
+                click.echo(f"INCOMPLETE  {'-' * 64}  {_shown(str(report))}")
                 continue
             codes.add(exit_codes.for_check(report))
             running.record(report, baseline, options.ledger, always=record)
-            _tell(report, update, out)
+            _tell(report, update)
+            if out is not None and written.get(report.subject.sha256) is not report:
+                write_reports(report, out / report.subject.sha256)
+                written[report.subject.sha256] = report
     common.finish(next(code for code in _WORST if code in codes), exit_zero)
 
 
-def _tell(report: Report, update: Path, out: Path | None) -> None:
-    """Print one line for ``report``, and write its files to the folder of its digest."""
-    if out is not None:
-        from fwverify.report.folder import write_reports
-
-        write_reports(report, out / report.subject.sha256)
+def _tell(report: Report, update: Path) -> None:
+    """Print one line for ``report``."""
     first = report.reasons[0].rule if report.reasons else ""
     verdict = report.verdict or "INCOMPLETE"
     click.echo(f"{verdict:<10}  {report.subject.sha256}  {_shown(str(update))}  {first}")

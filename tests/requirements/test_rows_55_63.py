@@ -10,6 +10,7 @@ import pytest
 from fwverify.claims.engine import REFUTED
 from fwverify.model import Verdict
 from tests.builders import pki
+from tests.cli.program import inside
 from tests.requirements import desk as desks
 from tests.requirements import register as registers
 from tests.requirements.desk import PLAIN, Desk, rules
@@ -63,6 +64,48 @@ def test_row_58_a_certificate_that_is_not_in_the_operators_list_is_a_finding(des
         text = " ".join(line for each in found for line in each["evidence"])
         assert (f"refutes: certificate {digests[1]}" in text) == expected
         assert f"certificate {digests[0]}" not in text
+
+
+PARTS = """schema = "fwverify.components/1"
+[[component]]
+name = "metrology"
+text = "the measuring part"
+class = "meter-measurement"
+[component.contract]
+claims = ["NO_SWITCH"]
+hosts = ["head-end.example.nl"]
+[[component]]
+name = "radio"
+text = "the communicating part"
+class = "meter-communication"
+"""
+
+
+def test_row_59_each_component_has_its_class_and_every_supplier_keeps_its_contract(tmp_path):
+    """The same module is judged as its component's class and refused as another. A second
+    supplier's version with the contract's claims and interfaces is taken like the first; one
+    with a further interface is refused with re-test, one without the claim is incomplete."""
+    desk = desks.make(tmp_path, 'suppliers = "suppliers"\n')
+    (tmp_path / "suppliers").mkdir(exist_ok=True)
+    desk.write("suppliers/components.toml", PARTS)
+    swapped = {**PLAIN, "etc/head-end.conf": b"backend = https://head-end.example.nl/in\n"}
+    further = {**swapped, "etc/second.conf": b"backend = https://cloud.example.com/in\n"}
+    claim = stated({"NO_SWITCH": ()})
+
+    def said(files, component="metrology", device="meter-measurement", more=claim):
+        case = desk.case("part.toml", more, component=component, class_name=device)
+        made = desk.check(desk.update(files), case, ref=None)
+        return {each["rule"]: each["text"] for each in made.json["reasons"]
+                if each["rule"].startswith("component.")}  # fmt: skip
+
+    assert said(PLAIN) == said(swapped) == {}
+    text = said(further)["component.interface"]
+    assert text.startswith("re-test: metrology has interfaces beyond its contract")
+    assert "cloud.example.com in unit.tar!/etc/second.conf" in text
+    assert "head-end" not in text
+    assert set(said(swapped, more="")) == {"component.claims"}
+    assert set(said(swapped, device="meter-communication")) == {"component.class"}
+    assert said(further, "radio", "meter-communication") == {}
 
 
 def approved(register: Registered, component: str, name: str, status: str, day: str):
@@ -150,3 +193,30 @@ def test_row_62_modules_with_other_claims_do_not_replace_each_other(desk):
         "slower": (3, ["CAPTURE_PERIOD"]),
         "fewer": (3, ["CAPTURE_PERIOD"]),
     }
+
+
+def test_row_63_a_thousand_meters_are_judged_per_image(tmp_path):
+    """1000 meters with 25 different images in one call: a line for each meter, a verdict and
+    a report per image digest, equal images with equal verdicts, and one that differs in a
+    single byte by itself."""
+    names = []
+    for number in range(1000):
+        file = tmp_path / f"meter-{number:04}" / "fw.txt"
+        file.parent.mkdir()
+        file.write_text(f"image {number % 25}\n" if number != 500 else "image Z\n")
+        names.append(str(file.relative_to(tmp_path)))
+    (tmp_path / "fwverify.toml").write_text(
+        'schema = "fwverify.config/1"\n[paths]\nstore = "store"\n'
+    )
+    ran = inside("--config", "fwverify.toml", "batch", *names, "--out", "out", "--at",
+                 "2026-11-21T00:00:00Z", cwd=tmp_path)  # fmt: skip
+    rows = [line.split() for line in ran.out.splitlines()]
+    assert [row[2] for row in rows] == names
+    verdicts: dict[str, set[str]] = {}
+    for verdict, digest, name, _ in rows:
+        assert digest == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+        verdicts.setdefault(digest, set()).add(verdict)
+    assert len(verdicts) == 26
+    assert all(len(each) == 1 for each in verdicts.values())
+    assert {each.name for each in (tmp_path / "out").iterdir()} == set(verdicts)
+    assert sum(row[1] == rows[500][1] for row in rows) == 1
