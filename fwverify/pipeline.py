@@ -11,7 +11,7 @@ names is in the ``Means`` all the same.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from fwverify.canonical import plain, seal
 from fwverify.case import Case
 from fwverify.compare import compare, profile_of
 from fwverify.compare.revoked import Revoked
-from fwverify.intake import Intake, take_in
+from fwverify.intake import Intake, IntakeError, take_in
 from fwverify.limits import Limits
 from fwverify.model import (
     STAGES,
@@ -73,6 +73,9 @@ Output = TypeVar("Output", Unpacked, Verified, Analysed, Compared)
 EVERY_STAGE: Final[frozenset[StageName]] = frozenset(STAGES)
 _MAX_BASES: Final = 2_000
 """Contents of a baseline that travel to each worker as what a delta may be applied to."""
+
+_KEPT_REPORTS: Final = 64
+"""Reports of one batch that are kept, for updates that are the same again."""
 
 _NO_DELTA: Final = Compared(delta=Delta(), capabilities_removed=(), known=frozenset())
 _NOTHING_UNPACKED: Final = Unpacked(image=Image(), nodes=())
@@ -190,6 +193,30 @@ def inspect(
     return _inspected(question, means, outputs, wanted, measured=measured)
 
 
+def inspect_each(questions: Iterable[Question], means: Means) -> Iterator[Report | IntakeError]:
+    """Yield the report on each question, or why it could not be opened, in their order.
+
+    What is the same in every byte, name, member and case is judged once: a report is a
+    function of what was taken in and asked. The last ``_KEPT_REPORTS`` are kept for that.
+    """
+    done: dict[tuple[object, ...], Report] = {}
+    for question in questions:
+        try:
+            intake = _taken_in(question, means)
+        except IntakeError as error:
+            yield error
+            continue
+        key = (intake, question.case, question.recipe)
+        report = done.pop(key, None)
+        if report is None:
+            outputs = _run_stages(question, means, EVERY_STAGE, intake)
+            report = _inspected(question, means, outputs, EVERY_STAGE, measured=True)
+        done[key] = report
+        if len(done) > _KEPT_REPORTS:
+            del done[next(iter(done))]
+        yield report
+
+
 def first(question: Question, means: Means) -> First:
     """Return report and profile of one and the same run of every stage."""
     outputs = _run_stages(question, means, EVERY_STAGE)
@@ -302,9 +329,9 @@ def baseline(question: Question, means: Means) -> tuple[Profile, tuple[Counter, 
     return _profiled(outputs, means), outputs.verified.counters
 
 
-def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) -> Outputs:
+def _taken_in(question: Question, means: Means) -> Intake:
     means.announce("intake")
-    intake = take_in(
+    return take_in(
         question.updates,
         means.store,
         case=question.case,
@@ -312,6 +339,12 @@ def _run_stages(question: Question, means: Means, wanted: frozenset[StageName]) 
         secrets=question.secrets,
         plaintexts=question.plaintexts,
     )
+
+
+def _run_stages(
+    question: Question, means: Means, wanted: frozenset[StageName], intake: Intake | None = None
+) -> Outputs:
+    intake = intake or _taken_in(question, means)
     subject = intake.subject
     given = _given(intake, means)
     unpacked, unpack_stage = _stage(

@@ -150,6 +150,18 @@ def fit(host: str, hosts: Iterable[str], networks: Iterable[str]) -> int:
     return max(_fits(host, address_of(host), hosts, networks), default=-1)
 
 
+def overlaps(text: str, networks: Iterable[str], *, wholly: bool = False) -> bool:
+    """Return whether the network ``text`` meets, or is ``wholly`` in, one of ``networks``."""
+    network = network_of(text)
+    for each in map(network_of, networks):
+        if network is None or each is None or each.version != network.version:
+            continue
+        inside = network.prefixlen >= each.prefixlen
+        if each.overlaps(network) and (inside or not wholly):
+            return True
+    return False
+
+
 def _fits(
     host: str, address: Address | None, hosts: Iterable[str], networks: Iterable[str]
 ) -> Iterator[int]:

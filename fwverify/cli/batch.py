@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fwverify import exit_codes
-from fwverify.cli import common, running
+from fwverify.cli import common, onboarded, running
 
 if TYPE_CHECKING:
     from fwverify.model import Report
@@ -42,10 +42,12 @@ def batch(
 ) -> None:
     """Check several UPDATEs one by one; the exit code is that of the worst.
 
+    Images that are the same in bytes, name and what lies beside them are judged once.
     One that cannot be opened counts as INCOMPLETE and the others are judged all the same.
     """
     from fwverify.intake import IntakeError
-    from fwverify.pipeline import Question, inspect
+    from fwverify.pipeline import Question, inspect_each
+    from fwverify.report.folder import write_reports
 
     if signatures:
         raise click.UsageError("--signature is of one update; lay it beside its update")
@@ -53,29 +55,36 @@ def batch(
     case = common.read_case(options)
     when = common.moment(at)
     codes: set[int] = set()
-    with running.means(options, case, at=when) as bare:
+    written: dict[str, Report] = {}
+    recipe, cases = onboarded.recipe_for(case, options), [case] * len(updates)
+    if recipe is not None and case is not None:
+        cases = [onboarded.applied(recipe, case, options, (each,)) for each in updates]
+        baseline = baseline or onboarded.baseline_of(recipe, options, cases[0], when)
+    with running.means(options, cases[0], at=when) as bare:
         aware = running.with_revoked(bare, options)
-        means = running.with_baseline(aware, baseline, options, case, when)
-        for update in updates:
-            question = Question(updates=(update,), at=when, case=case)
-            try:
-                report = inspect(question, means)
-            except IntakeError as error:
+        means = running.with_baseline(
+            aware, baseline, options, cases[0], when, onboarded=recipe is not None
+        )
+        questions = (
+            Question(updates=(update,), at=when, case=own, recipe=recipe)
+            for update, own in zip(updates, cases, strict=True)
+        )
+        for update, report in zip(updates, inspect_each(questions, means), strict=True):
+            if isinstance(report, IntakeError):
                 codes.add(exit_codes.INCOMPLETE)
-                click.echo(f"INCOMPLETE  {'-' * 64}  {_shown(str(error))}")
+                click.echo(f"INCOMPLETE  {'-' * 64}  {_shown(str(report))}")
                 continue
             codes.add(exit_codes.for_check(report))
             running.record(report, baseline, options.ledger, always=record)
-            _tell(report, update, out)
+            _tell(report, update)
+            if out is not None and written.get(report.subject.sha256) is not report:
+                write_reports(report, out / report.subject.sha256)
+                written[report.subject.sha256] = report
     common.finish(next(code for code in _WORST if code in codes), exit_zero)
 
 
-def _tell(report: Report, update: Path, out: Path | None) -> None:
-    """Print one line for ``report``, and write its files to the folder of its digest."""
-    if out is not None:
-        from fwverify.report.folder import write_reports
-
-        write_reports(report, out / report.subject.sha256)
+def _tell(report: Report, update: Path) -> None:
+    """Print one line for ``report``."""
     first = report.reasons[0].rule if report.reasons else ""
     verdict = report.verdict or "INCOMPLETE"
     click.echo(f"{verdict:<10}  {report.subject.sha256}  {_shown(str(update))}  {first}")

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 
 from fwverify.model import Verdict
 from fwverify.people import UnusableText, person_key
-from fwverify.places import INSIDE, fit, host_of, is_outside, is_self, network_of
+from fwverify.places import INSIDE, fit, host_of, is_outside, is_self, overlaps
 from fwverify.policy.facts import Facts
 from fwverify.policy.judged import Judged, judged, listed
 from fwverify.policy.model import Neighbour, Policy
@@ -102,14 +102,7 @@ def _meets(place: str, neighbour: Neighbour) -> bool:
     """Return whether ``place`` is in a row, or is a network that overlaps one of it."""
     if fit(place, neighbour.hosts, neighbour.networks) >= 0:
         return True
-    network = network_of(place) if "/" in place else None
-    if network is None:
-        return False
-    rows = (network_of(each) for each in neighbour.networks)
-    return any(
-        each is not None and each.version == network.version and each.overlaps(network)
-        for each in rows
-    )
+    return "/" in place and overlaps(place, neighbour.networks)
 
 
 def _leads_out(place: str) -> bool:

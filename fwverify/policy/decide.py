@@ -29,6 +29,7 @@ from fwverify.model import (
 from fwverify.policy import (
     checks_capability,
     checks_claims,
+    checks_component,
     checks_context,
     checks_declared,
     checks_deployment,
@@ -95,6 +96,9 @@ CHECKS: tuple[Check, ...] = (
     checks_suppliers.supplier_decided,
     checks_suppliers.supplier_questions,
     checks_suppliers.component_sources,
+    checks_component.class_is_the_components,
+    checks_component.contract_claimed,
+    checks_component.contract_kept,
     checks_onboarded.nothing_laundered,
 )
 

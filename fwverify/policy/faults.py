@@ -24,6 +24,7 @@ RESERVED_PREFIXES: Final = (
     "baseline.",
     "capability.",
     "claim.",
+    "component.",
     "context.",
     "coverage.",
     "decide.",

@@ -126,12 +126,32 @@ class Supplier(Value, frozen=True, kw_only=True):
     listing: tuple[Listing, ...] = ()
 
 
-class Component(Value, frozen=True, kw_only=True):
-    """A part that has to have ``minimum`` approved suppliers."""
+class Contract(Value, frozen=True, kw_only=True):
+    """What every supplier's version of a component promises, and what it may speak with.
+
+    ``claims`` are ``NAME`` or ``NAME=VALUE,VALUE``; ``capabilities`` ids, or families that
+    end in ``.``; ``hosts`` suffixes, or an access point's or mail address whole; ``networks``
+    CIDR; ``listens`` as a service states it (``tcp/443``). What is left out is not allowed.
+    """
+
+    claims: tuple[Text, ...] = ()
+    capabilities: tuple[Text, ...] = ()
+    hosts: tuple[Text, ...] = ()
+    networks: tuple[Text, ...] = ()
+    listens: tuple[Text, ...] = ()
+
+
+class Component(Value, frozen=True, kw_only=True, rename={"device": "class"}):
+    """A part that has to have ``minimum`` approved suppliers.
+
+    ``device`` is the key ``class``: the device class whose policy judges it.
+    """
 
     name: Id
     text: Text
     minimum: Annotated[int, Meta(ge=1, le=16)] = 2
+    device: Id | None = None
+    contract: Contract | None = None
 
 
 class Source(Value, frozen=True, kw_only=True):

@@ -19,13 +19,15 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from fwverify.analyse.taxonomy import CAPABILITY_IDS
 from fwverify.canonical import digest, sha256_hex
-from fwverify.claims.declared import is_ca_or_host
+from fwverify.claims.declared import is_ca_or_host, second_claim
+from fwverify.claims.seen import within
 from fwverify.people import UnusableText, one_line, person_key
 from fwverify.places import Jurisdiction, network_of
 from fwverify.strict import InputFileError, parse_toml, read_bounded
 from fwverify.suppliers.criteria import PER_CONTEXT
-from fwverify.suppliers.model import Components, OperatorFile, Ownership, Supplier
+from fwverify.suppliers.model import Components, Contract, OperatorFile, Ownership, Supplier
 from fwverify.suppliers.ownership import OwnershipError, check
 
 File = TypeVar("File", Components, Ownership, OperatorFile)
@@ -183,6 +185,9 @@ def _component_faults(register: Register) -> Iterator[tuple[str, str, str]]:
     names = [each.name for each in register.components.component]
     for name in sorted({each for each in names if names.count(each) > 1}):
         yield COMPONENTS, "component", f"{name} stands twice"
+    for at, part in enumerate(register.components.component):
+        for key, why in _contract_faults(part.contract or Contract()):
+            yield COMPONENTS, f"component.{at}.contract.{key}", why
     for index, source in enumerate(register.components.source):
         for key, why in _row_faults(f"source.{index}", source):
             yield COMPONENTS, key, why
@@ -190,6 +195,19 @@ def _component_faults(register: Register) -> Iterator[tuple[str, str, str]]:
             yield COMPONENTS, f"source.{index}.component", f"{source.component} is no component"
         if source.supplier not in register.suppliers:
             yield COMPONENTS, f"source.{index}.supplier", f"{source.supplier} is no supplier"
+
+
+def _contract_faults(contract: Contract) -> Iterator[tuple[str, str]]:
+    """Yield key and text of what a contract names and nothing could ever be."""
+    for claim in contract.claims:
+        if second_claim(claim) is None:
+            yield "claims", f"{claim[:80]!a} is no claim with its values"
+    for name in contract.capabilities:
+        if not any(within(each, (name,)) for each in CAPABILITY_IDS):
+            yield "capabilities", f"{name[:80]!a} is no capability of the taxonomy"
+    for text in contract.networks:
+        if network_of(text) is None:
+            yield "networks", f"{text[:80]!a} is no network (CIDR)"
 
 
 def jurisdiction_faults(table: tuple[Jurisdiction, ...]) -> Iterator[tuple[str, str]]:

@@ -13,13 +13,16 @@ from fwverify.case import Case
 from fwverify.model import Count
 from fwverify.model import _Value as Value
 from fwverify.suppliers.criteria import Proposal, decided, in_force, is_stale, latest, proposed
-from fwverify.suppliers.model import Decision, Outcome, Status, Supplier
+from fwverify.suppliers.model import Contract, Decision, Outcome, Status, Supplier
 from fwverify.suppliers.register import Register
 from fwverify.suppliers.sources import sources_of, status_of
 
 
 class ComponentSupply(Value, frozen=True, kw_only=True):
-    """The case's component: approved suppliers, those from a GPA party, and this one's status."""
+    """The case's component: approved suppliers, those from a GPA party, and this one's status.
+
+    ``device`` is the class that judges it, ``contract`` what every version of it keeps to.
+    """
 
     name: str
     known: bool
@@ -27,6 +30,8 @@ class ComponentSupply(Value, frozen=True, kw_only=True):
     approved: tuple[str, ...] = ()
     gpa: tuple[str, ...] = ()
     status: Status | None = None
+    device: str | None = None
+    contract: Contract | None = None
 
 
 class Supply(Value, frozen=True, kw_only=True):
@@ -141,4 +146,6 @@ def _component(register: Register, case: Case | None, day: str) -> ComponentSupp
         approved=sources.approved,
         gpa=sources.gpa,
         status=entry.status if entry else None,
+        device=named[0].device,
+        contract=named[0].contract,
     )

@@ -150,6 +150,7 @@ def good_facts(**changes) -> Facts:
         "at": AT,
         "case": None,
         "approval_void": False,
+        "onboarded": False,
         "superseded": None,
         "claims": (),
         "claims_declared": (),

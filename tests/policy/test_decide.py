@@ -22,6 +22,7 @@ from fwverify.model import (
     Left,
     Next,
     Problem,
+    Service,
     SignatureCoverage,
     Stage,
     Subject,
@@ -43,6 +44,7 @@ from fwverify.policy.model import (
     Signatures,
     Strength,
 )
+from fwverify.suppliers.model import Contract
 from fwverify.suppliers.supply import ComponentSupply, Supply
 from tests.builders.cases import case_for, facts_for, full_case
 from tests.builders.facts import (
@@ -770,6 +772,22 @@ BITES = {
         supply=assessed(component=ComponentSupply(name="metrology", known=False))
     ),
 }
+
+
+def of_part(**changes):
+    part = {"name": "radio", "known": True, "minimum": 1, "approved": ("acme",)}
+    part |= {"gpa": ("acme",), "status": "approved"}
+    return assessed(component=ComponentSupply(**(part | changes)))
+
+
+BITES["class_is_the_components"] = good_facts(supply=of_part(device="inverter-charger"))
+BITES["contract_claimed"] = good_facts(supply=of_part(contract=Contract(claims=("NO_SWITCH",))))
+BITES["contract_kept"] = good_facts(
+    supply=of_part(contract=Contract()),
+    analysed=Analysed(
+        services=(Service(name="d", kind="systemd", starts="boot", listens=("tcp/22",), path="u"),)
+    ),
+)
 BITES["neighbours_left_alone"] = good_facts(
     analysed=Analysed(endpoints=(Endpoint(kind="ipv4", value="10.20.0.5", path="update.swu!/a"),))
 )
