@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -22,15 +21,11 @@ import msgspec
 from fwverify import assembly
 from fwverify.analyse import analyse
 from fwverify.canonical import plain, seal
-from fwverify.case import Case
 from fwverify.compare import compare, profile_of
-from fwverify.compare.revoked import Revoked
 from fwverify.intake import Intake, IntakeError, take_in
-from fwverify.limits import Limits
 from fwverify.model import (
     STAGES,
     Analysed,
-    Baseline,
     Compared,
     Counter,
     Decision,
@@ -50,23 +45,20 @@ from fwverify.model import (
     Verified,
     Waiver,
 )
-from fwverify.store import Store
+from fwverify.question import First, Known, Means, Outputs, Question
 from fwverify.unpack import unpack
 from fwverify.unpack.bytemap import maps
 from fwverify.unpack.classes import with_signatures
 from fwverify.unpack.given import Base, Given
-from fwverify.workers import Executor
 
 if TYPE_CHECKING:
-    from fwverify.analyse.rules import RuleSet
     from fwverify.compare.content.asking import Reading
-    from fwverify.ledger.rxswin import RxswinEntry
-    from fwverify.onboarding.model import Recipe
-    from fwverify.policy.model import LoadedPolicy
-    from fwverify.suppliers.register import Register
-    from fwverify.trust_listing import NamedTrust
     from fwverify.verify.rules import Rule
-    from fwverify.verify.trust import TrustStore
+
+__all__ = [
+    "EVERY_STAGE", "First", "Known", "Means", "Outputs", "Question", "baseline", "first",
+    "format_time", "inspect", "inspect_each", "parse_time", "profile",
+]  # fmt: skip
 
 Output = TypeVar("Output", Unpacked, Verified, Analysed, Compared)
 
@@ -79,101 +71,6 @@ _KEPT_REPORTS: Final = 64
 
 _NO_DELTA: Final = Compared(delta=Delta(), capabilities_removed=(), known=frozenset())
 _NOTHING_UNPACKED: Final = Unpacked(image=Image(), nodes=())
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked: which update, under which case, and for which moment.
-
-    ``refused`` is the report of the case ``supersedes``, where it is at hand.
-    ``second`` names another engine that is to unpack it, too (``unpack.second``).
-    ``recipe`` is how deliveries of the product look, where it was onboarded.
-    """
-
-    updates: tuple[Path, ...]
-    at: datetime
-    case: Case | None = None
-    signatures: tuple[Path, ...] = ()
-    secrets: tuple[Path, ...] = ()
-    plaintexts: tuple[Path, ...] = ()
-    supersedes: str | None = None
-    refused: Report | None = None
-    second: str | None = None
-    recipe: Recipe | None = None
-
-
-@dataclass(frozen=True)
-class First:
-    """What one run over a first delivery gave: its report, and what a baseline keeps.
-
-    ``supposing`` judges the same run once more, as if a trust rule were in force.
-    """
-
-    report: Report
-    profile: Profile
-    counters: tuple[Counter, ...]
-    unpacked: Unpacked
-    supposing: Callable[[Rule], Report]
-
-
-@dataclass(frozen=True)
-class Known:
-    """A baseline to compare with, and how the report names it.
-
-    ``approval_void`` says that it was approved for another deployment context,
-    ``onboarded`` that the product was onboarded.
-    """
-
-    baseline: Baseline
-    profile: Profile
-    approval_void: bool = False
-    onboarded: bool = False
-
-
-@dataclass(frozen=True)
-class Means:
-    """With what the question is answered. ``ad_hoc`` names the ad hoc options used.
-
-    ``accepted`` are the ledger's highest values for the rule's rollback field, ``revoked``
-    what was approved in it once and revoked.
-    ``register`` are the product's entries of the ledger's RXSWIN register.
-    ``suppliers`` is the operator's register, None where none is kept.
-    ``waivers`` gives those in force for an update, by its digest.
-    ``given`` are the operator's secrets: they reach the workers and nothing else.
-    ``announce`` is told the name of each stage as it begins; ``trace`` is given the
-    traceback of a stage that failed, which has no place in a report.
-    """
-
-    store: Store
-    pool: Executor
-    limits: Limits
-    rules: RuleSet
-    trust: TrustStore | NamedTrust
-    rule: Rule | None
-    policy: LoadedPolicy | None
-    config_sha256: str | None
-    ad_hoc: tuple[str, ...] = ()
-    known: Known | None = None
-    accepted: tuple[Counter, ...] = ()
-    revoked: tuple[Revoked, ...] = ()
-    register: tuple[RxswinEntry, ...] = ()
-    suppliers: Register | None = None
-    waivers: Callable[[str], tuple[Waiver, ...]] = lambda _: ()
-    given: Given = field(default_factory=Given, repr=False)
-    announce: Callable[[str], None] = lambda _: None
-    trace: Callable[[str], None] = lambda _: None
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What the stages gave; a stage that did not run gave its empty value."""
-
-    intake: Intake
-    unpacked: Unpacked
-    verified: Verified
-    analysed: Analysed
-    compared: Compared | None
-    stages: Stages
 
 
 def inspect(

@@ -11,6 +11,7 @@ from fwverify import exit_codes
 from fwverify.cli import common, onboarded, running
 
 if TYPE_CHECKING:
+    from fwverify.case import Case
     from fwverify.model import Report
 
 _WORST = (exit_codes.DENY, exit_codes.INCOMPLETE, exit_codes.REVIEW, exit_codes.OK)
@@ -56,10 +57,12 @@ def batch(
     when = common.moment(at)
     codes: set[int] = set()
     written: dict[str, Report] = {}
-    recipe, cases = onboarded.recipe_for(case, options), [case] * len(updates)
+    recipe = onboarded.recipe_for(case, options)
+    cases: list[Case | None] = [case] * len(updates)
     if recipe is not None and case is not None:
-        cases = [onboarded.applied(recipe, case, options, (each,)) for each in updates]
-        baseline = baseline or onboarded.baseline_of(recipe, options, cases[0], when)
+        of_recipe = [onboarded.applied(recipe, case, options, (each,)) for each in updates]
+        baseline = baseline or onboarded.baseline_of(recipe, options, of_recipe[0], when)
+        cases = [*of_recipe]
     with running.means(options, cases[0], at=when) as bare:
         aware = running.with_revoked(bare, options)
         means = running.with_baseline(
