@@ -17,17 +17,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fwverify.analyse.plaindata import HashTable, is_columned, name_hashes
+from fwverify.analyse.plaindata import HashTable, is_columned, name_hashes, without_linear
 from fwverify.analyse.taxonomy import R155_BY_ID
 from fwverify.analyse.values import Hit, Range
 from fwverify.analyse.windows import Extracted
 from fwverify.reader import Buffer
 from fwverify.store import CHUNK_BYTES
-from fwverify.unpack.entropy import BLOCK_BYTES, block_entropies_milli
+from fwverify.unpack.entropy import BLOCK_BYTES, block_entropies_milli, entropy_milli
 
 MIN_ENTROPY_MILLI: Final = 7200
-MAX_COLUMNED: Final = 16_384
-"""Blocks of a file that are looked at for columns; what is rich behind them is opaque."""
+MAX_LOOKED: Final = 16_384
+"""Rich blocks of a file that are looked at for tables; what is rich behind them is opaque."""
 
 _SHT_NOBITS: Final = 8
 _AT_ONCE: Final = 1024
@@ -64,17 +64,20 @@ def opaque(
 
 @dataclass
 class _Poor:
-    """The places of blocks that are not opaque, and how many of them have columns."""
+    """The places of blocks that are not opaque, and how many rich ones were looked into."""
 
     places: set[int]
-    columned: int = 0
+    looked: int = 0
 
-    def is_table(self, block: bytes) -> bool:
-        """Return whether the rich ``block`` is a table, as long as so many are looked at."""
-        if self.columned >= MAX_COLUMNED:
+    def is_table(self, buffer: Buffer, at: int) -> bool:
+        """Return whether the rich block at ``at`` is tables, as long as so many are looked at."""
+        if self.looked >= MAX_LOOKED:
             return False
-        self.columned += 1
-        return is_columned(block)
+        self.looked += 1
+        end = at + BLOCK_BYTES
+        if is_columned(bytes(buffer[at:end])):
+            return True
+        return entropy_milli(without_linear(buffer, at, end)) < MIN_ENTROPY_MILLI
 
 
 def _is_rich(buffer: Buffer, place: Range, done: list[Range], poor: _Poor) -> bool:
@@ -91,7 +94,7 @@ def _is_rich(buffer: Buffer, place: Range, done: list[Range], poor: _Poor) -> bo
             continue
         if any(low < at + BLOCK_BYTES and at < high for low, high in inside):
             continue
-        if not poor.is_table(bytes(buffer[at : at + BLOCK_BYTES])):
+        if not poor.is_table(buffer, at):
             return True
         poor.places.add(at)
     return False

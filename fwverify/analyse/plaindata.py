@@ -5,7 +5,10 @@ place in words of eight bytes, as numbers, code points and instructions do, and 
 of a compressor or a cipher never does. ``name_hashes`` gives the place of a GNU hash
 section only where every word of it follows from the symbol names that it stands for
 (the layout of ``DT_GNU_HASH`` as binutils writes it and as glibc's ``elf/dl-lookup.c``
-reads it), so that nothing else can stand there.
+reads it), so that nothing else can stand there. ``without_linear`` blanks tables of 256 words
+of which each is the exclusive or of others, as those of cyclic redundancy checks are (R. N.
+Williams, "A Painless Guide to CRC Error Detection Algorithms", section 10): eight words make
+the whole table, so that nothing else can stand there either.
 
 What it does not see: content that is given a poor byte in every word to look like a table;
 that costs as much as any other writing that looks poorer than it is.
@@ -25,6 +28,10 @@ from fwverify.reader import Buffer
 WORD_BYTES: Final = 8
 MIN_DIFFERENCE: Final = 0.5
 """In bits. Random, deflated and LZMA blocks of 4 KiB stay below 0.25 (measured)."""
+
+_LINEAR_WORDS: Final = 256
+_LINEAR_BYTES: Final = (8, 4, 2)
+"""Widths of the words of such tables."""
 
 MAX_HASHED_NAMES: Final = 500_000
 MAX_HASHED_BYTES: Final = 16 * 1024 * 1024
@@ -46,6 +53,41 @@ def _entropy(data: bytes) -> float:
         return 0.0
     return (
         math.log2(total) - sum(count * math.log2(count) for count in Counter(data).values()) / total
+    )
+
+
+def without_linear(buffer: Buffer, start: int, end: int) -> bytes:
+    """Return ``[start, end)`` with the bytes of linear tables set to zero.
+
+    A table may begin before the range and end behind it; it stands at a multiple of the
+    width of its words, in either byte order.
+    """
+    block = bytearray(buffer[start:end])
+    for width in _LINEAR_BYTES:
+        size = width * _LINEAR_WORDS
+        low = max(0, start - size + width)
+        window = bytes(buffer[low : end + size])
+        at = window.find(bytes(width))
+        while 0 <= at < end - low:
+            if (low + at) % width == 0 and _is_linear(window[at : at + size], width):
+                first, last = max(low + at, start), min(low + at + size, end)
+                block[first - start : last - start] = bytes(max(0, last - first))
+                at += size
+            else:
+                at += 1
+            at = window.find(bytes(width), at)
+    return bytes(block)
+
+
+def _is_linear(table: bytes, width: int) -> bool:
+    """Return whether word ``a ^ b`` is word ``a`` exclusive or word ``b``, for all of them."""
+    if len(table) != width * _LINEAR_WORDS or not any(table[width : 2 * width]):
+        return False
+    words = [int.from_bytes(table[at : at + width]) for at in range(0, len(table), width)]
+    return all(
+        words[bit | rest] == words[bit] ^ words[rest]
+        for bit in (1 << place for place in range(8))
+        for rest in range(bit)
     )
 
 

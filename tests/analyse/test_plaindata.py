@@ -7,14 +7,15 @@ import random
 import struct
 import zlib
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fwverify.analyse.elf import elf
-from fwverify.analyse.opaque import MAX_COLUMNED
-from fwverify.analyse.plaindata import HashTable, is_columned, name_hashes
+from fwverify.analyse.opaque import MAX_LOOKED
+from fwverify.analyse.plaindata import HashTable, is_columned, name_hashes, without_linear
 from fwverify.analyse.values import Hit
 from tests.analyse.test_opaque import NOISE, with_section
 from tests.builders.linuxfs import elf_program
@@ -63,8 +64,8 @@ def test_a_table_hides_no_payload_behind_it() -> None:
 
 
 def test_more_tables_than_are_looked_at_are_opaque(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert MAX_COLUMNED * 4096 >= 64 * 1024 * 1024
-    monkeypatch.setattr("fwverify.analyse.opaque.MAX_COLUMNED", 1)
+    assert MAX_LOOKED * 4096 >= 64 * 1024 * 1024
+    monkeypatch.setattr("fwverify.analyse.opaque.MAX_LOOKED", 1)
     assert len(opaque(with_section(DOUBLES * 3))) == 1
 
 
@@ -178,3 +179,54 @@ def test_a_real_hash_section_follows_from_its_names() -> None:
             found += 1
             assert name_hashes(content, table), path.name
     assert found
+
+
+def crc_tables(width: int, polynomial: int, tables: int, order: Literal["little", "big"]) -> bytes:
+    """Return the tables of a reflected CRC that takes ``tables`` bytes at once."""
+    rows = [[0] * 256]
+    for byte in range(256):
+        value = byte
+        for _ in range(8):
+            value = value >> 1 ^ (polynomial if value & 1 else 0)
+        rows[0][byte] = value
+    for _ in range(tables - 1):
+        rows.append([value >> 8 ^ rows[0][value & 255] for value in rows[-1]])
+    return b"".join(value.to_bytes(width, order) for row in rows for value in row)
+
+
+CRC16 = crc_tables(2, 0xA001, 8, "little")
+CRC32 = crc_tables(4, 0xEDB88320, 8, "little")
+CRC64 = crc_tables(8, 0xC96C5795D7870F42, 4, "big")
+
+
+@pytest.mark.parametrize("table", [CRC16, CRC32, CRC64, crc_tables(4, 0x82F63B78, 8, "big")])
+@pytest.mark.parametrize("before", [0, 8, 1000])
+def test_tables_of_checksums_are_not_opaque(table: bytes, before: int) -> None:
+    assert opaque(with_section(b"text of it.\n" * 500 + bytes(before) + table * 2)) == []
+
+
+@pytest.mark.parametrize("table", [CRC32, CRC64])
+def test_a_table_that_is_not_quite_linear_is_opaque(table: bytes) -> None:
+    spoilt = bytearray(table * 2)
+    for at in range(16, len(spoilt), 512):
+        spoilt[at] ^= 1
+    (hit,) = opaque(with_section(bytes(spoilt)))
+    assert hit.capability == "evade.packed"
+
+
+def test_tables_hide_no_payload_between_them() -> None:
+    (hit,) = opaque(with_section(CRC32 + NOISE[:4096] + CRC32))
+    assert hit.capability == "evade.packed"
+
+
+@settings(max_examples=25, derandomize=True, deadline=None)
+@given(st.integers(0, 1 << 32), st.integers(0, 4096))
+def test_only_whole_tables_are_blanked(seed: int, start: int) -> None:
+    """What is set to zero is made of eight words; random bytes stay, wherever they begin."""
+    noise = random.Random(seed).randbytes(4096)
+    content = noise + CRC32 + noise
+    left = without_linear(content, start, start + 4096)
+    kept = max(0, 4096 - start)
+    assert left[:kept] == noise[start : start + kept]
+    assert not any(left[kept:])
+    assert len(left) == 4096
