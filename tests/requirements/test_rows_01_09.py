@@ -112,7 +112,8 @@ def test_row_05_recording_and_sending_pictures_is_told(scanned, device, verdict)
     assert "surv.video" in scanned.abilities("video")
     decision = scanned.decide("video", device)
     assert decision.verdict == verdict
-    assert any("surv.video" in each.text or each.findings for each in decision.reasons)
+    (film,) = (each for each in scanned.findings("video") if each.capability == "surv.video")
+    assert film.fingerprint in {one for each in decision.reasons for one in each.findings}
     assert scanned.decide("video", device, site_class="high").verdict == DENY
     assert "surv.video" not in scanned.abilities("video-twin")
     assert scanned.decide("video-twin", device, site_class="high").verdict == ALLOW

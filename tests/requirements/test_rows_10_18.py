@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import resources
 
 import pytest
+from msgspec.structs import replace
 
 from fwverify.model import Verdict
 from fwverify.policy.load import load_class
@@ -86,7 +87,7 @@ when = [{ field = "capability", op = "prefix", value = "can." }]
 """
 
 
-def test_row_12_a_new_class_of_device_is_one_file(desk, scanned, tmp_path):
+def test_row_12_a_new_class_of_device_is_one_file(desk, scanned):
     """A TOML file in the operator's folder is a class that judges; a class nobody made is refused.
 
     The same content is milder under the class that it extends.
@@ -184,8 +185,6 @@ def test_row_16_an_id_that_the_regulation_does_not_have_is_refused(desk, tmp_pat
 
 def test_row_17_two_overlays_judge_apart_and_the_worse_one_counts(scanned):
     """One overlay says ALLOW, the other DENY: both are shown, and the verdict is DENY."""
-    from msgspec.structs import replace
-
     policy = load_class("generic").policy
     rule = next(each for each in policy.rules if each.id == "medium.new")
     national = ("national_security_rules",)

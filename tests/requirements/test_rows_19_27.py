@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from fwverify.case import Context, load_case
 from fwverify.gate import form
 from fwverify.model import Verdict
 from tests.gate_release import papers
@@ -100,8 +101,6 @@ def test_row_21_an_approval_is_void_when_any_field_of_the_context_changes(desk, 
 
     Every field of the context, and the class, enters what an approval is bound to.
     """
-    from fwverify.case import Context, load_case
-
     own = desk.folder / "placed.toml"
     assert desk.check(placed, own, ref="acme/placed/1").code == 0
     digests = {load_case(own).context_sha256}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 
 import pytest
@@ -13,6 +14,7 @@ from fwverify.policy.load import load_class
 from tests.gate_release import papers
 from tests.gate_release.papers import Trial
 from tests.ledger.people import ANN_KEY, BOB_KEY, CY_KEY, EVE_KEY, pem, private_pem
+from tests.policy.test_situation import a_rule, altered
 from tests.requirements import desk as desks
 from tests.requirements.desk import AT, NEXT, PLAIN, REF, Desk, rules
 
@@ -69,14 +71,12 @@ keys = []
 [[jurisdiction]]
 country = "US"
 source = "register, 2026-01-01"
-hosts = ["acme.nl"]
+hosts = ["fleet-data.cn"]
 """
 
 
 def test_row_30_a_place_under_foreign_law_is_flagged_and_an_unknown_one_said(desk, evil, scanned):
     """A rule over jurisdictions names the country; the export has one word for every endpoint."""
-    from tests.policy.test_situation import a_rule, altered
-
     rule = a_rule("jurisdiction", "in", ("CN",), over="endpoint")
     policy = altered(load_class("generic").policy, rules=(rule,))
     decision = scanned.decide("agent", policy=policy)
@@ -85,7 +85,7 @@ def test_row_30_a_place_under_foreign_law_is_flagged_and_an_unknown_one_said(des
     unknown = altered(policy, rules=(a_rule("jurisdiction", "in", ("unknown",), over="endpoint"),))
     assert scanned.decide("lte", policy=unknown).verdict == REVIEW
     table = desk.write("operator.toml", TABLE)
-    for more, country in (((), "CN"), (("--jurisdictions", table), "CN")):
+    for more, country in (((), "CN"), (("--jurisdictions", table), "US")):
         made = desk.run("export", "endpoints", "evil/report.json", "--format", "csv", *more).out
         rows = list(csv.DictReader(io.StringIO(made, newline="")))
         assert {row["jurisdiction"] for row in rows} == {country}
@@ -105,13 +105,12 @@ def test_row_31_a_second_test_decides_again_and_the_first_counts_no_more(tmp_pat
     assert (refused.code, "the re-test failed" in refused.err) == (2, True)
     bare = desk.check(first, case, ref=None)
     assert (bare.code, "ledger.revoked" in bare.out) == (4, True)
-    other = desk.check(desk.update(NEXT), case, ref=None)
+    other = desk.check(desk.update(NEXT), case, "--supersedes", "case-1", ref=None)
+    assert (other.json["supersedes"], bare.json["supersedes"]) == ("case-1", None)
     assert (other.code, "ledger.revoked" in other.out) == (3, False)
-    import hashlib
-
     trial = Trial()
-    papers_of = hashlib.sha256(papers.CONTENT).hexdigest()
-    revoked = trial.with_(revocations=papers.revocations(subject=(papers_of,)))
+    digest = hashlib.sha256(papers.CONTENT).hexdigest()
+    revoked = trial.with_(revocations=papers.revocations(subject=(digest,)))
     assert (gate(desk, trial), gate(desk, revoked)) == (0, 4)
 
 
@@ -186,7 +185,7 @@ def test_row_34_a_link_that_is_not_secured_is_told(scanned):
 
 
 def test_row_35_an_interim_release_ends_by_itself(tmp_path):
-    """Before its end the gate opens, from its end on it is shut; it cannot be made to last."""
+    """Until its end the gate opens, after it the gate is shut; the end cannot be moved."""
     desk = Desk(tmp_path)
     desk.write("fwverify.toml", 'schema = "fwverify.config/1"\n')
     interim = papers.release(form.RELEASE, mode="interim", not_after="2026-12-01T00:00:00Z")
