@@ -66,7 +66,7 @@ def list_(at: str | None, register: Path | None, output: str) -> None:
 @_REGISTER
 @common.text_or_json
 def show(id_: str, at: str | None, register: Path | None, output: str) -> None:
-    """Show one supplier: the answers in force, decisions, owners."""
+    """Show one supplier: the answers in force, decisions, quick scans, owners."""
     from fwverify.suppliers.shown import one
 
     found = _register(register)
@@ -86,6 +86,10 @@ def show(id_: str, at: str | None, register: Path | None, output: str) -> None:
             f" by {context['decided_by']} on {context['decided_on']}" if context["decision"] else ""
         )
         lines.append(f"{context['context']}: proposes {context['proposal']}; {done}{who}")
+    lines += [
+        f"quick scan {each['reference']}: {each['outcome']} on {each['date']}"
+        for each in document["supplier"]["quickscan"]
+    ]
     lines += [f"held by {each['holder']}: {each['share']}" for each in document["owners"]]
     _print(document, output, lines)
 

@@ -5,8 +5,9 @@ the other side is ``set.missing`` or ``set.extra``; a member that has the conten
 it is the product, of another member of the baseline is ``set.swapped``. Members of one
 product that state different versions are ``set.mixed_versions``, with or without a
 baseline, and a member (of a set or alone) whose header names other hardware or another
-version than the case does is ``set.not_as_declared``. The order of members changes
-nothing; an older member is ``compare.downgrade``.
+version than the case does is ``set.not_as_declared``. A member that is declared for another
+ECU or other hardware than its counterpart in the baseline is ``set.other_part``. The
+order of members changes nothing; an older member is ``compare.downgrade``.
 
 What it does not do: decide. These findings are new against every baseline and therefore
 keep the verdict from ALLOW unless the baseline's own set had them.
@@ -30,7 +31,11 @@ _CONTENT_ROLES = ("update", "part", "other")
 
 
 def member_findings(new: Profile, old: Profile, roots: Roots) -> Iterator[Finding]:
-    """Yield what is missing from, added to or exchanged in a set against its baseline."""
+    """Yield what is missing from, added to or exchanged in a set against its baseline.
+
+    What a member is for is held against the baseline's outside of sets, too.
+    """
+    yield from _other_part(new, old, roots)
     if "set" not in (new.subject.kind, old.subject.kind):
         return
     paired_old = {before for before, _ in roots.pairs}
@@ -42,6 +47,23 @@ def member_findings(new: Profile, old: Profile, roots: Roots) -> Iterator[Findin
         if member.path not in paired_new:
             yield _finding("set.extra", member, "the baseline's set has no such member", "medium")
     yield from _swapped(new, old)
+
+
+def _other_part(new: Profile, old: Profile, roots: Roots) -> Iterator[Finding]:
+    """Yield the members whose case names another ECU or hardware than the baseline's did."""
+    before = {member.path: member for member in old.subject.members}
+    counterpart = {now: before[path] for path, now in roots.pairs if path in before}
+    for member in _content(new.subject):
+        was = counterpart.get(member.path)
+        if was is None:
+            continue
+        for what, stated, known in (
+            ("ECU", member.ecu, was.ecu),
+            ("hardware", member.hw_id, was.hw_id),
+        ):
+            if stated is not None and known is not None and stated != known:
+                text = f"is declared for the {what} {stated}; the baseline's was for {known}"
+                yield _finding("set.other_part", member, text)
 
 
 def _content(subject: Subject) -> Iterator[Member]:

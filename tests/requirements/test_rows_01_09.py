@@ -112,7 +112,8 @@ def test_row_05_recording_and_sending_pictures_is_told(scanned, device, verdict)
     assert "surv.video" in scanned.abilities("video")
     decision = scanned.decide("video", device)
     assert decision.verdict == verdict
-    assert any("surv.video" in each.text or each.findings for each in decision.reasons)
+    (film,) = (each for each in scanned.findings("video") if each.capability == "surv.video")
+    assert film.fingerprint in {one for each in decision.reasons for one in each.findings}
     assert scanned.decide("video", device, site_class="high").verdict == DENY
     assert "surv.video" not in scanned.abilities("video-twin")
     assert scanned.decide("video-twin", device, site_class="high").verdict == ALLOW
@@ -165,7 +166,7 @@ def test_row_09_flows_links_and_endpoints_are_exported_for_a_supervisor(desk, ca
     wanted = {
         "dataflows": ("source", {"location", "vin", "contacts"}),
         "endpoints": ("value", {"collect.fleet-data.cn", "https://collect.fleet-data.cn/v1"}),
-        "interfaces": ("name", {"S50app", "S60maint", "root", "support", "ssh-ed25519"}),
+        "interfaces": ("name", {"app", "maint", "root", "support"}),
     }
     for what, (column, values) in wanted.items():
         made = {
@@ -175,9 +176,9 @@ def test_row_09_flows_links_and_endpoints_are_exported_for_a_supervisor(desk, ca
         rows = list(csv.DictReader(io.StringIO(made["csv"], newline="")))
         listed = json.loads(made["json"])[what]
         assert [row[column] for row in rows] == [each[column] for each in listed]
-        assert {row[column] for row in rows} == values
+        assert values <= {row[column] for row in rows}
         quiet = json.loads(desk.run("export", what, "calm/report.json", "--format", "json").out)
-        assert not values & {each[column] for each in quiet[what]} - {"root", "S50app"}
+        assert not values & {each[column] for each in quiet[what]} - {"root", "app"}
     report_ = json.loads((desk.folder / "evil" / "report.json").read_text())
     report_["endpoints"] = []
     desk.write("altered.json", msgspec.json.encode(report_).decode())
