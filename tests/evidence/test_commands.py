@@ -320,8 +320,7 @@ def test_the_package_of_a_check_holds_what_steered_it(place, unsigned, tmp_path)
 def test_a_secret_that_was_given_is_in_no_file(place, tmp_path):
     secret = tmp_path / "secret.toml"
     secret.write_text(
-        'schema = "fwverify.secret/1"\n[[secret]]\nid = "s"\nkind = "password"\n'
-        'value = "SecretPlanted"\n'
+        'schema = "fwverify.secret/1"\n[[secret]]\nkind = "password"\npassword = "SecretPlanted"\n'
     )
     secret.chmod(0o600)
     done = check(place, tmp_path / "out", "--secret", secret)
