@@ -43,6 +43,7 @@ def batch(
     """Check several UPDATEs one by one; the exit code is that of the worst.
 
     One that cannot be opened counts as INCOMPLETE and the others are judged all the same.
+    Of several with one digest (signed here, unsigned there) the worst report is kept.
     """
     from fwverify.intake import IntakeError
     from fwverify.pipeline import Question, inspect
@@ -53,6 +54,7 @@ def batch(
     case = common.read_case(options)
     when = common.moment(at)
     codes: set[int] = set()
+    written: dict[str, int] = {}
     with running.means(options, case, at=when) as bare:
         aware = running.with_revoked(bare, options)
         means = running.with_baseline(aware, baseline, options, case, when)
@@ -64,9 +66,13 @@ def batch(
                 codes.add(exit_codes.INCOMPLETE)
                 click.echo(f"INCOMPLETE  {'-' * 64}  {_shown(str(error))}")
                 continue
-            codes.add(exit_codes.for_check(report))
+            code = exit_codes.for_check(report)
+            codes.add(code)
             running.record(report, baseline, options.ledger, always=record)
-            _tell(report, update, out)
+            rank = _WORST.index(code)
+            milder = rank >= written.get(report.subject.sha256, len(_WORST))
+            written[report.subject.sha256] = min(rank, written.get(report.subject.sha256, rank))
+            _tell(report, update, None if milder else out)
     common.finish(next(code for code in _WORST if code in codes), exit_zero)
 
 
