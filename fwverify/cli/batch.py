@@ -45,6 +45,7 @@ def batch(
 
     Images that are the same in bytes, name and what lies beside them are judged once.
     One that cannot be opened counts as INCOMPLETE and the others are judged all the same.
+    Of several with one digest (signed here, unsigned there) the worst report is kept.
     """
     from fwverify.intake import IntakeError
     from fwverify.pipeline import Question, inspect_each
@@ -56,7 +57,7 @@ def batch(
     case = common.read_case(options)
     when = common.moment(at)
     codes: set[int] = set()
-    written: dict[str, Report] = {}
+    written: dict[str, int] = {}
     recipe = onboarded.recipe_for(case, options)
     cases: list[Case | None] = [case] * len(updates)
     if recipe is not None and case is not None:
@@ -77,12 +78,14 @@ def batch(
                 codes.add(exit_codes.INCOMPLETE)
                 click.echo(f"INCOMPLETE  {'-' * 64}  {_shown(str(report))}")
                 continue
-            codes.add(exit_codes.for_check(report))
+            code = exit_codes.for_check(report)
+            codes.add(code)
             running.record(report, baseline, options.ledger, always=record)
             _tell(report, update)
-            if out is not None and written.get(report.subject.sha256) is not report:
-                write_reports(report, out / report.subject.sha256)
-                written[report.subject.sha256] = report
+            digest, rank = report.subject.sha256, _WORST.index(code)
+            if out is not None and rank < written.get(digest, len(_WORST)):
+                write_reports(report, out / digest)
+                written[digest] = rank
     common.finish(next(code for code in _WORST if code in codes), exit_zero)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fwverify.case import Case
     from fwverify.gate.form import Record
     from fwverify.keyring.detached import Private
+    from fwverify.model import Report
     from fwverify.people import Person
     from fwverify.release.kept import Kept
 
@@ -89,6 +90,7 @@ def create(
         raise click.UsageError(f"{report} is no report and holds none")
     case = read_case(case_name)
     _require_context(context, case)
+    _require_configured(found, case)
     wish = making.Wish(
         mode=cast("making.Mode", mode or "regular"),
         begins=common.moment(begins) if begins else when,
@@ -131,6 +133,31 @@ def _require_context(context: Path | None, case: Case) -> None:
 
     if context is not None and read_bounded(context) != case.context_document:
         raise NotReleasable(f"{context} is not the deployment of the case: re-test for that one")
+
+
+def _require_configured(report: Report, case: Case) -> None:
+    """Refuse a report of another trust store, policy or rules than those that are configured.
+
+    Somebody may have checked under a configuration of his own, and recorded that here.
+    """
+    from fwverify.analyse.rules import load_rules
+    from fwverify.analyse.taxonomy import CAPABILITIES
+    from fwverify.policy.load import select_policy
+    from fwverify.release.remainders import NotReleasable
+    from fwverify.trust_listing import store_digest
+
+    config = common.configuration()
+    known = tuple(capability.id for capability in CAPABILITIES)
+    site = case.context.profile if case.context else None
+    policy = select_policy(case.class_name, config.policies, None, known, site)
+    rules = load_rules(config.rules, config.engine, compiled=False)
+    for name, own, now in (
+        ("trust store", report.digests.trust, store_digest(config.trust)),
+        ("policy", report.digests.policy, policy.sha256),
+        ("set of rules", report.digests.rules, rules.sha256),
+    ):
+        if own != now:
+            raise NotReleasable(f"the report was made under another {name}: check again")
 
 
 def private_keys(files: tuple[Path, ...]) -> tuple[Private, ...]:
@@ -258,6 +285,7 @@ def _row(record: Record, known: Kept, when: datetime) -> dict[str, Any]:
         "subject": record.one("subject"),
         "context": record.one("context"),
         "verdict": record.one("verdict"),
+        "at": record.one("at"),
         "mode": _mode(record),
         "submitter": form.unescaped(record.one("submitter")),
         "not_before": record.one("not-before"),
@@ -325,6 +353,7 @@ def _show(record: Record, known: Kept, when: datetime, *, as_json: bool) -> dict
     if row["why"]:
         click.echo(f"  does not count: {row['why']}")
     click.echo(f"  update   sha256 {row['subject']}, verdict {row['verdict']}, as it was")
+    click.echo(f"  judged   as of {row['at']}")
     click.echo(f"  holds    {row['not_before']} to {row['not_after']} ({row['mode']})")
     click.echo(f"  signed   by {', '.join(row['by']) or 'nobody who counts'}")
     for key in ("accepted", "conditions"):

@@ -113,7 +113,7 @@ def decide(facts: Facts, policy: Policy, waivers: tuple[Waiver, ...] = ()) -> De
     results = [result for check in CHECKS for result in _run(check, facts, policy)]
     results = eased(results, facts.findings, waivers)
     if not results:
-        results = [_allow(facts)]
+        results = [_allow(facts, policy)]
     reasons = tuple(sorted(map(_stated, results), key=_order))
     verdicts = Verdicts(
         type_approval_rules=_verdict(results, "type_approval_rules"),
@@ -157,8 +157,10 @@ def _order(reason: Reason) -> tuple[int, bool, str, str]:
     return -reason.verdict.rank, reason.rule != "trust.no_rule", reason.rule, reason.text
 
 
-def _allow(facts: Facts) -> Judged:
+def _allow(facts: Facts, policy: Policy) -> Judged:
     reference = "none" if facts.baseline is None else facts.baseline.ref
+    if not policy.baseline.approved_required:
+        reference += f", which nobody has to have approved (policy: {policy.baseline.reason})"
     return judged(
         "allow",
         Verdict.ALLOW,

@@ -43,8 +43,10 @@ Steps: TypeAlias = tuple[str | int, ...]
 
 def policy_faults(policy: Policy, capabilities: tuple[str, ...]) -> Iterator[tuple[Steps, str]]:
     """Yield the faults of ``policy``, in the order of the file's tables."""
-    if not policy.signatures.required and policy.signatures.reason is None:
+    if not policy.signatures.required and not (policy.signatures.reason or "").strip():
         yield ("signatures", "reason"), "required = false needs a reason"
+    if not policy.baseline.approved_required and not (policy.baseline.reason or "").strip():
+        yield ("baseline", "reason"), "approved_required = false needs a reason"
     yield from shared_faults(policy, capabilities)
     try:
         strength_on(policy, LAST_DAY)
@@ -99,7 +101,7 @@ def _capability_faults(
 ) -> Iterator[tuple[str, str]]:
     if capabilities and not any(names(entry, each) for each in capabilities):
         yield "id", f"{entry.id!r} is no capability of the taxonomy"
-    if entry.stance == "allowed" and entry.reason is None:
+    if entry.stance == "allowed" and not (entry.reason or "").strip():
         yield "reason", "allowed needs a reason"
     if len(set(entry.overlays)) != len(entry.overlays):
         yield "overlays", "an overlay is named twice"

@@ -2,8 +2,10 @@
 
 Guarantees: a release is written only for a report that a check recorded in the ledger,
 under the case that it was made for, with a submitter, for at most the life that the
-configuration allows for its mode, and only where nothing that stands open is unnamed. A
-report of ALLOW with nothing to accept and no condition gives a signed verdict instead.
+configuration allows for its mode, and only where nothing that stands open is unnamed; the
+verdict is no older than a regular release may hold: ``--at`` of a day when a certificate
+or a permit still held gives no release of today. A report of ALLOW with nothing to accept
+and no condition gives a signed verdict instead.
 
 A signature is added only by a registered approver's own key, once, and never by whoever
 submitted the update.
@@ -81,6 +83,9 @@ def release(
     require_life(wish.begins, wish.ends, life.days(wish.mode), f"a release ({wish.mode})")
     if timed(wish.begins) < report.at:
         raise NotReleasable(f"it would begin before the verdict of {report.at}")
+    if timed(wish.begins - timedelta(days=life.regular)) > report.at:
+        raise NotReleasable(f"the verdict is of {report.at}, more than {life.regular} days before "
+                            "it would begin: check again")  # fmt: skip
     against = unnamed(report, wish.accepted)
     if against:
         raise NotReleasable("\n".join(against))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 
 import pytest
@@ -55,6 +56,18 @@ def test_a_revoked_baseline_and_a_revoked_update(ready):
     assert [line.split()[0] for line in batch(ready).out.splitlines()] == ["DENY"]
     as_path = run(ready, "check", update, "--baseline", ready.update, "--at", AT)
     assert (as_path.code, "was revoked by C" in as_path.err) == (2, True)
+
+
+def test_of_equal_bytes_the_worst_report_is_kept(ready, tmp_path):
+    content = CONTENT + b"# 9\n"
+    good, bare = ready.put("fw3.txt", content), tmp_path / "fw3.txt"
+    ready.put("fw3.txt.sig", VENDOR.sign(content))
+    bare.write_bytes(content)
+    case = ("--case", ready.folder / "case.toml", "--at", AT, "--baseline", "ledger:acme/1")
+    ran = run(ready, "batch", bare, good, "--out", tmp_path / "out", *case)
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["DENY", "ALLOW"]
+    (kept_one,) = (tmp_path / "out").iterdir()
+    assert json.loads((kept_one / "report.json").read_text())["verdict"] == "DENY"
 
 
 class _Ledger:
