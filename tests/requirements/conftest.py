@@ -14,9 +14,9 @@ from fwverify.policy.load import load_class
 from tests.builders.cases import case_for
 from tests.builders.facts import good_facts
 from tests.cli.program import Ran
-from tests.requirements import desk as desks
+from tests.requirements import signed_desk as desks
 from tests.requirements.contents import AGENT, CONTENTS
-from tests.requirements.desk import AT, NEXT, PLAIN, Desk, tar
+from tests.requirements.signed_desk import AT, NEXT, PLAIN, Desk, tar
 from tests.unpack_documents.test_models import onnx
 
 

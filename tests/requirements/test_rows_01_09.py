@@ -20,9 +20,9 @@ from tests.builders.cases import case_for
 from tests.builders.facts import good_facts
 from tests.evidence import lab
 from tests.evidence.test_redact import PLANTED, SECRET, report
-from tests.requirements import desk as desks
+from tests.requirements import signed_desk as desks
 from tests.requirements.contents import CONTENTS
-from tests.requirements.desk import NEXT, VENDOR, rules
+from tests.requirements.signed_desk import NEXT, VENDOR, rules
 from tests.verify import stores
 
 ALLOW, REVIEW, DENY = Verdict.ALLOW, Verdict.REVIEW, Verdict.DENY

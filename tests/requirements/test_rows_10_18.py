@@ -11,7 +11,7 @@ from fwverify.model import Verdict
 from fwverify.policy.load import load_class
 from tests.analyse.test_ruleset import COMPLETE
 from tests.catalogue.test_catalogues import SMALL
-from tests.requirements.desk import AT, NEXT, REF
+from tests.requirements.signed_desk import AT, NEXT, REF
 
 ALLOW, REVIEW, DENY = Verdict.ALLOW, Verdict.REVIEW, Verdict.DENY
 

@@ -12,10 +12,10 @@ from fwverify.model import Verdict
 from tests.gate_release import papers
 from tests.gate_release.papers import Trial
 from tests.ledger.people import ANN_KEY, BOB_KEY, CY_KEY, pem, private_pem
-from tests.requirements import desk as desks
+from tests.requirements import signed_desk as desks
 from tests.requirements.conftest import MODEL, SWAPPED
 from tests.requirements.contents import CONTENTS
-from tests.requirements.desk import AT, NEXT, PLAIN, Desk, rules
+from tests.requirements.signed_desk import AT, NEXT, PLAIN, Desk, rules
 
 ALLOW, REVIEW, DENY = Verdict.ALLOW, Verdict.REVIEW, Verdict.DENY
 PAPERS = ("release", "context", "pins", "revocations")
