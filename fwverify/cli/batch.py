@@ -47,7 +47,6 @@ def batch(
     """
     from fwverify.intake import IntakeError
     from fwverify.pipeline import Question, inspect_each
-    from fwverify.report.folder import write_reports
 
     if signatures:
         raise click.UsageError("--signature is of one update; lay it beside its update")
@@ -68,9 +67,16 @@ def batch(
             running.record(report, baseline, options.ledger, always=record)
             _tell(report, update)
             if out is not None and written.get(report.subject.sha256) is not report:
-                write_reports(report, out / report.subject.sha256)
+                _write(report, out)
                 written[report.subject.sha256] = report
     common.finish(next(code for code in _WORST if code in codes), exit_zero)
+
+
+def _write(report: Report, out: Path) -> None:
+    """Write the files of ``report`` to the folder of its digest below ``out``."""
+    from fwverify.report.folder import write_reports
+
+    write_reports(report, out / report.subject.sha256)
 
 
 def _tell(report: Report, update: Path) -> None:
