@@ -49,7 +49,6 @@ def batch(
     """
     from fwverify.intake import IntakeError
     from fwverify.pipeline import Question, inspect_each
-    from fwverify.report.folder import write_reports
 
     if signatures:
         raise click.UsageError("--signature is of one update; lay it beside its update")
@@ -84,9 +83,16 @@ def batch(
             _tell(report, update)
             digest, rank = report.subject.sha256, _WORST.index(code)
             if out is not None and rank < written.get(digest, len(_WORST)):
-                write_reports(report, out / digest)
+                _write(report, out)
                 written[digest] = rank
     common.finish(next(code for code in _WORST if code in codes), exit_zero)
+
+
+def _write(report: Report, out: Path) -> None:
+    """Write the files of ``report`` to the folder of its digest below ``out``."""
+    from fwverify.report.folder import write_reports
+
+    write_reports(report, out / report.subject.sha256)
 
 
 def _tell(report: Report, update: Path) -> None:

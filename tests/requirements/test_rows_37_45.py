@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -126,8 +127,9 @@ def test_row_39_indicators_of_findings_are_exported_for_detection(desk):
 
 
 def test_row_40_site_profiles_differ_over_one_floor_that_none_lowers(tmp_path):
-    """`policy diff` calls the airport stricter than the port; `policy lint` refuses a site
-    profile that lowers the floor, and passes one that raises it."""
+    """`policy diff` calls the airport stricter than the port; `policy lint` passes a
+    site profile that asks for more, and refuses one that allows an ability and a policy
+    that raises a bound above the floor's."""
 
     def run_(*call):
         return inside("policy", *call, cwd=tmp_path)
@@ -136,9 +138,17 @@ def test_row_40_site_profiles_differ_over_one_floor_that_none_lowers(tmp_path):
                "--format", "json")  # fmt: skip
     assert (ran.code, ran.json["stricter"]) == (3, "right")
     head = 'schema = "fwverify.tightening/1"\nname = "quay"\nversion = "1"\ntext = "t"\n'
-    for line, code in (("262145", 4), ("1000", 0)):
-        (tmp_path / "quay.toml").write_text(head + f"unexplained_max_bytes = {line}\n")
-        assert run_("lint", "quay.toml").code == code, line
+    (tmp_path / "quay.toml").write_text(head + "unexplained_max_bytes = 1000\n")
+    assert run_("lint", "quay.toml").code == 0
+    allows = '[[capabilities]]\nid = "remote.shell.ssh"\nstance = "allowed"\nreason = "r"\n'
+    (tmp_path / "quay.toml").write_text(head + allows)
+    ran = run_("lint", "quay.toml")
+    assert (ran.code, "a tightening cannot allow a capability" in ran.out) == (4, True)
+    folder = resources.files("fwverify.policy") / "builtin"
+    port = (folder / "scanner-airport-networked.toml").read_text()
+    (tmp_path / "mine.toml").write_text(port.replace("= 65536", "= 999999"))
+    ran = run_("lint", "mine.toml")
+    assert (ran.code, "999999 lowers the floor" in ran.out) == (4, True)
 
 
 HANDED = """

@@ -197,7 +197,6 @@ def test_row_72_a_revocation_names_the_devices_that_it_concerns(tmp_path):
     assert desk.run("devices", "import", "devices.csv", "--by", "Cy", "--at", AT).code == 0
     before = desk.run("devices", "affected", "--revoked")
     assert (before.code, before.out) == (0, "no devices\n")
-    assert desk.check(images["1"], case, ref="acme/unit/1").code == 0
     ran = desk.run("baseline", "revoke", "acme/unit/1", "--by", "Cy", "--reason", "a new risk",
                    "--at", AT)  # fmt: skip
     assert ran.code == 0, ran
