@@ -72,7 +72,7 @@ def write_update(file: Path, files: int, mib: int) -> None:
         for number in range(files):
             info = tarfile.TarInfo(f"usr/lib/part{number % 97:02}/file{number:05}")
             info.size, info.mode = size, 0o755 if number % 5 == 1 else 0o644
-            tar.addfile(info, io.BytesIO(content(number, size)))
+            tar.addfile(info, io.BytesIO(content(number, size).ljust(size, b"\n")))
 
 
 class Run(NamedTuple):
