@@ -10,7 +10,11 @@ from fwverify.compare import compare, profile_of, signers
 from fwverify.compare.pairing import Pair
 from fwverify.model import Analysed, Fact
 from fwverify.store import Store
+from fwverify.verify import named
+from fwverify.verify.examine import examine
 from fwverify.verify.named import LOOKED, NOBODY, signers_of
+from fwverify.verify.scheme import Material
+from fwverify.verify.tree import build
 from tests.builders.archives import ar_archive
 from tests.builders.profiles import RULES, facts, node, profile
 from tests.verify.trees import Leaf, place
@@ -193,6 +197,35 @@ def test_a_signature_that_is_none_is_no_crash(store, name, cut):
     whole = pgp.detached(KEY, FILE)
     found = held(store, [Leaf(name, whole)], [Leaf(name, whole[:cut] + b"\0" * 9)])
     assert {one.severity for one in found.findings if "signer" in one.rule} <= {"info", "medium"}
+
+
+def test_the_words_of_both_sides_are_the_same():
+    """The stage does not load what verifies: it knows the facts by their names."""
+    assert (named.SIGNER, named.CONTENT, named.NOBODY) == (
+        signers.SIGNER, signers.CONTENT, signers.NOBODY,
+    )  # fmt: skip
+    assert named.LOOKED.kind == signers.LOOKED
+
+
+@pytest.mark.parametrize("member", [pgp.detached(KEY, FILE), pgp.armored(pgp.detached(KEY, FILE))])
+def test_whom_the_operator_trusts_changes_no_fact(store, member):
+    """Else the same bytes would be another baseline once their key is registered."""
+    content = rpms.build()
+    leaves = (*beside(member), Leaf("a.rpm", content, "rpm"), app(OURS_V2))
+    subject, unpacked = place(store, *leaves)
+    tree = build(unpacked.nodes)
+    certificate = pgp.certificate(KEY, pgp.user_id(KEY))
+    made = []
+    for material in (
+        Material(at=pgp.AT),
+        pgp.material(certificate),
+        pgp.material(rpms.CERT),
+        pgp.material(certificate, rpms.CERT),
+    ):
+        found = examine(subject, unpacked, tree, store, material).found
+        made.append(named.facts_of(subject, (one.signed for one in found), tree, store))
+    assert made[1:] == made[:1] * 3
+    assert any(fact.text.startswith("rpm: OpenPGP") for one in made[0] for fact in one.facts)
 
 
 # --- what is not known, and floods ---------------------------------------------------------
