@@ -260,7 +260,9 @@ def test_the_words_of_both_sides_are_the_same():
 @pytest.mark.parametrize("member", [pgp.detached(KEY, FILE), pgp.armored(pgp.detached(KEY, FILE))])
 def test_whom_the_operator_trusts_changes_no_fact(store, member):
     """Else the same bytes would be another baseline once their key is registered."""
-    content = rpms.build()
+    by_two = ((267, RPM_OTHER), (268, rpms.SIGNER))
+    tags = [rpms.binary(tag, pgp.detached(one, rpms.main())) for tag, one in by_two]
+    content = rpms.build(tags)
     leaves = (*beside(member), Leaf("a.rpm", content, "rpm"), app(OURS_V2))
     subject, unpacked = place(store, *leaves)
     tree = build(unpacked.nodes)
