@@ -17,6 +17,7 @@ verify stage judges.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -34,6 +35,7 @@ OWN_KINDS: Final = frozenset((SIGNER, CONTENT, LOOKED))
 NOBODY: Final = "nobody that is known"
 MAX_TOLD: Final = 20
 _EVIDENCE: Final = 20
+_COMMON_NAME: Final = re.compile(r"Common Name: ([^,;]{1,60})")
 _SHOWN: Final = 150
 
 Facts = Mapping[str, tuple[Fact, ...]]
@@ -184,7 +186,12 @@ def _shown(names: Iterable[str]) -> str:
 
 
 def _short(text: str) -> str:
-    """Return a name with the digest at its end cut to what a person compares."""
+    """Return scheme, common name and the beginning of the key's digest, for people."""
     head, space, last = text.rpartition(" ")
     is_digest = len(last) >= 40 and all(one in "0123456789abcdef" for one in last)
-    return f"{head}{space}{last[:16]}" if is_digest else text
+    if not is_digest:
+        return text
+    named = _COMMON_NAME.search(head)
+    if named:
+        head = f"{head[: named.start()]}{named[1]} key"
+    return f"{head}{space}{last[:16]}"

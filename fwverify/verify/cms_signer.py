@@ -26,6 +26,7 @@ from typing import Final
 
 from asn1crypto import x509 as asn1_x509
 
+from fwverify.canonical import sha256_hex
 from fwverify.model import Axis, Vouch
 from fwverify.reader import Malformed
 from fwverify.verify import cms, timestamp
@@ -78,7 +79,12 @@ def name_of(signer: cms.Signer, data: cms.SignedData) -> str:
         own = cms.find_certificate(signer, data.certificates)
     except Malformed:
         own = None
-    return signer.name if own is None else described(own)
+    if own is not None:
+        return described(own)
+    if signer.issuer_serial is not None:
+        issuer, serial = signer.issuer_serial
+        return f"serial {serial:x} of issuer {sha256_hex(issuer)}"
+    return f"key id {(signer.key_identifier or b'').hex()}"
 
 
 def described(certificate: asn1_x509.Certificate) -> str:

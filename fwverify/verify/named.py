@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-from fwverify.canonical import sha256_hex
+from fwverify.canonical import plain, sha256_hex
 from fwverify.model import Fact, FileFacts, Node, Subject, Unpacked
 from fwverify.reader import Malformed
 from fwverify.store import Store
@@ -57,7 +57,7 @@ def facts_of(
     for signed in found:
         own = facts.setdefault(signed.path, set())
         names = signed.names or (_default_name(signed),)
-        own.update(Fact(kind=SIGNER, text=f"{signed.scheme}: {name}") for name in names)
+        own.update(Fact(kind=SIGNER, text=plain(f"{signed.scheme}: {name}")) for name in names)
         imprint = signed.imprint or (_imprint(signed, tree, store) if signed.names else "")
         if imprint:
             own.add(Fact(kind=CONTENT, text=f"{signed.scheme}: {imprint}"))

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fwverify.compare import compare, profile_of, signers
-from fwverify.compare.pairing import Pair
+from fwverify.compare.pairing import Pair, pair_roots
 from fwverify.model import Analysed, Fact
 from fwverify.store import Store
+from fwverify.verify import named
+from fwverify.verify.cms_signer import name_of
+from fwverify.verify.examine import examine
 from fwverify.verify.named import LOOKED, NOBODY, signers_of
-from tests.builders.archives import ar_archive
-from tests.builders.profiles import RULES, facts, node, profile
+from fwverify.verify.scheme import Material
+from fwverify.verify.tree import build
+from tests.builders.archives import ZipItem, ar_archive, zip_archive
+from tests.builders.profiles import RULES, facts, member, node, profile, subject
 from tests.verify.trees import Leaf, place
 from tests.verify_apk import build as apks
 from tests.verify_openpgp import pgp
@@ -138,6 +145,53 @@ def test_another_package_of_the_same_name_hides_no_signer(store):
     assert rules(swapped) == ["compare.signer_changed"]
 
 
+def test_a_second_entry_of_one_name_in_the_package_vouches_for_nobody(store):
+    """The first copy is the signed one, the second is what another reader would take."""
+    base = apks.archive()
+    doubled = zip_archive(ZipItem(b"classes.dex", b"fine"), ZipItem(b"classes.dex", b"evil"))
+    old = Leaf("a.apk", apks.apk(OURS_V2, base=base), "apk")
+    new = Leaf("a.apk", apks.apk(OURS_V2, base=doubled), "apk")
+    found = held(store, [old], [new])
+    assert rules(found) == ["compare.signer_changed"]
+    assert f"this one by apk: {NOBODY}" in text(found)
+
+
+@pytest.mark.parametrize("identified", ["issuer", "serial", "key"])
+def test_a_message_without_its_certificate_names_issuer_and_serial(identified):
+    """Two authorities may give one serial number."""
+    rows = {
+        "issuer": ((b"A", 1), (b"B", 1)),
+        "serial": ((b"A", 1), (b"A", 2)),
+        "key": (b"\1", b"\2"),
+    }[identified]
+    names = {
+        name_of(
+            SimpleNamespace(
+                issuer_serial=None if identified == "key" else row,
+                key_identifier=row if identified == "key" else None,
+            ),
+            SimpleNamespace(certificates=()),
+        )
+        for row in rows
+    }
+    assert len(names) == 2
+
+
+NAMES = st.sampled_from([f"{head}{tail}" for head in "ab" for tail in ("", "-1", "-2", "-33")])
+MEMBERS = st.lists(st.tuples(NAMES, st.sampled_from("xyz")), unique_by=lambda one: one[0])
+
+
+@settings(derandomize=True, max_examples=150, deadline=None)
+@given(MEMBERS.filter(bool), MEMBERS.filter(bool))
+def test_no_two_members_of_a_baseline_get_one_path(old, new):
+    """Else one would stand for both, and what the other held would be compared with nothing."""
+    before, now = (
+        subject(*(member(path, content) for path, content in side)) for side in (old, new)
+    )
+    translate = pair_roots(now, before).translator()
+    assert len({translate(f"{path}!/x") for path, _ in old}) == len(old)
+
+
 # --- OpenPGP -----------------------------------------------------------------------------
 
 
@@ -193,6 +247,37 @@ def test_a_signature_that_is_none_is_no_crash(store, name, cut):
     whole = pgp.detached(KEY, FILE)
     found = held(store, [Leaf(name, whole)], [Leaf(name, whole[:cut] + b"\0" * 9)])
     assert {one.severity for one in found.findings if "signer" in one.rule} <= {"info", "medium"}
+
+
+def test_the_words_of_both_sides_are_the_same():
+    """The stage does not load what verifies: it knows the facts by their names."""
+    assert (named.SIGNER, named.CONTENT, named.NOBODY) == (
+        signers.SIGNER, signers.CONTENT, signers.NOBODY,
+    )  # fmt: skip
+    assert named.LOOKED.kind == signers.LOOKED
+
+
+@pytest.mark.parametrize("member", [pgp.detached(KEY, FILE), pgp.armored(pgp.detached(KEY, FILE))])
+def test_whom_the_operator_trusts_changes_no_fact(store, member):
+    """Else the same bytes would be another baseline once their key is registered."""
+    by_two = ((267, RPM_OTHER), (268, rpms.SIGNER))
+    tags = [rpms.binary(tag, pgp.detached(one, rpms.main())) for tag, one in by_two]
+    content = rpms.build(tags)
+    leaves = (*beside(member), Leaf("a.rpm", content, "rpm"), app(OURS_V2))
+    subject, unpacked = place(store, *leaves)
+    tree = build(unpacked.nodes)
+    certificate = pgp.certificate(KEY, pgp.user_id(KEY))
+    made = []
+    for material in (
+        Material(at=pgp.AT),
+        pgp.material(certificate),
+        pgp.material(rpms.CERT),
+        pgp.material(certificate, rpms.CERT),
+    ):
+        found = examine(subject, unpacked, tree, store, material).found
+        made.append(named.facts_of(subject, (one.signed for one in found), tree, store))
+    assert made[1:] == made[:1] * 3
+    assert any(fact.text.startswith("rpm: OpenPGP") for one in made[0] for fact in one.facts)
 
 
 # --- what is not known, and floods ---------------------------------------------------------

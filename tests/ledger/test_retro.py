@@ -121,6 +121,29 @@ def test_a_revoked_update_does_not_come_back(place):
     assert reasons(check(place, "two.txt")) == []
 
 
+def test_the_first_screen_says_that_it_was_revoked(place):
+    """At 80 columns, whatever else there is to say."""
+    approved(place, "one", "one.txt", "release 1\n")
+    run(place, "baseline", "revoke", "one", "--by", "Cy", "--reason", "it dials home")
+    shown = run(place, "check", "one.txt", "--case", "case.toml").out
+    (line,) = (each for each in shown.splitlines() if ".critical" in each)
+    assert line.startswith("DENY         severity.critical: ledger.revoked: ")
+
+
+def test_a_reference_that_keeps_nothing_says_so(place):
+    approved(place, "one", "one.txt", "release 1\n")
+    propose = ("baseline", "approve", "one.txt", "--case", "case.toml", "--reason", "r")
+    bare = run(place, *propose, "--ref", "bare", "--by", "Ann", "--no-keep")
+    assert "no submitted file of bare is kept (--no-keep)" in bare.err
+    for more in (propose[2:5], ()):
+        later = run(place, "baseline", "approve", *more, "--reason", "r", "--ref", "bare",
+                    "--by", "Bob")  # fmt: skip
+        assert later.code == 0
+        assert "no submitted file of bare is kept (proposed so, or purged since)" in later.err
+    whole = run(place, "baseline", "approve", "--ref", "one", "--reason", "r", "--by", "Dee")
+    assert "is kept" not in whole.err
+
+
 def test_a_revoked_baseline_is_no_baseline_as_a_path_either(place):
     approved(place, "one", "one.txt", "release 1\n")
     (place / "new.txt").write_text("release 2\n")

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from fwverify.canonical import make_finding
 from fwverify.model import Account, Changed, Delta, Endpoint, Fact, Left, Moved, Superseded, Verdict
-from fwverify.report import approver, html, terminal
+from fwverify.report import approver, blocks, html, terminal
 from fwverify.report.text import cells
 from tests.builders.reports import DENY, EXAMPLES, sha
 
@@ -116,6 +116,23 @@ def test_a_flood_of_one_sort_leaves_a_line_to_every_other():
     assert len(rows) == 302
     assert {row.path for row in rows[:2]} == {each.path for each in rare}
     assert rows[2].path == "a!/etc/c000"
+
+
+def test_what_can_now_do_more_is_notable():
+    found = [
+        make_finding(rule=f"compare.{rule}", path=path, text="t", severity=severity)
+        for rule, path, severity in (
+            ("signer_changed", "a.apk", "medium"),
+            ("executable_added", "a.apk", "high"),
+            ("link_added", "a!/bin/x", "medium"),
+            ("signer_unclear", "b", "info"),
+            ("key_added", "c", "high"),
+        )
+    ]
+    told = blocks.new_things(replace(DENY, delta=Delta(), findings=tuple(found)))
+    assert told == "2 paths that can now do more"
+    quiet = blocks.new_things(replace(DENY, delta=Delta(), findings=()))
+    assert quiet == "no new capability, endpoint, service, account or key"
 
 
 def test_many_endpoints_of_one_file_leave_room_for_another():
