@@ -99,7 +99,13 @@ def take_in(
     extra = [item for item in _distinct(attached) if os.path.realpath(item.file) not in known]
     members = _members([*found, *extra], store)
     members += [_secret(file) for file in secrets]
+    by_name = {member.path for member in members if member.role == "release-notes"}
     members, missing = _with_case(members, case, single=single)
+    notes = frozenset(
+        member.path
+        for member in members
+        if member.role == "release-notes" and member.path not in by_name
+    )
     if not found:
         problems.append(Problem(code="intake.empty", path="", text="the folder holds no file"))
     problems += [
@@ -108,7 +114,7 @@ def take_in(
         if member.size == 0 and member.role != "secret"
     ]
     subject = _file_subject(members) if single else _set_subject(arguments, members)
-    held = hold_against_manifests(subject, missing, store)
+    held = hold_against_manifests(subject, missing, store, notes)
     problems += held.problems
     return Intake(
         subject=subject,

@@ -62,9 +62,16 @@ class _Listed:
 
 
 def hold_against_manifests(
-    subject: Subject, missing_of_case: tuple[str, ...], store: Store
+    subject: Subject,
+    missing_of_case: tuple[str, ...],
+    store: Store,
+    notes_of_case: frozenset[str] = frozenset(),
 ) -> Held:
-    """Return what is missing, exchanged, unlisted or doubled in a set; nothing for a file."""
+    """Return what is missing, exchanged, unlisted or doubled in a set; nothing for a file.
+
+    ``notes_of_case`` are members that the case alone calls release notes: the submitter's
+    word takes nothing off the list.
+    """
     if subject.kind != "set":
         return Held()
     problems = [_missing(path, "the case") for path in missing_of_case]
@@ -76,7 +83,7 @@ def hold_against_manifests(
             listed += _read(member, store)
         except ValueError as error:
             unread.append(_unread(member, error))
-    found = (*unread, *(_against(subject, listed, store) if listed else ()))
+    found = (*unread, *(_against(subject, listed, store, notes_of_case) if listed else ()))
     problems += [each for each in found if isinstance(each, Problem)]
     findings = [each for each in found if isinstance(each, Finding)]
     findings += _duplicates(subject)
@@ -122,7 +129,9 @@ def _missing(path: str, whose: str) -> Problem:
 # --- comparing -------------------------------------------------------------------------
 
 
-def _against(subject: Subject, listed: list[_Listed], store: Store) -> Iterator[Problem | Finding]:
+def _against(
+    subject: Subject, listed: list[_Listed], store: Store, notes: frozenset[str]
+) -> Iterator[Problem | Finding]:
     members = {each.path: each for each in subject.members if each.sha256 is not None}
     wanted = {item.digest: item.path for item in sorted(listed, key=lambda each: each.path)}
     sha512 = _Sha512(store)
@@ -143,7 +152,8 @@ def _against(subject: Subject, listed: list[_Listed], store: Store) -> Iterator[
             yield Problem(code="set.mismatch", path=item.path, text=text)
     named = {item.path for item in listed}
     for member in members.values():
-        if member.path not in named and member.role in ("update", "part", "other"):
+        content = member.role in ("update", "part", "other") or member.path in notes
+        if content and member.path not in named:
             yield make_finding(
                 rule="set.extra",
                 path=member.path,

@@ -28,6 +28,8 @@ from fwverify.paths import SEPARATOR
 _NUMBER: Final = re.compile(r"0[xX][0-9A-Fa-f]{1,16}|[0-9]{1,18}")
 _RANGE: Final = re.compile(r"0x[0-9A-Fa-f]{1,16}(?:-0x[0-9A-Fa-f]{1,16})?")
 _CONTENT_ROLES = ("update", "part", "other")
+_ADDED_ROLES = (*_CONTENT_ROLES, "manifest", "release-notes")
+"""Roles come from names and from the case: by none of these does a new member stay unsaid."""
 
 
 def member_findings(new: Profile, old: Profile, roots: Roots) -> Iterator[Finding]:
@@ -43,7 +45,7 @@ def member_findings(new: Profile, old: Profile, roots: Roots) -> Iterator[Findin
     for member in _content(old.subject):
         if member.path not in paired_old:
             yield _finding("set.missing", member, "the baseline's set has it, this one has not")
-    for member in _content(new.subject):
+    for member in _content(new.subject, _ADDED_ROLES):
         if member.path not in paired_new:
             yield _finding("set.extra", member, "the baseline's set has no such member", "medium")
     yield from _swapped(new, old)
@@ -66,9 +68,9 @@ def _other_part(new: Profile, old: Profile, roots: Roots) -> Iterator[Finding]:
                 yield _finding("set.other_part", member, text)
 
 
-def _content(subject: Subject) -> Iterator[Member]:
+def _content(subject: Subject, roles: tuple[str, ...] = _CONTENT_ROLES) -> Iterator[Member]:
     for member in subject.members:
-        if member.sha256 is not None and member.role in _CONTENT_ROLES:
+        if member.sha256 is not None and member.role in roles:
             yield member
 
 
