@@ -50,6 +50,9 @@ _YEAR_AT, _MONTH_BEFORE, _DAY_BEFORE = 20, 4, 8
 """Place of ``tm_year``; ``tm_mon`` and ``tm_mday`` stand before it."""
 
 _STACK: Final = frozenset(("rsp", "esp", "rbp", "ebp", "sp", "$sp", "$fp", "x29", "fp", "s0", "r1"))
+SECONDS_BYTES: Final = 256
+"""The window behind a function that returns a number."""
+
 SECONDS_OF: Final = frozenset(("time", "__time64"))
 """Functions that return a number; the others give a record."""
 
@@ -232,14 +235,16 @@ def _compared(site: Site, image: Image) -> set[tuple[Place | None, int]]:
     notation, step = _NOTATIONS[machine.family], step_of(machine)
     state = State(thumb=machine.name == "Thumb")
     reader = _Reader(notation, state)
-    start = site.behind - min(site.behind, BEFORE_BYTES) // machine.step * machine.step
+    seconds = site.name in SECONDS_OF
+    before, behind = (0, SECONDS_BYTES) if seconds else (BEFORE_BYTES, BEHIND_BYTES)
+    start = site.behind - min(site.behind, before) // machine.step * machine.step
     called = site.code.address + site.behind
-    window = content[start : site.behind + BEHIND_BYTES]
+    window = content[start : site.behind + behind]
     asked = False
     for instruction in engine(machine).disasm_lite(window, site.code.address + start):
         if not asked and instruction[0] >= called:
             asked = True
-            if site.name in SECONDS_OF:
+            if seconds:
                 reader.held[notation.result] = _NOW
         reader.read(instruction[2], instruction[3], machine.family)
         after, state.after = state.after, None
