@@ -63,12 +63,12 @@ def sines() -> bytes:
     return b"".join(struct.pack("<I", value) for value in values)
 
 
-def remainders(width: str) -> bytes:
+def remainders(width: str, polynomial: int = 0xEDB88320) -> bytes:
     table = []
     for index in range(256):
         value = index
         for _ in range(8):
-            value = value >> 1 ^ (0xEDB88320 if value & 1 else 0)
+            value = value >> 1 ^ (polynomial if value & 1 else 0)
         table.append(value)
     return b"".join(struct.pack(width, value) for value in table)
 
@@ -85,6 +85,8 @@ NOT_DIGESTS = {
     "sines of MD5": sines(),
     "remainders": remainders("<I"),
     "remainders, the other order": remainders(">I"),
+    "remainders of 64 bits": remainders("<Q", 0xC96C5795D7870F42),
+    "remainders of CRC-32C": remainders("<I", 0x82F63B78),
     "a prime of RFC 3526": PRIME,
     "numbers": b"".join(struct.pack("<d", 1 / (index + 3)) for index in range(64)),
     "identifiers": b"".join(
