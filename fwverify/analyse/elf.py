@@ -31,12 +31,14 @@ from fwverify.analyse.elfheader import (
     PT_GNU_RELRO,
     PT_GNU_STACK,
     PT_INTERP,
+    PT_LOAD,
     ElfHeader,
     read_header,
 )
 from fwverify.analyse.elfsections import elf_sections, hash_tables
 from fwverify.analyse.opaque import opaque
 from fwverify.analyse.plaindata import HashTable
+from fwverify.analyse.targets import targets
 from fwverify.analyse.taxonomy import R155_BY_ID
 from fwverify.analyse.values import EXCERPT_CHARACTERS, Hit, Range, Trouble
 from fwverify.analyse.windows import Extracted
@@ -53,6 +55,7 @@ _NORMALISE: Final = (
     re.compile(r"(?:_time64|64)$"),
 )
 _SHELL: Final = re.compile(rb"/bin/(?:ba|a|da)?sh(?=[\x00\s\"'])")
+_DATA: Final = re.compile(r"\.s?(?:ro)?data(?:\.|$)")
 _PATH_BYTES: Final = re.compile(rb"[\w/.-]")
 
 EXEC: Final = frozenset(
@@ -133,6 +136,7 @@ def elf(
         + code.hits
         + _nameless(header, buffer)
         + dialled(imports, buffer)
+        + targets(imports, buffer, _plain_parts(header, buffer), calls=_calls(code.facts))
         + opaque("elf.opaque", buffer, *_parts(header, buffer, extracted)),
         (*_gaps(header, imports, libraries, len(ordered)), *code.troubles),
     )
@@ -159,6 +163,24 @@ def _parts(
     )
     hashes = tuple(hash_tables(sections, header.bits, little=header.little))
     return segments + named, extracted, hashes
+
+
+def _calls(facts: frozenset[Fact]) -> frozenset[str]:
+    return frozenset(fact.text for fact in facts if fact.kind == "call")
+
+
+def _plain_parts(header: ElfHeader, buffer: Buffer) -> tuple[tuple[str, Range], ...]:
+    """Return the constants and data: by sections, else the segments without code."""
+    try:
+        sections = elf_sections(buffer, header.bits, little=header.little)
+    except Malformed:
+        sections = ()
+    named = tuple((each.name, each.place) for each in sections if _DATA.match(each.name))
+    return named or tuple(
+        ("segment", (part.offset, min(part.offset + part.size, len(buffer))))
+        for part in header.segments
+        if part.kind == PT_LOAD and not part.flags & PF_X
+    )
 
 
 def _gaps(

@@ -18,7 +18,9 @@ from typing import Any, Final
 import pefile
 
 from fwverify.analyse.elf import Combination
+from fwverify.analyse.loaders import loaders
 from fwverify.analyse.opaque import opaque
+from fwverify.analyse.targets import targets
 from fwverify.analyse.taxonomy import R155_BY_ID
 from fwverify.analyse.values import Hit, Range, Trouble
 from fwverify.analyse.windows import Extracted
@@ -32,6 +34,9 @@ _NOTHING_EXTRACTED: Final = Extracted(())
 _DOS_HEADER_BYTES: Final = 64
 _NEW_HEADER_AT: Final = 0x3C
 _SECTION_BYTES: Final = 40
+_EXECUTE: Final = 0x2000_0000
+"""IMAGE_SCN_MEM_EXECUTE."""
+
 _IMPORT, _EXPORT, _RESOURCE, _SECURITY, _MANAGED = 1, 0, 2, 4, 14
 _LEVEL: Final = re.compile(
     rb"<requestedExecutionLevel\b[^>]{0,200}?\blevel\s{0,4}=\s{0,4}[\"'](\w{1,40})[\"']"
@@ -164,6 +169,9 @@ def pe(
     if len(facts) > MAX_FACTS:
         troubles.append(_trouble(f"has more than {MAX_FACTS} facts; the first are kept"))
     hits = _combined(imports) + opaque("pe.opaque", buffer, _parts(image, len(buffer)), extracted)
+    plain, code, bits = _contents(image, len(buffer))
+    hits += targets(frozenset(name for _, name in imports), buffer, plain, code, bits)
+    hits += loaders(frozenset(imports), buffer, code, bits, _own_names(image))
     return facts[:MAX_FACTS], hits, tuple(troubles)
 
 
@@ -181,6 +189,22 @@ def _parts(image: Any, size: int) -> tuple[tuple[str, Range], ...]:
     if length > MAX_CERTIFICATE_BYTES:
         parts.append(("certificate table", (start, max(start, min(start + length, size)))))
     return tuple(parts)
+
+
+def _contents(
+    image: Any, size: int
+) -> tuple[tuple[tuple[str, Range], ...], tuple[Range, ...], int]:
+    """Return the sections without code, those with x86 code, and the code's bits."""
+    plain, code = [], []
+    bits = {0x14C: 32, 0x8664: 64}.get(int(image.FILE_HEADER.Machine), 0)
+    for section in image.sections:
+        start = int(section.get_PointerToRawData_adj())
+        place = start, max(start, min(start + int(section.SizeOfRawData), size))
+        if not int(section.Characteristics) & _EXECUTE:
+            plain.append((_clean(section.Name), place))
+        elif bits:
+            code.append(place)
+    return tuple(plain), tuple(code), bits
 
 
 def _check_header(reader: Reader) -> None:
@@ -259,6 +283,13 @@ def _facts(image: Any, imports: tuple[tuple[str, str], ...]) -> tuple[Fact, ...]
         if end > overlay:
             facts.add(Fact(kind="overlay", text=f"{end - overlay} bytes behind the last section"))
     return tuple(sorted(facts, key=lambda fact: (fact.kind, fact.text)))
+
+
+def _own_names(image: Any) -> frozenset[str]:
+    """Return what the program calls itself, in lower case: version resource and exports."""
+    said = {text.partition("=")[2].lower() for text in _version(image)}
+    exported = getattr(image, "DIRECTORY_ENTRY_EXPORT", None)
+    return frozenset(said | {_clean(getattr(exported, "name", None) or b"").lower()})
 
 
 def _version(image: Any) -> Iterator[str]:

@@ -43,7 +43,7 @@ CAPABILITIES: Final[tuple[Capability, ...]] = (
     *_family("power", "kill", "16.1", "27.1"),
     *_family("surv", "audio video location sniff keylog screen contacts", "7.1", "19.2"),
     *_family("evade", "packed antidebug log_wipe masquerade", "21.1", "27.1"),
-    *_family("logic", "timebomb", "27.1"),
+    *_family("logic", "timebomb targeting", "27.1"),
     *_family("persist", "cron systemd init ld_preload udev", "22.2"),
     *_family(
         "win",

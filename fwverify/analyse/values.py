@@ -7,6 +7,7 @@ where it is made. Offsets are bytes from the start of the content.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal, TypeAlias
 
 from fwverify.model import Account, Confidence, Count, Fact, Service, Severity, Sha256, Threat
@@ -115,3 +116,14 @@ def excerpt_at(buffer: Buffer, offset: int, length: int) -> str:
     """Return what stands at ``offset``, in printable form."""
     end = min(offset + min(length, 2 * EXCERPT_CHARACTERS), len(buffer))
     return printable(bytes(buffer[offset:end]))
+
+
+def merged(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """Return ``ranges`` in order; those that overlap become one, so that none is read twice."""
+    found: list[Range] = []
+    for start, end in sorted(set(ranges)):
+        if found and start < found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((start, end))
+    return tuple(found)

@@ -3,8 +3,7 @@
 Written from the public descriptions named in the sources, before the rules were run. A
 case answers with groups of abilities; of every group one must be found, at severity
 medium or above. Of the twin, which is the same program without the evil part, none of
-them may be. ``unseen`` are groups that the case has and that are not found, each with the
-reason: when one of them is found after all, the table says too little and its test fails.
+them may be.
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ class Case:
     both: Files = field(default_factory=dict)
     evil: Files = field(default_factory=dict)
     static: bool = False
-    unseen: tuple[frozenset[str], ...] = ()
 
 
 def of(*groups: str) -> tuple[frozenset[str], ...]:
@@ -157,12 +155,10 @@ CASES = (
         "newag",
         "opt/plc/train_ctl",
         carriers.tar,
-        of("modem.tcp modem.apn modem.sms_cmd", "veh.geofence"),
+        of("modem.tcp modem.apn modem.sms_cmd", "veh.geofence", f"logic.timebomb {STOPS}"),
         both={"opt/plc/version": b"3.7\n"},
-        # The date and the idle days are numbers in compare instructions, without a word
-        # beside them; no analyser reads numbers as days.
-        unseen=of(f"logic.timebomb {STOPS}"),
     ),
+    Case("targeted", "usr/sbin/updatehelper", carriers.squashfs, of("logic.targeting"), both=BASE),
     Case(
         "micodus",
         "usr/bin/tracker",

@@ -25,12 +25,5 @@ def test_the_benign_twin_is_not(name: str, processor: str, found: Findings) -> N
     assert not wrong, f"{sorted(wrong)} in\n{told(findings)}"
 
 
-@pytest.mark.parametrize("name", [case.name for case in CASES if case.unseen])
-def test_what_is_not_seen_is_said_rightly(name: str, found: Findings) -> None:
-    for processor in TARGETS:
-        seen = heavy(found.get(f"{name}-{processor}-case", ()))
-        assert not [group for group in BY_NAME[name].unseen if group & seen], processor
-
-
 def test_no_two_cases_share_a_name() -> None:
     assert len(BY_NAME) == len(CASES)

@@ -22,10 +22,17 @@ from tests.verify_authenticode.builder import signed_pe
 
 MOMENT = ("--at", "2026-06-01T00:00:00Z", "--format", "json")
 TAIL = bytes.fromhex("feedfacefeedface") + random.Random(3).randbytes(40 * 1024)
+RULES = {
+    "solarwinds": frozenset(),
+    "threecx": frozenset({"pe.decrypts_code"}),
+    "shadowhammer": frozenset({"targets.digests"}),
+}
+"""What of a program is found by what its code does, each of them."""
+
 ABILITIES = {
     "solarwinds": frozenset({"update.download_exec", "logic.timebomb", "evade.antidebug"}),
     "threecx": frozenset({"evade.packed", "logic.timebomb", "update.download_exec"}),
-    "shadowhammer": frozenset({"update.download_exec", "logic.timebomb"}),
+    "shadowhammer": frozenset({"update.download_exec", "logic.targeting"}),
 }
 
 
@@ -53,6 +60,7 @@ def test_what_is_signed_is_found_all_the_same(name: str, tools: Toolchain, tmp_p
     unsigned = findings(tmp_path / "plain.exe", plain)
     signed = findings(tmp_path / "signed.exe", signed_as(name, plain))
     assert ABILITIES[name] & heavy(signed), told(signed)
+    assert RULES[name] <= {one["rule"] for one in signed}, told(signed)
     said = {(one["rule"], one["severity"]) for one in signed}
     assert {(one["rule"], one["severity"]) for one in unsigned} - said <= {
         ("pe.overlay", "low"),

@@ -8,6 +8,7 @@ dynamic programs with imports, stripped, as they would lie in a vendor's image.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import struct
 import subprocess
@@ -64,6 +65,19 @@ class Toolchain:
             target,
             f"{source}-{processor}-{kind}",
             *(f"-D{kind}", "-Wl,-e,_start", SOURCES / f"{source}.c", self.folder / libc),
+        )
+
+    def written(self, text: str, processor: str, level: str) -> bytes:
+        """Return a dynamic program of the C ``text``, optimised by ``level``."""
+        target, libc = TARGETS[processor], f"libc-{processor}.so"
+        name = f"written-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        (self.folder / f"{name}.c").write_text(text)
+        self._run(target, libc, "-shared", "-Wl,-soname,libc.so.6", SOURCES / "libc.c")
+        return self._run(
+            target,
+            f"{name}-{processor}{level}",
+            *(level, "-DCASE", "-I", SOURCES, "-Wl,-e,_start"),
+            *(self.folder / f"{name}.c", self.folder / libc),
         )
 
     def static(self, source: str, processor: str, *, twin: bool) -> bytes:

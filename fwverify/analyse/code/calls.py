@@ -41,8 +41,20 @@ _MIPS_WINDOW_BYTES: Final = 48
 BY_NUMBER: Final = "syscall"
 """The name of a wrapper whose first argument is the number of the system call."""
 
-WANTED: Final = frozenset(("socket", "bind", "connect", "setsockopt", "prctl", "ptrace", "htons"))
+WANTED: Final = frozenset(
+    ("socket", "bind", "connect", "setsockopt", "prctl", "ptrace", "htons", "ioctl")
+)
 """Functions whose constants say what is done; other calls say it by their name."""
+
+CLOCKS: Final = frozenset(
+    (
+        *("time", "localtime", "localtime_r", "gmtime", "gmtime_r"),
+        *("__time64", "__localtime64", "__localtime64_r", "__gmtime64", "__gmtime64_r"),
+    )
+)
+"""Functions that say what time it is; what is done with it stands behind the call."""
+
+_LOOKED_FOR: Final = WANTED | CLOCKS
 
 
 class CodeLimit(Exception):
@@ -64,6 +76,22 @@ class Call:
     little: bool
     halves: tuple[int, ...] = ()
     words: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Site:
+    """A call of ``name`` at ``at`` of ``code``; the code goes on at ``behind``."""
+
+    machine: Machine
+    code: Code
+    at: int
+    behind: int
+    name: str
+
+    @property
+    def offset(self) -> int:
+        """Where the call stands in the file."""
+        return self.code.offset + self.at
 
 
 def system_calls(image: Image, machines: tuple[Machine, ...]) -> tuple[Call, ...]:
@@ -147,25 +175,38 @@ def _arguments(state: State, registers: tuple[str, ...]) -> list[int | None]:
 
 def function_calls(
     image: Image, machines: tuple[Machine, ...], own: tuple[Call, ...]
-) -> tuple[Call, ...]:
+) -> tuple[tuple[Call, ...], tuple[Site, ...]]:
     """Return the calls of ``WANTED`` functions, imported or around the system calls ``own``.
 
-    A call of a wrapper that gets a number is the system call of that number.
+    A call of a wrapper that gets a number is the system call of that number. The calls of
+    ``CLOCKS`` are returned as the places where they stand.
     """
     found: list[Call] = []
+    clocks: list[Site] = []
+    for site in _all_sites(image, machines, own):
+        _bounded(len(found) + len(clocks))
+        if site.name in CLOCKS:
+            clocks.append(site)
+            continue
+        state = _state_at_call(site.machine, site.code, site.at, site.behind, image)
+        registers = site.machine.function
+        call = _call(site.name, state, registers, site.offset, image, direct=False)
+        found.extend(_numbered(call, site.machine) if site.name == BY_NUMBER else (call,))
+    return tuple(found), tuple(clocks)
+
+
+def _all_sites(
+    image: Image, machines: tuple[Machine, ...], own: tuple[Call, ...]
+) -> Iterator[Site]:
     codes = tuple(image.code())
     targets = _imported(image, machines, codes)
     wrappers = tuple(sorted(_places(own, codes)))
     for machine in machines:
         for code in codes:
             for at, behind, name in _sites(machine, code, targets, wrappers):
-                _bounded(len(found))
-                state = _state_at_call(machine, code, at, behind, image)
-                call = _call(name, state, machine.function, code.offset + at, image, direct=False)
-                found.extend(_numbered(call, machine) if name == BY_NUMBER else (call,))
-    found.extend(_table_calls(image, machines, codes))
-    found.extend(_mips_calls(image, machines, codes))
-    return tuple(found)
+                yield Site(machine, code, at, behind, name)
+    yield from _table_calls(image, machines, codes)
+    yield from _mips_calls(image, machines, codes)
 
 
 def _places(own: tuple[Call, ...], codes: tuple[Code, ...]) -> Iterator[tuple[int, str]]:
@@ -191,7 +232,7 @@ def _imported(
     """Return address to name of the stubs of wanted functions."""
     if not machines:
         return {}
-    slots = image.slots(WANTED)
+    slots = image.slots(_LOOKED_FOR)
     if not slots:
         return {}
     found: dict[int, str] = {}
@@ -266,19 +307,17 @@ def _state_at_call(machine: Machine, code: Code, at: int, behind: int, image: Im
 
 def _table_calls(
     image: Image, machines: tuple[Machine, ...], codes: tuple[Code, ...]
-) -> Iterator[Call]:
+) -> Iterator[Site]:
     """Yield the x86 calls that read their target from the offset table (``-fno-plt``)."""
-    slots = image.slots(WANTED) if machines[0].family == "x86" else {}
+    slots = image.slots(_LOOKED_FOR) if machines[0].family == "x86" else {}
     for code in codes if slots else ():
         for at, name in called_by_table(code, image, slots):
-            state = _state_at_call(machines[0], code, at, at + 6, image)
-            where = code.offset + at
-            yield _call(name, state, machines[0].function, where, image, direct=False)
+            yield Site(machines[0], code, at, at + 6, name)
 
 
 def _mips_calls(
     image: Image, machines: tuple[Machine, ...], codes: tuple[Code, ...]
-) -> Iterator[Call]:
+) -> Iterator[Site]:
     """Yield calls by JALR of what was loaded from the global offset table.
 
     ``lw $t9, d($gp)`` names the function (``$gp`` may have been copied); the first
@@ -287,13 +326,13 @@ def _mips_calls(
     for machine in machines:
         if machine.family != "mips":
             continue
-        slots = image.mips_slots(WANTED)
+        slots = image.mips_slots(_LOOKED_FOR)
         for load in _loads(machine):
             for distance, name in sorted(slots.items()):
                 if -0x8000 <= distance < 0x8000:
                     word = load << 16 | distance & 0xFFFF
                     for code in codes:
-                        yield from _loaded(machine, code, word, name, image)
+                        yield from _loaded(machine, code, word, name)
 
 
 def _loads(machine: Machine) -> tuple[int, ...]:
@@ -302,7 +341,7 @@ def _loads(machine: Machine) -> tuple[int, ...]:
     return tuple(opcode | base << 5 for base in (28, *range(16, 24)))
 
 
-def _loaded(machine: Machine, code: Code, load: int, name: str, image: Image) -> Iterator[Call]:
+def _loaded(machine: Machine, code: Code, load: int, name: str) -> Iterator[Site]:
     """Yield the call of ``name`` behind each place of the instruction ``load``."""
     order = "<" if machine.little else ">"
     jump = struct.pack(f"{order}I", _MIPS_JALR_T9)
@@ -310,8 +349,7 @@ def _loaded(machine: Machine, code: Code, load: int, name: str, image: Image) ->
         place = code.content.find(jump, at, at + _MIPS_WINDOW_BYTES)
         if place == -1 or place % 4 or _loaded_again(code.content, at, place, machine):
             continue
-        state = _state_at_call(machine, code, place, place + 8, image)
-        yield _call(name, state, machine.function, code.offset + place, image, direct=False)
+        yield Site(machine, code, place, place + 8, name)
 
 
 def _loaded_again(content: bytes, at: int, end: int, machine: Machine) -> bool:

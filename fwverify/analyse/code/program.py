@@ -21,9 +21,11 @@ from fwverify.analyse.code.calls import (
     MAX_CODE_BYTES,
     Call,
     CodeLimit,
+    Site,
     function_calls,
     system_calls,
 )
+from fwverify.analyse.code.dates import dates
 from fwverify.analyse.code.image import Image
 from fwverify.analyse.code.machines import Machine, machines
 from fwverify.analyse.elfheader import ET_DYN, ET_EXEC, ElfHeader
@@ -55,21 +57,24 @@ def examine(data: bytes, header: ElfHeader, imports: frozenset[str]) -> Code:
     if not known:
         return _unknown(header, imports)
     calls: tuple[Call, ...] = ()
+    clocks: tuple[Site, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     try:
-        calls = _calls(image, known)
+        calls, clocks = _calls(image, known)
     except CodeLimit as error:
         troubles = (Trouble(code="limit.code", text=f"machine code: {error}"),)
     facts = signs.facts(calls, mips=known[0].family == "mips")
     names = frozenset(call.name for call in calls if call.direct and call.name != BY_NUMBER)
-    return Code(facts, signs.hits(facts, names | imports), troubles, names)
+    hits = signs.hits(facts, names | imports) + dates(clocks, image)
+    return Code(facts, hits, troubles, names)
 
 
-def _calls(image: Image, known: tuple[Machine, ...]) -> tuple[Call, ...]:
+def _calls(image: Image, known: tuple[Machine, ...]) -> tuple[tuple[Call, ...], tuple[Site, ...]]:
     if image.code_bytes > MAX_CODE_BYTES:
         raise CodeLimit(f"has {image.code_bytes} bytes, more than {MAX_CODE_BYTES}")
     own = system_calls(image, known)
-    return own + function_calls(image, known, own)
+    called, clocks = function_calls(image, known, own)
+    return own + called, clocks
 
 
 def _unknown(header: ElfHeader, imports: frozenset[str]) -> Code:

@@ -5,7 +5,7 @@ a DHCP client opens packet sockets rightly. Findings are therefore of low or med
 confidence, and every fact is kept so that a later version can be compared.
 
 Sources: ``linux/socket.h``, ``linux/can.h``, ``linux/prctl.h``, ``linux/ptrace.h``,
-``asm/socket.h`` (MIPS has its own numbers of socket types and options).
+``linux/sockios.h``, ``asm/socket.h`` (MIPS has its own numbers of socket types and options).
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ _ICMP: Final = {1: "IPPROTO_ICMP", 58: "IPPROTO_ICMPV6"}
 _ETH_P_ALL: Final = 3
 _SOL_SOCKET: Final = (1, 0xFFFF)
 _OPTIONS: Final = {25: "SO_BINDTODEVICE", 26: "SO_ATTACH_FILTER", 50: "SO_ATTACH_BPF"}
+_REQUESTS: Final = {0x8927: "SIOCGIFHWADDR"}
 _PRCTL: Final = {4: "PR_SET_DUMPABLE", 15: "PR_SET_NAME", 22: "PR_SET_SECCOMP"}
 _PTRACE: Final = {
     0: "PTRACE_TRACEME",
@@ -158,6 +159,8 @@ def described(call: Call, *, mips: bool) -> Iterator[str]:
         yield f"prctl({_PRCTL[first or 0]})"
     elif call.name == "ptrace" and first in _PTRACE:
         yield f"ptrace({_PTRACE[first or 0]})"
+    elif call.name == "ioctl" and second in _REQUESTS:
+        yield f"ioctl({_REQUESTS[second or 0]})"
     elif call.name == "htons" and first is not None and MIN_PORT < first <= 0xFFFF:
         yield f"htons({first})"
     elif call.name in _PORTED:

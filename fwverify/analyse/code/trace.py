@@ -36,6 +36,11 @@ _STEPS: Final[dict[str, Callable[[State, Instruction, Literal], None]]] = {
 }
 
 
+def step_of(machine: Machine) -> Callable[[State, Instruction, Literal], None]:
+    """Return what applies one instruction of ``machine`` to a ``State``."""
+    return _STEPS[machine.family]
+
+
 @functools.cache
 def engine(machine: Machine) -> Any:
     """Return capstone's disassembler for ``machine``; it goes on behind unknown bytes."""
@@ -80,7 +85,7 @@ def lines_before(
 def evaluate(machine: Machine, line: Sequence[Instruction], literal: Literal) -> State:
     """Return what is known behind ``line``; ``literal`` reads a word at an address."""
     state = State(thumb=machine.name == "Thumb")
-    step = _STEPS[machine.family]
+    step = step_of(machine)
     for instruction in line:
         after, state.after = state.after, None
         step(state, instruction, literal)
