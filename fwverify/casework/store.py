@@ -22,7 +22,7 @@ from fwverify.canonical import canonical_json, sha256_hex
 from fwverify.case import MAX_CASE_BYTES, Case, CaseId, parse_case
 from fwverify.casework.events import FIRST, ChainError, Event, checked
 from fwverify.model import Sha256, _Value
-from fwverify.strict import InputFileError, read_bounded
+from fwverify.strict import NOT_JSON, InputFileError, read_bounded
 
 MAX_EXPORT_BYTES: Final = 256 * 1024 * 1024
 MAX_EVENTS: Final = 1_000_000
@@ -175,7 +175,7 @@ def _events(file: Path) -> tuple[Event, ...]:
     for number, line in enumerate(lines, start=1):
         try:
             found.append(msgspec.json.decode(line, type=Event))
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise InputFileError(file, number, "", str(error)) from error
     return _checked(found, file)
 
@@ -185,7 +185,7 @@ def _export(data: bytes, file: str) -> Export:
         raise InputFileError(file, None, "", f"larger than {MAX_EXPORT_BYTES} bytes")
     try:
         export = msgspec.json.decode(data, type=Export)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise InputFileError(file, None, "", f"is no exported case: {error}") from error
     if canonical_json(export) + b"\n" != data:
         raise InputFileError(file, None, "", "is not in its one form (RFC 8785)")
