@@ -18,6 +18,8 @@ import msgspec
 T = TypeVar("T")
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
+NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What ``msgspec.json.decode`` raises: bytes that are not UTF-8 and depth are no DecodeError."""
 
 _MSGSPEC_PATH: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _MSGSPEC_FIELD: Final = re.compile(r"field `(?P<field>[^`]+)`")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fwverify import exit_codes
-from fwverify.cli import common, replaying
+from fwverify.cli import common
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -331,6 +331,7 @@ def replay(
     package where none are given. Exit 0 for the same core, 4 for another; 2 where something
     of then is not here.
     """
+    from fwverify.cli import replaying  # it loads what no other command needs
     from fwverify.cli.asking import answered
     from fwverify.evidence import package as zipped
     from fwverify.evidence.replay import compare
