@@ -194,17 +194,18 @@ class Case(Value, frozen=True, kw_only=True, rename={"class_name": "class"}):
 
     @property
     def context_sha256(self) -> str:
-        """The digest of the product class and the deployment context.
+        """The digest of the product class, the deployment context and the component, if any.
 
-        An approval is bound to both: the class chooses the policy, and the case, which
-        names it, is the submitter's.
+        An approval is bound to them: the class chooses the policy, the component the
+        contract, and the case, which names both, is the submitter's.
         """
         return sha256_hex(self.context_document)
 
     @property
     def context_document(self) -> bytes:
         """What ``context_sha256`` is the digest of (RFC 8785): what a gate's site keeps."""
-        return canonical_json([self.class_name, _bound(self.context)])
+        named = [self.class_name, _bound(self.context)]
+        return canonical_json(named if self.component is None else [*named, self.component])
 
 
 def _bound(context: Context | None) -> dict[str, Any] | None:

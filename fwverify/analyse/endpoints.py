@@ -27,7 +27,7 @@ from typing import Final
 
 from fwverify.analyse.values import Trouble
 from fwverify.analyse.windows import Extracted, windows
-from fwverify.places import INSIDE
+from fwverify.places import INSIDE, address_of
 from fwverify.reader import Buffer
 
 MAX_ENDPOINTS: Final = 20_000
@@ -86,7 +86,7 @@ _NAMESPACES: Final = frozenset(
 _MARKS: Final = (
     re.compile(
         rb"\.(?:(?:" + "|".join(("onion", *TOP_LEVELS.split())).encode() + rb")(?![\w])"
-        rb"|\d{1,3}\.\d{1,3}\.\d|\d{1,3}\.(?:\d{1,3}\.)?[$%{*'\"+<\[])",
+        rb"|\d{1,3}\.\d{1,3}\.\d|(?:168|1[6-9]|2\d|3[01])/\d|\d{1,3}\.(?:\d{1,3}\.)?[$%{*'\"+<\[])",
         re.IGNORECASE,
     ),
     re.compile(rb":(?://|[0-9a-fA-F]{0,4}:[0-9a-fA-F:])"),
@@ -106,11 +106,13 @@ _TO_LINES: Final = bytes(
 _WIDE_RUN: Final = re.compile(rb"(?:[\x20-\x7e]\x00){6,}")
 _HOST: Final = r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+"
 _URL: Final = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]{1,15})://(?P<user>[^\s/\"'<>@]{1,100}@)?"
+    r"(?P<scheme>[a-z][a-z0-9+.-]{1,15})://(?P<user>[^\s/\"'<>]{0,1000}@)?"
     r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9_%{}$-][a-z0-9._%{}$-]{0,252})(?P<port>:\d{1,5})?"
     r"(?P<path>/[^\s\"'<>\\^`{|}?#]{0,120})?",
     re.IGNORECASE,
 )
+_SLASHES: Final = re.compile(r"\b(https?|ftps?|wss?):/{1,9}(?=[a-z0-9_\[@])", re.IGNORECASE)
+"""Programs take one slash, or three, for two (WHATWG URL; curl)."""
 _EMAIL: Final = re.compile(
     rf"(?<![\w.+-])[a-z0-9][a-z0-9._%+-]{{0,63}}@{_HOST}[a-z]{{2,24}}(?![\w-])", re.IGNORECASE
 )
@@ -118,21 +120,37 @@ _BARE_HOST: Final = re.compile(
     rf"(?<![\w.@/$:-]){_HOST}(?:{TOP_LEVELS.replace(' ', '|')})(?![\w(]|-|\.\w)"
 )
 _ONION: Final = re.compile(r"(?<![a-z0-9])(?:[a-z2-7]{16}|[a-z2-7]{56})\.onion(?![a-z0-9])")
+_OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+_QUAD: Final = rf"{_OCTET}(?:\.{_OCTET}){{3}}"
+_BEGINS: Final = r"(?:(?<![\w.-])|(?<=\\[nrt])|(?<=\s-[a-uw-zA-UW-Z]))"
+"""Before an address: no word, but an escaped end of a line or the letter of an option."""
 _IPV4: Final = re.compile(
-    r"(?<![\w.-])(?<![vV] )(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}"
+    rf"{_BEGINS}(?<![vV] )"
+    r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)\.){3}"
     r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?![\w-]|\.\w)"
 )
 _IPV6: Final = re.compile(r"(?<![\w:.])(?:[0-9a-f]{1,4}:){2,7}(?::|[0-9a-f]{1,4})[0-9a-f:]{0,30}")
-_OCTET: Final = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _INSIDE: Final = re.compile(
-    rf"(?<![\w.-])(?<![vV] )((?:10\.{_OCTET}|172\.(?:1[6-9]|2\d|3[01])|192\.168|169\.254"
+    rf"{_BEGINS}(?<![vV] )((?:10\.{_OCTET}|172\.(?:1[6-9]|2\d|3[01])|192\.168|169\.254"
     rf"|100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.)(?:({_OCTET}\.)(?:({_OCTET})"
-    rf"(?:/(3[0-2]|[12]?\d)|(-\d)|(?![\w-]|\.\w))|[$%{{*'\"+<\[])|[$%{{*<\[])"
+    rf"(?:/(3[0-2]|[12]?\d)(?!\d|\.\d)|(-\d)|(?![\w-]|\.\w))|[$%{{*'\"+<\[])|[$%{{*<\[])"
 )
+_REST: Final = re.compile(
+    rf"(?:(?P<slash>/)|[ \t]{{1,8}}(?:(?:net)?mask[ \t]{{1,8}})?)(?P<mask>{_QUAD})(?![\w.-])"
+    rf"|[ \t]{{0,8}}-[ \t]{{0,8}}(?P<last>{_QUAD})(?![\w-]|\.\w)"
+)
+"""What widens an address: a mask (``/255.255.0.0``, ``netmask 255.255.0.0``), the last one."""
+_SHORT: Final = re.compile(
+    r"(?<![\w./-])(192\.168|172\.(?:1[6-9]|2\d|3[01]))/([89]|[12]\d)(?![\w.])"
+)
+"""A network without its last octets (``192.168/16``), as routes are written."""
 """Two octets of an inside network; the third; the fourth with prefix length or range."""
 _LOCAL_IPV6: Final = ipaddress.ip_network("fc00::/7")
 _VERSION_WORD: Final = re.compile(r"\b(?:version|release|ver\.?|rev\.?|v)[\s:=]*$", re.IGNORECASE)
 _LARGEST_PORT: Final = 65535
+_FIRST_NUMBER: Final = 1 << 24
+"""Below it no number is an address of another: 0.0.0.0/8 (RFC 6890)."""
+_NO_HOST: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 Found = tuple[str, str]
 
@@ -218,6 +236,8 @@ def _in_text(text: str) -> Iterator[Found]:
     rest = text
     if "." in text:
         yield from _inside(text)
+    if ":/" in text:
+        text = rest = _SLASHES.sub(r"\1://", text)
     if "://" in text:
         for url in _URL.finditer(text):
             yield from _url(url)
@@ -241,14 +261,16 @@ _MIN_LABEL_CHARACTERS: Final = 4
 
 def _url(url: re.Match[str]) -> Iterator[Found]:
     host = url["host"].lower().rstrip(".")
+    if url["user"]:
+        yield from _hosts(_NO_HOST.sub(" ", url["user"]))  # some read the host there
     if host in STANDARD_HOSTS and not url["user"]:
         return
-    inner = _address(host.strip("[]"))
-    if "." not in host and inner is None:
-        return  # a scheme such as "file://" or a local name
+    inner = address_of(host.strip("[]"))
+    if "." not in host and (inner is None or (host.isalnum() and int(inner) < _FIRST_NUMBER)):
+        return  # a scheme such as "file://", a local name or a small number
     port = url["port"] or ""
     if port and int(port[1:]) > _LARGEST_PORT:
-        return
+        port = ""
     path = (url["path"] or "").rstrip("/.,;)")
     yield "url", f"{url['scheme'].lower()}://{host}{port}{path}"[:_MAX_VALUE_CHARACTERS]
     if host.endswith(".onion"):
@@ -269,7 +291,8 @@ def _hosts(text: str) -> Iterator[Found]:
         long_enough = (
             len(labels) >= _MIN_LABELS_OF_SHORT or len(labels[-2]) >= _MIN_LABEL_CHARACTERS
         )
-        if plain and long_enough and any(label.isalpha() for label in labels[:-1]):
+        wordy = any(label.replace("-", "").isalpha() for label in labels[:-1])
+        if plain and long_enough and wordy:
             yield "host", host[:_MAX_VALUE_CHARACTERS]
 
 
@@ -296,8 +319,40 @@ def _inside(text: str) -> Iterator[Found]:
             bits = bits or ("" if fourth else "24")
         if not bits and _VERSION_WORD.search(before):
             continue
-        network = ipaddress.ip_network(f"{value}/{bits or 32}", strict=False)
-        yield INSIDE, str(network) if bits and bits != "32" else value
+        network = ipaddress.IPv4Network(f"{value}/{bits or 32}", strict=False)
+        if fourth and not prefix:
+            at = match.end() - len(span or "")
+            network = _widened(ipaddress.IPv4Address(value), _REST.match(text, at)) or network
+        yield INSIDE, str(network) if network.prefixlen < _HOST_BITS else value
+    for short in _SHORT.finditer(text):
+        octets = f"{short[1]}.0.0"
+        yield INSIDE, str(ipaddress.ip_network(f"{octets}/{short[2]}", strict=False))
+
+
+_HOST_BITS: Final = 32
+_WIDEST_MASK: Final = 8
+
+
+def _widened(
+    first: ipaddress.IPv4Address, rest: re.Match[str] | None
+) -> ipaddress.IPv4Network | None:
+    """Return the network that ``first`` and what stands behind it are, or None.
+
+    A mask after a space counts behind the address of a network alone: behind that of a
+    device it says how that one is connected.
+    """
+    if rest is None:
+        return None
+    if rest["last"]:
+        apart = int(first) ^ int(ipaddress.IPv4Address(rest["last"]))
+        return ipaddress.IPv4Network((first, _HOST_BITS - apart.bit_length()), strict=False)
+    try:
+        network = ipaddress.IPv4Network((first, rest["mask"]), strict=False)
+    except ValueError:
+        return None  # two addresses, one behind the other
+    if network.prefixlen < _WIDEST_MASK or not (rest["slash"] or network[0] == first):
+        return None
+    return network
 
 
 def _long_addresses(text: str) -> Iterator[Found]:

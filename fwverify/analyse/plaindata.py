@@ -83,6 +83,11 @@ def _is_linear(table: bytes, width: int) -> bool:
     """Return whether word ``a ^ b`` is word ``a`` exclusive or word ``b``, for all of them."""
     if len(table) != width * _LINEAR_WORDS or not any(table[width : 2 * width]):
         return False
+    one, two, three = (
+        int.from_bytes(table[width * index : width * index + width]) for index in (1, 2, 3)
+    )
+    if one ^ two != three:
+        return False  # before the other words cost anything
     words = [int.from_bytes(table[at : at + width]) for at in range(0, len(table), width)]
     return all(
         words[bit | rest] == words[bit] ^ words[rest]

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 
 def recipe_for(case: Case | None, options: common.Options) -> Recipe | None:
-    """Return the recipe of the product that is checked, None where it was not onboarded."""
+    """Return the recipe of the product that is checked, None where it was not onboarded.
+
+    Products are called as the ledger records them: another spelling of one is that one.
+    """
     from fwverify.onboarding import place
+    from fwverify.people import UnusableText, one_line
     from fwverify.strict import InputFileError
 
     if case is None or not case.vendor or not case.product:
@@ -27,8 +31,8 @@ def recipe_for(case: Case | None, options: common.Options) -> Recipe | None:
     if not root.is_dir():
         return None
     try:
-        folder = place.folder_of(root, case.vendor, case.product)
-    except InputFileError:
+        folder = place.folder_of(root, case.vendor, one_line("product", case.product))
+    except (InputFileError, UnusableText):
         return None  # no name under which a vendor is onboarded
     found = place.load(folder)
     if found is None:

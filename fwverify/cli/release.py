@@ -352,7 +352,8 @@ def revocations(
         }
         for what in ("release", "key"):
             values[what] = tuple(each.sha256 for each in known.revocations if each.what == what)
-        values["subject"] = tuple(each.sha256 for each in kept.revoked_updates(opened))
+        found = {each for at in (when, due) for each in kept.revoked_updates(opened, at)}
+        values["subject"] = tuple(sorted({each.sha256 for each in found}))
         record = making.made(form.REVOCATIONS, values)
         lines = tuple(keys.signature_line(key, record.body) for key in private)
         record = making.joined(record, lines)

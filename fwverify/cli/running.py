@@ -218,8 +218,8 @@ def _register(
     return found
 
 
-def with_revoked(current: Means, options: Options) -> Means:
-    """Return ``current`` with what the ledger has revoked; nothing without a ledger."""
+def with_revoked(current: Means, options: Options, at: datetime) -> Means:
+    """Return ``current`` with what is revoked at ``at``; nothing without a ledger."""
     from dataclasses import replace
 
     url = options.ledger or configuration().ledger_url
@@ -233,7 +233,7 @@ def with_revoked(current: Means, options: Options) -> Means:
     from fwverify.release.kept import revoked_updates
 
     with open_ledger(url) as ledger:
-        return replace(current, revoked=revoked_updates(ledger))
+        return replace(current, revoked=revoked_updates(ledger, at))
 
 
 def _waivers(

@@ -298,10 +298,18 @@ class Ledger:
             records.hold_against_log(connection, found, whole=True)
             return found
 
-    def revoked(self) -> tuple[Revoked, ...]:
-        """Return what was revoked and is not approved under another reference, sorted."""
+    def revoked(self, at: str | datetime) -> tuple[Revoked, ...]:
+        """Return what was revoked and is not approved under another reference, sorted.
+
+        What lifts a revocation is an approval that counts at ``at``: names without the
+        signatures that are asked for, and approvals that ended, lift nothing.
+        """
         entries = self.list()
-        good = {each.subject_sha256 for each in entries if each.state == "approved"}
+        good = {
+            each.subject_sha256
+            for each in entries
+            if each.state == "approved" and self.standing(each, at).state == "approved"
+        }
         return tuple(
             Revoked(each.subject_sha256, each.ref, f"by {act.person} at {act.at}: {act.reason}")
             for each in entries

@@ -21,6 +21,8 @@ from fwverify.model import Sha256, _Value
 from fwverify.release.making import joined
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from fwverify.ledger import Ledger
 
 RELEASE: Final = "release.signed"
@@ -145,8 +147,8 @@ def read(ledger: Log) -> Kept:
     return Kept(texts[RELEASE], texts[WAIVER], tuple(revocations), lists, frozenset(verdicts))
 
 
-def revoked_updates(ledger: Ledger) -> tuple[Revoked, ...]:
-    """Return every update that was revoked, by its baseline or by its digest, sorted.
+def revoked_updates(ledger: Ledger, at: str | datetime) -> tuple[Revoked, ...]:
+    """Return every update that is revoked at ``at``, by its baseline or its digest, sorted.
 
     One list for all who ask: ``check`` and ``batch``, and what the gates are told.
     """
@@ -155,7 +157,7 @@ def revoked_updates(ledger: Ledger) -> tuple[Revoked, ...]:
         for each in read(ledger).revocations
         if each.what == "subject"
     }
-    found = {*by_digest, *ledger.revoked()}
+    found = {*by_digest, *ledger.revoked(at)}
     return tuple(sorted(found, key=lambda each: (each.sha256, each.ref, each.why)))
 
 

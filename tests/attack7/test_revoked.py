@@ -76,7 +76,7 @@ class _Ledger:
     def history(self):
         return ()
 
-    def revoked(self):
+    def revoked(self, _at):
         return (Revoked("b" * 64, "acme/2", "by C"), Revoked("a" * 64, "acme/1", "by C"))
 
 
@@ -102,4 +102,4 @@ def test_the_list_for_gates_has_both_kinds(tmp_path):
 
 
 def test_revoked_updates_are_sorted_and_from_both():
-    assert [each.sha256[0] for each in kept.revoked_updates(_Ledger())] == ["a", "b"]
+    assert [each.sha256[0] for each in kept.revoked_updates(_Ledger(), AT)] == ["a", "b"]

@@ -83,7 +83,7 @@ class Hive:
         A name that no Windows writes, and that could stand for another path, is ``Malformed``.
         """
         for cell, key, path in self._keys():
-            if key.is_odd and not key.flags & _ROOT_KEY:
+            if key.is_odd and not self._is_root(cell, key):
                 raise Malformed(self._at(cell), "nk.name", "empty, undecodable or with a backslash")
             yield Raw(path, "", None, self._bounded(self._security(key)))
             for at, value in self._listed(key):
@@ -109,10 +109,17 @@ class Hive:
             if len(self._seen) > MAX_KEYS or depth > MAX_DEPTH:
                 raise Malformed(self._at(cell), "nk", "more keys than are read")
             key = _Key(self._cell(cell, "nk"), self._at(cell))
-            name = path if key.flags & _ROOT_KEY else f"{path}\\{key.name}".lstrip("\\")
+            name = path if self._is_root(cell, key) else f"{path}\\{key.name}".lstrip("\\")
             yield cell, key, name
             children = [(child, name, depth + 1) for child in self._children(key)]
             waiting.extend(reversed(children))
+
+    def _is_root(self, cell: int, key: _Key) -> bool:
+        """Return whether ``key`` is the root, which gives no path a name.
+
+        Its place says so and its flag: a key inside that bears the flag hides no level.
+        """
+        return cell == self._root and bool(key.flags & _ROOT_KEY)
 
     def _at(self, cell: int) -> int:
         return BASE_BYTES + cell
