@@ -56,6 +56,11 @@ def read_bounded(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> bytes:
     return data
 
 
+def report_in(path: Path) -> Path:
+    """Return ``path``, or the report in it where it is the folder of a check."""
+    return path / "report.json" if path.is_dir() else path
+
+
 def load_toml(path: Path, kind: type[T]) -> T:
     """Return the TOML file ``path`` as a ``kind`` (a msgspec Struct).
 

@@ -86,8 +86,8 @@ def create(
     _require_configured(found, case)
     wish = making.Wish(
         mode=cast("making.Mode", mode or "regular"),
-        begins=common.moment(begins) if begins else when,
-        ends=common.moment(expires),
+        begins=common.moment(begins, "--begins") if begins else when,
+        ends=common.moment(expires, "--expires"),
         accepted=tuple(remainders.parse(each) for each in accepted),
         conditions=conditions,
     )
@@ -334,7 +334,7 @@ def revocations(
     from fwverify.people import owner_of
     from fwverify.release import kept, making
 
-    when, due = common.moment(at), common.moment(next_update)
+    when, due = common.moment(at), common.moment(next_update, "--next-update")
     making.require_life(when, due, 366, "a revocation list")
     private = signed.private_keys(signers)
     names = []

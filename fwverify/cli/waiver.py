@@ -58,7 +58,9 @@ def add(
     found = load_refused(str(report))
     if found is None:
         raise click.UsageError(f"{report} is no report and holds none")
-    wish = waivers.Wish(finding, reason, ticket, controls, when, common.moment(not_after))
+    wish = waivers.Wish(
+        finding, reason, ticket, controls, when, common.moment(not_after, "--not-after")
+    )
     days = common.configuration().release.waiver_max_days
     record = waivers.waiver(found, signed.read_case(case_name), wish, days)
     private = signed.private_keys(signers)
