@@ -175,8 +175,11 @@ def test_a_date_that_cannot_be_read_has_passed(end):
 def test_states():
     record = papers.form.read(papers.release(), form.RELEASE)
     people = (person("Ann", papers.ANN), person("Bob", papers.BOB))
-    found = standing(record, people, papers.AT)
-    assert state(record, found) == "released-with-conditions"
+    found = standing(record, people, papers.AT, revoked="")
+    assert state(record, found, revoked="") == "released-with-conditions"
     assert state(record, found, revoked="x") == "revoked"
-    assert state(record, standing(record, people[:1], papers.AT)) == "none"
-    assert state(record, standing(record, people, "2027-01-01T00:00:00Z")) == "none"
+    assert state(record, standing(record, people[:1], papers.AT, revoked=""), revoked="") == "none"
+    assert (
+        state(record, standing(record, people, "2027-01-01T00:00:00Z", revoked=""), revoked="")
+        == "none"
+    )
