@@ -63,7 +63,7 @@ def _print_linted(linted: Linted) -> None:
 def explain_report(report: Path, file: Path | None, output: str) -> None:
     """Say why each rule fired in REPORT (report.json), and what would change it."""
     from fwverify.policy.explain import explain
-    from fwverify.policy.trial import read_report
+    from fwverify.report.read import read_report
 
     read = read_report(report)
     found = _named(file) if file else _decided(read.digests.policy)
