@@ -106,7 +106,7 @@ class Bench:
         """Return the means with the file at ``path`` as the baseline."""
         kept = profile(Question(updates=(path,), at=AT), self.means)
         named = Baseline(ref=path.name, sha256=kept.subject.sha256, approved=False)
-        return replace(self.means, known=Known(named, kept))
+        return replace(self.means, known=Known(named, kept, approval_void=False))
 
     def report(self, path: Path, means: Means) -> Report:
         """Return what the comparison gives."""

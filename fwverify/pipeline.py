@@ -103,7 +103,8 @@ def inspect_each(questions: Iterable[Question], means: Means) -> Iterator[Report
         except IntakeError as error:
             yield error
             continue
-        key = (intake, question.case, question.recipe)
+        own = (question.case, question.recipe, question.second, question.supersedes)
+        key = (intake, question.at, *own)
         report = done.pop(key, None)
         if report is None:
             outputs = _run_stages(question, means, EVERY_STAGE, intake)

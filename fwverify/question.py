@@ -88,7 +88,7 @@ class Known:
 
     baseline: Baseline
     profile: Profile
-    approval_void: bool = False
+    approval_void: bool
     onboarded: bool = False
 
 

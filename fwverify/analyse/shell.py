@@ -33,7 +33,10 @@ MAX_HITS: Final = 200
 _HIDDEN: Final = "\x01"
 _ANSI: Final = re.compile(r"\$'((?:[^'\\]|\\.){0,400})'")
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|([0-7]{1,3})|(.))")
-_ASSIGN: Final = re.compile(r"(?:^|[;&|\s])([A-Za-z_]\w*)=([^\s;&|<>()`$\x01]{0,256})(?=[\s;&|]|$)")
+_ASSIGN: Final = re.compile(
+    r"(?:^|[;&|\s])([A-Za-z_]\w*)="
+    rf"([^\s;&|<>()`$\x01]{{0,{MAX_VALUE_CHARACTERS}}})(?=[\s;&|]|$)"
+)
 _USE: Final = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))")
 _NOTHING: Final = re.compile(r"(?<=\w)\$(?:[@*!]|\{[A-Za-z_@*]\w*(?::?-)?\})(?=\w)")
 _SHEBANG: Final = re.compile(rb"#![^\n]{0,120}\b(?:ba|a|da|k|z)?sh\b")

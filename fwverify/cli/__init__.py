@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import click
 
-from fwverify import __version__
+from fwverify import __version__, exit_codes
 from fwverify.cli import (
     baseline,
     batch,
@@ -117,7 +117,7 @@ def _run(arguments: list[str] | None) -> int:
         return stop.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("fwverify: interrupted", err=True)
-        return 130
+        return exit_codes.INTERRUPTED
     except Exception as error:  # noqa: BLE001  (the program's edge: one line and CONTRACT's code)
         return report_error(error)
     return result if isinstance(result, int) else 0

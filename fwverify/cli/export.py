@@ -75,9 +75,9 @@ def iocs(
 ) -> None:
     """Hosts and addresses as Suricata rules or a STIX bundle."""
     from fwverify.export.indicators import FIRST_SID, indicators, stix, suricata
-    from fwverify.export.load import load_report
+    from fwverify.report.read import read_report
 
-    loaded = load_report(report)
+    loaded = read_report(report)
     try:
         found = indicators(loaded, severity, every=every)
     except ValueError as error:
@@ -112,10 +112,10 @@ def _write_inventory(
     what: str, report: Path, output: str, jurisdictions: Path | None, out: Path | None
 ) -> None:
     from fwverify.export.inventory import as_csv, as_json
-    from fwverify.export.load import load_report
+    from fwverify.report.read import read_report
 
     make = as_json if output == "json" else as_csv
-    _write(make(load_report(report), what, _table(jurisdictions)), out)
+    _write(make(read_report(report), what, _table(jurisdictions)), out)
 
 
 def _table(file: Path | None) -> tuple[Jurisdiction, ...]:

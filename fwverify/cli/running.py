@@ -20,6 +20,7 @@ from fwverify.cli.common import Options, announce, configuration, moment, trace
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from fwverify.analyse.rules import RuleSet
     from fwverify.case import Case
     from fwverify.config import Config
     from fwverify.ledger.model import Entry
@@ -47,7 +48,7 @@ def means(
 
     ``wanted`` are the stages that will run, all where it is None: rules, trust and policy
     that none of them needs are not read, or only as far as the report names them. ``at`` is
-    the moment for which the policy's dated floors count, now where it is None.
+    the moment for which the policy's dated floors and the waivers count, now where None.
     """
     import tempfile
 
@@ -69,27 +70,22 @@ def means(
         pool = stack.enter_context(
             Pool(jobs, config.limits.memory_bytes, (str(store.root),), early.PRELOAD, forker)
         )
-        from fwverify.analyse.rules import load_rules
         from fwverify.pipeline import EVERY_STAGE, Means
         from fwverify.unpack.given import Given
 
-        stages = EVERY_STAGE if wanted is None else wanted
+        stages, when = EVERY_STAGE if wanted is None else wanted, at or moment(None)
         policy = _policy(options, case, config, stages)
-        trust = _trust(options, config, policy, stages, at or moment(None))
+        trust = _trust(options, config, policy, stages, when)
         yield Means(
             store=store,
             pool=pool,
             limits=config.limits,
-            rules=load_rules(
-                (*config.rules, *options.rules),
-                options.engine or config.engine,
-                compiled="analyse" in stages,
-            ),
+            rules=_rules(options, config, stages),
             trust=trust,
             rule=(rule := _rule(options, case, trust) if "verify" in stages else None),
             accepted=_accepted(options, case, rule),
             register=_register(options, case, config, stages),
-            waivers=_waivers(options, case, config, stages, at or moment(None)),
+            waivers=_waivers(options, case, config, stages, when),
             policy=policy,
             config_sha256=config.sha256,
             ad_hoc=options.ad_hoc(config.engine),
@@ -98,6 +94,14 @@ def means(
             announce=announce,
             trace=trace,
         )
+
+
+def _rules(options: Options, config: Config, stages: frozenset[StageName]) -> RuleSet:
+    """Return the rules, compiled where something is analysed."""
+    from fwverify.analyse.rules import load_rules
+
+    engine = options.engine or config.engine
+    return load_rules((*config.rules, *options.rules), engine, compiled="analyse" in stages)
 
 
 def _policy(
@@ -265,7 +269,7 @@ def with_baseline(
     case: Case | None,
     at: datetime,
     *,
-    onboarded: bool = False,
+    onboarded: bool,
 ) -> Means:
     """Return ``current`` with the baseline that ``reference`` names, analysed or looked up.
 
@@ -293,7 +297,8 @@ def _analysed(path: Path, current: Means, at: datetime) -> Known:
         if each.sha256 == kept.subject.sha256:
             what = f"is {each.ref}, which was" if each.ref else "was"
             raise click.UsageError(f"--baseline {path} {what} revoked {each.why}")
-    return Known(Baseline(ref=path.name, sha256=kept.subject.sha256, approved=False), kept)
+    baseline = Baseline(ref=path.name, sha256=kept.subject.sha256, approved=False)
+    return Known(baseline, kept, approval_void=False)
 
 
 def _approved(ref: str, url: str | None, case: Case | None, at: datetime) -> Known:
@@ -321,7 +326,7 @@ def _approved(ref: str, url: str | None, case: Case | None, at: datetime) -> Kno
     same = entry.context_sha256 == context
     whole = stored.baseline.approved and _promoted(entry, at)
     baseline = msgspec.structs.replace(stored.baseline, approved=whole and same)
-    return Known(baseline, stored.profile, whole and not same)
+    return Known(baseline, stored.profile, approval_void=whole and not same)
 
 
 def stands(ledger: Any, entry: Entry, at: datetime) -> bool:

@@ -131,7 +131,7 @@ def diff(old: Path, new: Path, at: str | None, output: str, exit_zero: bool, **r
     options = common.Options(**rest)
     when = common.moment(at)
     with running.means(options, None, _DIFF) as bare:
-        means = running.with_baseline(bare, str(old), options, None, when)
+        means = running.with_baseline(bare, str(old), options, None, when, onboarded=False)
         question = Question(
             updates=(new,),
             at=when,

@@ -267,9 +267,9 @@ def ownership(holder: str, held: str, register: Path | None, output: str) -> Non
 def equivalence(first: Path, second: Path, output: str) -> None:
     """Hold two sources' reports side by side; exit 3 unless both keep the same claims."""
     from fwverify.claims.equivalence import side_by_side
-    from fwverify.export.load import load_report
+    from fwverify.report.read import read_report
 
-    document = side_by_side(load_report(first), load_report(second))
+    document = side_by_side(read_report(first), read_report(second))
     rows = [
         (each["claim"], *(verdict or "not declared" for verdict in each["verdicts"]),
          "yes" if each["same"] else "no")

@@ -41,7 +41,7 @@ def _is_structural(rule: str) -> bool:
     return rule in STRUCTURAL or rule.startswith(NEVER)
 
 
-def waivable(reason: Reason, findings: Iterable[Finding] = ()) -> bool:
+def waivable(reason: Reason, findings: Iterable[Finding]) -> bool:
     """Return whether a waiver may speak for ``reason``, which ``findings`` led to."""
     if reason.knock_out or not reason.findings or _is_structural(reason.rule):
         return False

@@ -72,7 +72,7 @@ def require_life(begins: datetime, ends: datetime, days: int, what: str) -> None
 
 
 def release(
-    report: Report, case: Case, wish: Wish, life: Life, people: tuple[Person, ...] = ()
+    report: Report, case: Case, wish: Wish, life: Life, people: tuple[Person, ...]
 ) -> Record:
     """Return the unsigned text. Raises ``NotReleasable`` with every reason against it.
 

@@ -57,8 +57,8 @@ def signers(record: Record, people: tuple[Person, ...]) -> tuple[tuple[str, ...]
     return tuple(sorted(by.values())), ""
 
 
-def standing(record: Record, people: tuple[Person, ...], at: str, *, revoked: str = "") -> Standing:
-    """Return what ``record`` is worth at ``at``; ``revoked`` says who took it back, and why."""
+def standing(record: Record, people: tuple[Person, ...], at: str, *, revoked: str) -> Standing:
+    """Return what ``record`` is worth at ``at``; ``revoked`` says who took it back."""
     by, fault = signers(record, people)
     if not fault and len(by) < SIGNERS_NEEDED:
         fault = f"{len(by)} of {SIGNERS_NEEDED} registered approvers signed"
@@ -66,7 +66,7 @@ def standing(record: Record, people: tuple[Person, ...], at: str, *, revoked: st
     return Standing(not why, by, why)
 
 
-def state(record: Record, found: Standing, *, revoked: str = "") -> State:
+def state(record: Record, found: Standing, *, revoked: str) -> State:
     """Return the state of a release: what a report or a list calls it."""
     if revoked:
         return "revoked"

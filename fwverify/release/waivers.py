@@ -46,7 +46,8 @@ def waiver(report: Report, case: Case, wish: Wish, days: int) -> Record:
         raise NotReleasable("a waiver needs what compensates for the finding")
     reasons = [each for each in report.reasons if wish.finding in each.findings]
     for reason in reasons:
-        if reason.verdict != Verdict.ALLOW and not waivable(reason):
+        about = (each for each in report.findings if each.fingerprint in reason.findings)
+        if reason.verdict != Verdict.ALLOW and not waivable(reason, about):
             raise NotReleasable(f"{reason.rule} cannot be waived: {reason.text}")
     return making.made(
         form.WAIVER,

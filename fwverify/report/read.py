@@ -1,7 +1,7 @@
-"""Reading a report back, to render it again without an analysis.
+"""Reading a report back, to render, export or compare it without an analysis.
 
 Guarantees: the document is exactly a ``fwverify.report/1`` (no unknown, missing or
-duplicate key, no wrong type) and carries its own digest; anything else is an
+duplicate key, no fraction, no wrong type) and carries its own digest; anything else is an
 ``InputFileError``. A report whose digest does not fit has been changed by hand and is
 refused.
 
@@ -28,12 +28,12 @@ def read_report(path: Path) -> Report:
     path = report_in(path)
     data = read_bounded(path, MAX_REPORT_BYTES)
     try:
-        tree = json.loads(data, object_pairs_hook=_without_duplicates)
+        tree = json.loads(data, object_pairs_hook=_without_duplicates, parse_float=_refused)
         report = msgspec.convert(tree, Report)
     except (ValueError, RecursionError) as error:
         raise InputFileError(path, None, "", f"no report of this form: {error}") from error
     if seal(report).core_sha256 != report.core_sha256:
-        why = "the report is not what its digest says: it was changed, or another version wrote it"
+        why = "is not the digest of the report: it was altered, or another version wrote it"
         raise InputFileError(path, None, "core_sha256", why)
     return report
 
@@ -43,3 +43,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         raise ValueError("a key stands twice in one object")
     return made
+
+
+def _refused(text: str) -> int:
+    raise ValueError(f"{text[:40]} is no whole number")

@@ -11,6 +11,7 @@ file is one supplier and is called by its id.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -182,9 +183,10 @@ def _faults(register: Register) -> Iterator[tuple[str, str, str]]:
 
 
 def _component_faults(register: Register) -> Iterator[tuple[str, str, str]]:
-    names = [each.name for each in register.components.component]
-    for name in sorted({each for each in names if names.count(each) > 1}):
-        yield COMPONENTS, "component", f"{name} stands twice"
+    names = Counter(each.name for each in register.components.component)
+    for name, number in sorted(names.items()):
+        if number > 1:
+            yield COMPONENTS, "component", f"{name} stands twice"
     for at, part in enumerate(register.components.component):
         for key, why in _contract_faults(part.contract or Contract()):
             yield COMPONENTS, f"component.{at}.contract.{key}", why

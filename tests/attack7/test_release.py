@@ -40,9 +40,9 @@ def test_a_verdict_of_long_ago_is_not_released_today(at):
     """``check --at`` of a day when everything still held, recorded, and two signatures."""
     case = full_case()
     with pytest.raises(NotReleasable, match="check again"):
-        making.release(report(case, at), case, Wish("regular", BEGINS, ENDS), Life())
+        making.release(report(case, at), case, Wish("regular", BEGINS, ENDS), Life(), ())
     newer = report(case, "2024-11-21T00:00:00Z")
-    assert making.release(newer, case, Wish("regular", BEGINS, ENDS), Life())
+    assert making.release(newer, case, Wish("regular", BEGINS, ENDS), Life(), ())
 
 
 @pytest.mark.parametrize("spelled", ["desk  CLERK", "\u0414esk Clerk", "DESK CLERK"])

@@ -18,9 +18,9 @@ from msgspec.structs import replace
 from fwverify.canonical import canonical_json, seal
 from fwverify.export.indicators import FIRST_SID, indicators, stix, suricata
 from fwverify.export.inventory import HEADS, as_csv, as_json
-from fwverify.export.load import load_report
 from fwverify.model import Account, DataFlow, Endpoint, Key, Service
 from fwverify.places import UNKNOWN, Jurisdiction, host_of, is_outside, jurisdiction
+from fwverify.report.read import read_report
 from fwverify.strict import InputFileError
 from tests.builders.profiles import finding, sha
 from tests.builders.reports import ALLOW, DENY
@@ -286,7 +286,7 @@ def written(tmp_path, document):
 def test_a_report_reads_back(tmp_path):
     for each in (ALLOW, DENY):
         sealed = seal(each)
-        assert load_report(written(tmp_path, canonical_json(sealed))) == sealed
+        assert read_report(written(tmp_path, canonical_json(sealed))) == sealed
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_a_report_reads_back(tmp_path):
 def test_an_altered_report_is_refused(tmp_path, change):
     text = canonical_json(seal(ALLOW))
     with pytest.raises(InputFileError):
-        load_report(written(tmp_path, change(text)))
+        read_report(written(tmp_path, change(text)))
 
 
 def test_the_commands(tmp_path):

@@ -302,11 +302,14 @@ def test_a_waiver_from_report_to_report(place):
     for each in knocked[:1]:
         ran = waive(place, each["findings"][0], "Ann", "Bob")
         assert (ran.code, "cannot be waived" in ran.err) == (2, True)
-    from fwverify.model import Reason
+    from fwverify.model import Finding, Reason
     from fwverify.policy.waived import waivable
 
+    def about(reason):
+        return [msgspec.convert(found[name], Finding) for name in reason["findings"]]
+
     held = {name for each in reasons for name in each["findings"]
-            if not waivable(msgspec.convert(each, Reason))}  # fmt: skip
+            if not waivable(msgspec.convert(each, Reason), about(each))}  # fmt: skip
     free = sorted(set(found) - held)
     assert free, report["reasons"]
     assert waive(place, free[0], "Ann").code == 0

@@ -18,8 +18,12 @@ from fwverify.policy.judged import Judged
 from fwverify.policy.waived import eased, marked, waivable
 from fwverify.release import kept, making
 from fwverify.release.kept import Kept, Revocation
+from fwverify.release.remainders import NotReleasable
 from fwverify.release.standing import in_force, standing, state
+from fwverify.release.waivers import Wish
 from fwverify.release.waivers import in_force as counting
+from fwverify.release.waivers import waiver as waiver_text
+from tests.attack7.test_release import BEGINS, ENDS, report
 from tests.gate_release import papers
 from tests.ledger.people import ANN_KEY, BOB_KEY, CY_KEY, EVE_KEY, PEOPLE, person
 
@@ -85,8 +89,22 @@ def test_what_no_waiver_eases(name):
 def test_a_structural_finding_under_a_rule_of_the_policy():
     result = judged(findings=(STRUCTURAL,))
     assert eased([result], ALL, waiver(STRUCTURAL)) == [result]
-    assert waivable(result.reason)
+    assert waivable(result.reason, (ONE,))
     assert not waivable(result.reason, (STRUCTURAL,))
+
+
+def test_no_waiver_is_written_that_would_not_count():
+    def written(*findings):
+        changed = msgspec.structs.replace(
+            report(CASE), findings=ALL, reasons=(judged(findings=findings).reason,)
+        )
+        wish = Wish(findings[0].fingerprint, "r", "T-1", ("watched",), BEGINS, ENDS)
+        return waiver_text(changed, CASE, wish, 366)
+
+    assert written(ONE).one("finding") == ONE.fingerprint
+    for findings in ((STRUCTURAL,), (ONE, STRUCTURAL)):
+        with pytest.raises(NotReleasable, match="cannot be waived"):
+            written(*findings)
 
 
 @given(st.lists(st.sampled_from(sorted(NOT_WAIVED)), max_size=4), st.booleans(), st.booleans())
@@ -175,8 +193,11 @@ def test_a_date_that_cannot_be_read_has_passed(end):
 def test_states():
     record = papers.form.read(papers.release(), form.RELEASE)
     people = (person("Ann", papers.ANN), person("Bob", papers.BOB))
-    found = standing(record, people, papers.AT)
-    assert state(record, found) == "released-with-conditions"
+    found = standing(record, people, papers.AT, revoked="")
+    assert state(record, found, revoked="") == "released-with-conditions"
     assert state(record, found, revoked="x") == "revoked"
-    assert state(record, standing(record, people[:1], papers.AT)) == "none"
-    assert state(record, standing(record, people, "2027-01-01T00:00:00Z")) == "none"
+    assert state(record, standing(record, people[:1], papers.AT, revoked=""), revoked="") == "none"
+    assert (
+        state(record, standing(record, people, "2027-01-01T00:00:00Z", revoked=""), revoked="")
+        == "none"
+    )

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fwverify.analyse.taxonomy import CAPABILITIES
-from fwverify.canonical import canonical_json
+from fwverify.canonical import canonical_json, seal
 from fwverify.model import Verdict
 from fwverify.policy import load
 from fwverify.policy.compared import compare
@@ -469,7 +469,7 @@ def test_nothing_tested_is_not_passed(tmp_path):
 def test_a_report_is_explained(tmp_path):
     from tests.builders.reports import EXAMPLES
 
-    report = next(iter(EXAMPLES.values()))
+    report = seal(next(iter(EXAMPLES.values())))
     file = tmp_path / "report.json"
     file.write_bytes(canonical_json(report))
     ran = fwverify("policy", "explain", file)
@@ -479,6 +479,8 @@ def test_a_report_is_explained(tmp_path):
     shown = fwverify("policy", "explain", file, "--format", "json").json
     assert [each["rule"] for each in shown["reasons"]] == [each.rule for each in report.reasons]
     assert fwverify("policy", "explain", tmp_path / "absent").code == 2
+    file.write_bytes(canonical_json(report).replace(b'"path":"', b'"path":"x', 1))
+    assert "altered" in fwverify("policy", "explain", file).err
     file.write_text(json.dumps({"schema": "fwverify.report/1"}))
     assert fwverify("policy", "explain", file).code == 2
 
