@@ -75,7 +75,7 @@ def compare(
 
 def _without_told(within: Inside, resigned: tuple[signers.Change, ...]) -> Inside:
     """Return ``within`` without the signers of contents whose signers are told by scheme."""
-    told = {one.path for one in resigned if one.gone or one.came}
+    told = {one.path for one in resigned if signers.is_told(one)}
     return replace(
         within,
         facts={
