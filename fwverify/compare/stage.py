@@ -162,7 +162,7 @@ def _findings(
     for node in pairing.unknown:
         yield from changes.added_findings(node)
     yield from runnable_findings(pairing, before, now)
-    yield from model_findings(pairing)
+    yield from model_findings(pairing, translate)
 
 
 def _problems(new: Profile, old: Profile) -> Iterator[Problem]:
