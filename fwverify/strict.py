@@ -18,6 +18,8 @@ import msgspec
 T = TypeVar("T")
 
 MAX_FILE_BYTES: Final = 16 * 1024 * 1024
+NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What ``msgspec.json.decode`` raises: bytes that are not UTF-8 and depth are no DecodeError."""
 
 _MSGSPEC_PATH: Final = re.compile(r" - at `\$(?P<path>[^`]*)`$")
 _MSGSPEC_FIELD: Final = re.compile(r"field `(?P<field>[^`]+)`")
@@ -52,6 +54,11 @@ def read_bounded(path: Path, limit_bytes: int = MAX_FILE_BYTES) -> bytes:
     if len(data) > limit_bytes:
         raise InputFileError(path, None, "", f"larger than {limit_bytes} bytes")
     return data
+
+
+def report_in(path: Path) -> Path:
+    """Return ``path``, or the report in it where it is the folder of a check."""
+    return path / "report.json" if path.is_dir() else path
 
 
 def load_toml(path: Path, kind: type[T]) -> T:

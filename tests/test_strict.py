@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import zlib
 from pathlib import Path
 
 import pytest
 from msgspec import Struct
 
+from fwverify.casework.store import CaseStore
+from fwverify.compare.superseded import load_refused
+from fwverify.evidence import inputs, layout, redact
+from fwverify.ledger.model import LedgerError
+from fwverify.ledger.profiles import unpacked
+from fwverify.policy.trial import read_report
+from fwverify.reader import Malformed
 from fwverify.strict import InputFileError, load_toml, parse_toml
 
 
@@ -57,3 +66,31 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
     file = tmp_path / "good.toml"
     file.write_text('name = "n"\n[inner]\nid = "i"\n')
     assert load_toml(file, Outer) == Outer("n", Inner("i"))
+
+
+def _deep(key: bytes) -> bytes:
+    return b'{"' + key + b'":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'{"schema":"\xff"}', b'{"id":"\xff"}', b'{"\xff":1}', _deep(b"x"), b"[" * 100_000, b"{"],
+    ids=["schema", "id", "key", "deep", "open", "cut"],
+)
+def test_what_is_no_json_is_the_readers_own_error(data: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    file.write_bytes(data)
+    for read in (load_refused, lambda name: read_report(Path(name))):
+        with pytest.raises(InputFileError):
+            read(str(file))
+    with pytest.raises(InputFileError):
+        CaseStore(tmp_path / "cases").take(data, "case.json")
+    with pytest.raises(LedgerError):
+        unpacked(zlib.compress(data), hashlib.sha256(data).hexdigest())
+    for parse, names in (
+        (inputs.read_inputs, (inputs.INPUTS,)),
+        (redact.listed, (redact.FILE,)),
+        (layout.merged, tuple(name for name, _ in layout.PARTS)),
+    ):
+        with pytest.raises(Malformed):
+            parse(dict.fromkeys(names, data))

@@ -11,7 +11,6 @@ give equal bytes.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
@@ -22,7 +21,7 @@ from fwverify.canonical import canonical_json, sha256_hex
 from fwverify.case import MAX_CASE_BYTES, Case, CaseId, parse_case
 from fwverify.casework.events import FIRST, ChainError, Event, checked
 from fwverify.model import Sha256, _Value
-from fwverify.strict import InputFileError, read_bounded
+from fwverify.strict import NOT_JSON, InputFileError, read_bounded
 
 MAX_EXPORT_BYTES: Final = 256 * 1024 * 1024
 MAX_EVENTS: Final = 1_000_000
@@ -79,9 +78,7 @@ class CaseStore:
 
     def get(self, name: str) -> Held:
         """Return the case ``name``; raises ``InputFileError`` where it is absent or altered."""
-        folder = self.root / _named(name)
-        if not folder.is_dir():
-            raise InputFileError(self.root, None, "", f"no case {name}")
+        folder = self._folder(name)
         data = read_bounded(folder / CASE_FILE, MAX_CASE_BYTES)
         events = _events(folder / EVENTS_FILE)
         if events[0].case_sha256 != sha256_hex(data):
@@ -89,17 +86,21 @@ class CaseStore:
         return Held(id=name, case=parse_case(data, str(folder / CASE_FILE)), events=events)
 
     def append(self, name: str, event: Event) -> Held:
-        """Append ``event`` (its number and predecessor are set here) to the case ``name``."""
-        held = self.get(name)
-        last = held.events[-1]
-        following = msgspec.structs.replace(event, number=last.number + 1, previous=last.sha256)
-        file = self.root / name / EVENTS_FILE
-        _checked((*held.events, following), file)
-        with file.open("ab") as log:
-            log.write(canonical_json(following) + b"\n")
-            log.flush()
-            os.fsync(log.fileno())
-        return self.get(name)
+        """Append ``event`` (its number and predecessor are set here) to the case ``name``.
+
+        Raises ``InputFileError``, too, where another command is writing to the case.
+        """
+        from fwverify.keyring.edit import locked, write_whole  # slow to load; readers go without
+
+        with locked(self._folder(name)):
+            held = self.get(name)
+            last = held.events[-1]
+            following = msgspec.structs.replace(event, number=last.number + 1, previous=last.sha256)
+            file = self.root / name / EVENTS_FILE
+            if len(held.events) >= MAX_EVENTS:
+                raise InputFileError(file, None, "", f"more than {MAX_EVENTS} events")
+            write_whole(file, _lines(_checked((*held.events, following), file)))
+            return self.get(name)
 
     def export(self, name: str) -> bytes:
         """Return the case ``name`` as one document."""
@@ -120,23 +121,39 @@ class CaseStore:
         A case that is here already is replaced only by a record that continues it; one
         that is here with more events stays.
         """
+        from fwverify.keyring.edit import locked
+
         export = _export(data, file)
         name = _named(export.id)
         if (self.root / name).is_dir():
-            mine = self.get(name).events
-            shared = min(len(mine), len(export.events))
-            if mine[:shared] != export.events[:shared]:
-                why = f"{name} was continued in both places; neither record is overwritten"
-                raise InputFileError(file, None, "events", why)
-            if len(mine) >= len(export.events):
-                return self.get(name)
-            _replace(self.root / name / EVENTS_FILE, _lines(export.events))
-            return self.get(name)
+            with locked(self._folder(name)):
+                return self._continued(name, export.events, file)
         self._write(name, export.case_toml.encode("utf-8"), export.events)
         return self.get(name)
 
+    def _continued(self, name: str, events: tuple[Event, ...], file: str) -> Held:
+        """Let ``events`` replace the record of ``name`` where they continue it."""
+        from fwverify.keyring.edit import write_whole
+
+        mine = self.get(name).events
+        shared = min(len(mine), len(events))
+        if mine[:shared] != events[:shared]:
+            why = f"{name} was continued in both places; neither record is overwritten"
+            raise InputFileError(file, None, "events", why)
+        if len(mine) < len(events):
+            write_whole(self.root / name / EVENTS_FILE, _lines(events))
+        return self.get(name)
+
+    def _folder(self, name: str) -> Path:
+        folder = self.root / _named(name)
+        if not folder.is_dir():
+            raise InputFileError(self.root, None, "", f"no case {name}")
+        return folder
+
     def _write(self, name: str, data: bytes, events: Sequence[Event]) -> None:
         """Make the folder of a new case, whole or not at all."""
+        from fwverify.keyring.edit import write_whole
+
         checked_events = _checked(events, CASE_FILE)
         target = self.root / name
         if target.exists():
@@ -144,8 +161,8 @@ class CaseStore:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = self.root / f".{name}.new"
         made.mkdir(mode=0o700, exist_ok=True)
-        _replace(made / CASE_FILE, data)
-        _replace(made / EVENTS_FILE, _lines(checked_events))
+        write_whole(made / CASE_FILE, data)
+        write_whole(made / EVENTS_FILE, _lines(checked_events))
         try:
             made.rename(target)
         except OSError as error:
@@ -175,7 +192,7 @@ def _events(file: Path) -> tuple[Event, ...]:
     for number, line in enumerate(lines, start=1):
         try:
             found.append(msgspec.json.decode(line, type=Event))
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise InputFileError(file, number, "", str(error)) from error
     return _checked(found, file)
 
@@ -185,7 +202,7 @@ def _export(data: bytes, file: str) -> Export:
         raise InputFileError(file, None, "", f"larger than {MAX_EXPORT_BYTES} bytes")
     try:
         export = msgspec.json.decode(data, type=Export)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise InputFileError(file, None, "", f"is no exported case: {error}") from error
     if canonical_json(export) + b"\n" != data:
         raise InputFileError(file, None, "", "is not in its one form (RFC 8785)")
@@ -202,13 +219,3 @@ def _export(data: bytes, file: str) -> Export:
 
 def _lines(events: Sequence[Event]) -> bytes:
     return b"".join(canonical_json(each) + b"\n" for each in events)
-
-
-def _replace(file: Path, data: bytes) -> None:
-    """Write ``data`` to ``file``, which is never seen half-written."""
-    new = file.with_name(f".{file.name}.new")
-    with new.open("wb") as target:
-        target.write(data)
-        target.flush()
-        os.fsync(target.fileno())
-    new.replace(file)

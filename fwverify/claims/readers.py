@@ -22,7 +22,16 @@ from fwverify.claims.declared import (
     per_day,
     seconds,
 )
-from fwverify.claims.seen import Seen, Sign, configures, host, of_finding, strength_of, within
+from fwverify.claims.seen import (
+    Seen,
+    Sign,
+    Strength,
+    configures,
+    host,
+    of_finding,
+    strength_of,
+    within,
+)
 from fwverify.places import is_outside, is_self
 
 REMOTE: Final = (
@@ -173,8 +182,8 @@ def registers(seen: Seen, declared: DeclaredClaim) -> Iterator[Sign]:
     for path, text in seen.of("register"):
         code, _, kind = text.partition(" ")
         if not obis_fits(code, declared.values):
-            strength = "refutes" if kind.startswith("class") else "indicates"
-            yield Sign(strength, f"register {text} is not declared, in {path}")  # type: ignore[arg-type]
+            strength: Strength = "refutes" if kind.startswith("class") else "indicates"
+            yield Sign(strength, f"register {text} is not declared, in {path}")
 
 
 def other_channels(seen: Seen, declared: DeclaredClaim) -> Iterator[Sign]:
@@ -201,5 +210,5 @@ def positions(seen: Seen, _: DeclaredClaim) -> Iterator[Sign]:
     }
     for flow in seen.dataflows:
         if flow.source == "location":
-            strength = "refutes" if flow.path in sure else "indicates"
-            yield Sign(strength, f"location beside {flow.sink} in {flow.path}")  # type: ignore[arg-type]
+            strength: Strength = "refutes" if flow.path in sure else "indicates"
+            yield Sign(strength, f"location beside {flow.sink} in {flow.path}")

@@ -64,11 +64,12 @@ def check(
     report = done.report
     code = exit_codes.for_check(report)
     if out is not None:
-        from fwverify.cli.evidence import built, kept
+        from fwverify.cli.evidence import built, kept, withdraw
         from fwverify.report.folder import write_reports
 
         made = built(report, done.steering, pdf=pdf)
         write_reports(report, out, made.files | kept(done.steering))
+        withdraw(report, made, out)
         code = exit_codes.at_least_incomplete(code) if made.trouble else code
     running.record(report, done.baseline, options.ledger, always=record)
     common.print_report(report, output, partial(render, out=str(out) if out else None))

@@ -204,8 +204,8 @@ def at_option(command: Command) -> Command:
     return click.option("--at", metavar="RFC3339", help="The time that the report states.")(command)
 
 
-def moment(text: str | None) -> datetime:
-    """Return the time of ``--at``, or now, in whole seconds.
+def moment(text: str | None, option: str = "--at") -> datetime:
+    """Return the time of ``option``, or now, in whole seconds.
 
     This is the only clock that reaches a result, and it is recorded there.
     """
@@ -218,7 +218,8 @@ def moment(text: str | None) -> datetime:
     try:
         return parse_time(text)
     except ValueError as error:
-        raise click.BadParameter(f"{text}: not an RFC 3339 time", param_hint="--at") from error
+        why = f"{text}: not an RFC 3339 time, such as 2026-01-31T23:59:59Z"
+        raise click.BadParameter(why, param_hint=option) from error
 
 
 def configuration() -> Config:

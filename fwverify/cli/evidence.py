@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from fwverify import exit_codes
-from fwverify.cli import common, replaying
+from fwverify.cli import common
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -164,6 +164,19 @@ def built(
         return Built(building.packages(report, Seal(at=at), steering, annex), why)
 
 
+def withdraw(report: Report, made: Built, out: Path) -> None:
+    """Remove the packages of the same case in ``out`` that are of an earlier report.
+
+    A package for national security that stayed beside a report that needs none would be
+    handed over as if it belonged to it.
+    """
+    from fwverify.evidence import building
+    from fwverify.report.folder import take_away
+
+    for name in take_away(out, building.names_of(report) - made.files.keys()):
+        click.echo(f"fwverify: {out / name}: was of an earlier report, removed", err=True)
+
+
 def kept(steering: Steering | None) -> dict[str, bytes]:
     """Return the file beside the report from which ``evidence build`` knows what steered it."""
     from fwverify.canonical import canonical_json
@@ -193,6 +206,7 @@ def build(report: Path, out: Path, pdf: bool, **given: Any) -> None:
         raise click.UsageError(f"{report}: no report there")
     made = built(read, _steering(report, read), given, pdf=pdf)
     write_files(made.files, out)
+    withdraw(read, made, out)
     for name in sorted(made.files):
         click.echo(f"{out / name}: {'signed' if made.signed else 'UNSIGNED'}")
     whole = made.signed and not made.trouble
@@ -331,6 +345,7 @@ def replay(
     package where none are given. Exit 0 for the same core, 4 for another; 2 where something
     of then is not here.
     """
+    from fwverify.cli import replaying  # it loads what no other command needs
     from fwverify.cli.asking import answered
     from fwverify.evidence import package as zipped
     from fwverify.evidence.replay import compare

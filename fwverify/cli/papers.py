@@ -48,7 +48,7 @@ def render(
     wanted: tuple[str, ...],
     folders: tuple[Path, ...],
 ) -> None:
-    """Render REPORT (report.json) for its reader."""
+    """Render REPORT (report.json, or its folder) for its reader."""
     from fwverify.report.read import read_report
     from fwverify.report.views import rendered
 
@@ -77,7 +77,7 @@ def render(
 def sbom(
     file: Path, output: str, advisories: tuple[Path, ...], only_vex: bool, out: Path | None
 ) -> None:
-    """Write the bill of materials of REPORT (report.json)."""
+    """Write the bill of materials of REPORT (report.json, or its folder)."""
     from typing import cast
 
     from fwverify.report.read import read_report

@@ -61,9 +61,9 @@ def _print_linted(linted: Linted) -> None:
 @click.option("--policy", "file", type=common.FILE, metavar="FILE", help="The policy that decided.")
 @common.text_or_json
 def explain_report(report: Path, file: Path | None, output: str) -> None:
-    """Say why each rule fired in REPORT (report.json), and what would change it."""
+    """Say why each rule fired in REPORT (report.json, or its folder), and what would change it."""
     from fwverify.policy.explain import explain
-    from fwverify.policy.trial import read_report
+    from fwverify.report.read import read_report
 
     read = read_report(report)
     found = _named(file) if file else _decided(read.digests.policy)
@@ -86,7 +86,8 @@ def _print_reason(each: Explained) -> None:
     click.echo("")
     click.echo(_shown(f"{each.verdict}  {each.rule}"))
     click.echo(_shown(f"  {each.text}"))
-    click.echo(_shown(f"  because: {each.why}"))
+    if each.why:
+        click.echo(_shown(f"  because: {each.why}"))
     for match in each.matches:
         click.echo(_shown(f"  {match.rule} in {match.path}"))
         for condition in match.conditions:

@@ -8,24 +8,17 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from fwverify import exit_codes
-from fwverify.cli import common, running
+from fwverify.cli import common, running, signed
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from fwverify.case import Case
     from fwverify.gate.form import Record
-    from fwverify.keyring.detached import Private
     from fwverify.model import Report
-    from fwverify.people import Person
     from fwverify.release.kept import Kept
 
 DUE_DAYS = 14
-_LEDGER = click.option("--ledger", metavar="URL", help="Ledger (default: the configured one).")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_AT = click.option("--at", metavar="RFC3339", help="When (default: now).")
-_SIGNER = click.option("--signer", "signers", type=common.FILE, multiple=True, required=True,
-                       metavar="KEY", help="Private key (PEM, PKCS#12) of who signs.")  # fmt: skip
 _OUT = click.option("--out", type=common.FILE, metavar="FILE", help="Where the signed text goes.")
 
 
@@ -58,10 +51,10 @@ def release() -> None:
 @click.option("--emergency", "mode", flag_value="emergency", help="For 7 days at most.")
 @click.option("--context", type=common.FILE, metavar="FILE",
               help="The deployment that is meant; has to be the report's.")  # fmt: skip
-@_SIGNER
+@signed.SIGNER
 @_OUT
-@_AT
-@_LEDGER
+@signed.AT
+@signed.LEDGER
 def create(
     report: Path,
     case_name: str,
@@ -88,21 +81,21 @@ def create(
     found = load_refused(str(report))
     if found is None:
         raise click.UsageError(f"{report} is no report and holds none")
-    case = read_case(case_name)
+    case = signed.read_case(case_name)
     _require_context(context, case)
     _require_configured(found, case)
     wish = making.Wish(
         mode=cast("making.Mode", mode or "regular"),
-        begins=common.moment(begins) if begins else when,
-        ends=common.moment(expires),
+        begins=common.moment(begins, "--begins") if begins else when,
+        ends=common.moment(expires, "--expires"),
         accepted=tuple(remainders.parse(each) for each in accepted),
         conditions=conditions,
     )
     life = making.Life(
         settings.regular_max_days, settings.interim_max_days, settings.emergency_max_days
     )
-    record = making.release(found, case, wish, life, people())
-    private = private_keys(signers)
+    record = making.release(found, case, wish, life, signed.people())
+    private = signed.private_keys(signers)
     with running.open_ledger(ledger) as opened:
         from fwverify.release import kept
 
@@ -112,19 +105,9 @@ def create(
             raise remainders.NotReleasable(why)
         if revoked := known.revoked(record):
             raise remainders.NotReleasable(f"this update was {revoked}")
-        record = sign_and_keep(opened, kept.RELEASE, record, private, when)
+        record = signed.sign_and_keep(opened, kept.RELEASE, record, private, when)
         _show(record, kept.read(opened), when, as_json=False)
-    write_text(record, out)
-
-
-def read_case(name: str) -> Case:
-    """Return the case in the file ``name``, or of that id in the configured store."""
-    from fwverify.case import load_case
-    from fwverify.casework.store import CaseStore
-
-    if Path(name).is_file():
-        return load_case(Path(name))
-    return CaseStore(common.configuration().cases).get(name).case
+    signed.write_text(record, out)
 
 
 def _require_context(context: Path | None, case: Case) -> None:
@@ -160,72 +143,12 @@ def _require_configured(report: Report, case: Case) -> None:
             raise NotReleasable(f"the report was made under another {name}: check again")
 
 
-def private_keys(files: tuple[Path, ...]) -> tuple[Private, ...]:
-    """Return the keys in ``files``; refuses a publicly known one."""
-    from fwverify.keyring.detached import SigningError, spki_of
-    from fwverify.verify.trust import load_trust
-
-    known_bad = load_trust(common.configuration().trust).known_bad
-    keys = tuple(common.private_key(file) for file in files)
-    for key, file in zip(keys, files, strict=True):
-        bad = known_bad.of_key(spki_of(key))
-        if bad:
-            raise SigningError(f"{file}: {bad}")
-    return keys
-
-
-def people() -> tuple[Person, ...]:
-    """Return the registered people; without any nothing can be released."""
-    from fwverify.keyring.detached import SigningError
-
-    registered = common.configuration().people
-    if not registered:
-        raise SigningError("the configuration registers no [[people]]: nobody's signature counts")
-    return registered
-
-
-def sign_and_keep(
-    opened: Any, kind: str, record: Record, private: tuple[Private, ...], when: datetime
-) -> Record:
-    """Return ``record`` signed by ``private``, kept in the ledger, with all its signatures.
-
-    Somebody else may have signed the very same text there already.
-    """
-    from fwverify.keyring.detached import SigningError
-    from fwverify.release import kept, making, standing
-
-    registered = people()
-    for key in private:
-        record = making.signed(record, key, registered)
-    by, fault = standing.signers(record, registered)
-    if fault:
-        raise SigningError(fault)
-    sha256 = kept.enter(opened, kind, record, ", ".join(by), making.timed(when))
-    known = kept.read(opened)
-    return (known.waivers if kind == kept.WAIVER else known.releases)[sha256]
-
-
-def write_text(record: Record, out: Path | None) -> None:
-    """Write ``record`` to ``out``, whole; nothing where it is None."""
-    from fwverify.gate import form
-    from fwverify.store import write_whole
-    from fwverify.strict import InputFileError
-
-    if out is None:
-        return
-    try:
-        write_whole(out, form.write(record))
-    except OSError as error:
-        raise InputFileError(out, None, "", error.strerror or str(error)) from error
-    click.echo(f"{out}: {len(record.signatures)} signatures")
-
-
 @release.command()
 @click.argument("name", metavar="RELEASE")
-@_SIGNER
+@signed.SIGNER
 @_OUT
-@_AT
-@_LEDGER
+@signed.AT
+@signed.LEDGER
 def sign(
     name: str, signers: tuple[Path, ...], out: Path | None, at: str | None, ledger: str | None
 ) -> None:
@@ -234,22 +157,22 @@ def sign(
     from fwverify.release.remainders import NotReleasable
 
     when = common.moment(at)
-    private = private_keys(signers)
+    private = signed.private_keys(signers)
     with running.open_ledger(ledger) as opened:
         known = kept.read(opened)
         record = known.release(name)
         if revoked := known.revoked(record):
             raise NotReleasable(f"this release was {revoked}")
-        record = sign_and_keep(opened, kept.RELEASE, record, private, when)
+        record = signed.sign_and_keep(opened, kept.RELEASE, record, private, when)
         _show(record, kept.read(opened), when, as_json=False)
-    write_text(record, out)
+    signed.write_text(record, out)
 
 
 @release.command("list")
 @click.option("--due", is_flag=True, help="Only what has to be looked at again.")
-@_AT
-@_LEDGER
-@_JSON
+@signed.AT
+@signed.LEDGER
+@signed.JSON
 def list_(due: bool, at: str | None, ledger: str | None, as_json: bool) -> None:
     """List releases with their state; --due: emergencies, and what ends within 14 days."""
     from fwverify.release import kept
@@ -276,7 +199,7 @@ def _row(record: Record, known: Kept, when: datetime) -> dict[str, Any]:
     from fwverify.release.standing import standing, state
 
     revoked = known.revoked(record)
-    found = standing(record, people(), making.timed(when), revoked=revoked)
+    found = standing(record, signed.people(), making.timed(when), revoked=revoked)
     return {
         "release": kept.identity(record),
         "state": state(record, found, revoked=revoked),
@@ -317,7 +240,7 @@ def _due(record: Record, known: Kept, when: datetime) -> str:
             for each in known.releases.values()
             if _mode(each) != "emergency" and all(each.one(k) == record.one(k) for k in bound)
         )
-        after = (standing(each, people(), timed(when), revoked=known.revoked(each)).counts
+        after = (standing(each, signed.people(), timed(when), revoked=known.revoked(each)).counts
                  for each in others)  # fmt: skip
         return "" if any(after) else "an emergency is reviewed again"
     soon = timed(when + timedelta(days=DUE_DAYS)) >= record.one("not-after")
@@ -327,9 +250,9 @@ def _due(record: Record, known: Kept, when: datetime) -> str:
 @release.command()
 @click.argument("name", metavar="RELEASE")
 @_OUT
-@_AT
-@_LEDGER
-@_JSON
+@signed.AT
+@signed.LEDGER
+@signed.JSON
 def show(name: str, out: Path | None, at: str | None, ledger: str | None, as_json: bool) -> None:
     """Show one release; exit 4 where it does not count. --out writes the signed text."""
     from fwverify.release import kept
@@ -339,7 +262,7 @@ def show(name: str, out: Path | None, at: str | None, ledger: str | None, as_jso
         known = kept.read(opened)
     record = known.release(name)
     row = _show(record, known, when, as_json=as_json)
-    write_text(record, out)
+    signed.write_text(record, out)
     counts = row["state"] in ("released", "released-with-conditions")
     common.finish(exit_codes.OK if counts else exit_codes.DENY, exit_zero=False)
 
@@ -370,8 +293,8 @@ def _show(record: Record, known: Kept, when: datetime, *, as_json: bool) -> dict
               help="A release (default), an update, or a key that signed.")  # fmt: skip
 @click.option("--by", "person", required=True, metavar="PERSON", help="Who does it.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
-@_AT
-@_LEDGER
+@signed.AT
+@signed.LEDGER
 def revoke(
     sha256: str, what: str, person: str, reason: str, at: str | None, ledger: str | None
 ) -> None:
@@ -388,29 +311,11 @@ def revoke(
             sha256 = kept.identity(kept.read(opened).release(sha256))
         if not is_hex(sha256):
             raise click.UsageError(f"{sha256[:80]!a} is no SHA-256 in lower case")
-        enter_revocation(opened, what, sha256, person, reason, when)
+        signed.enter_revocation(opened, what, sha256, person, reason, when)
         affected = [each for each in opened.devices() if each.image_sha256 == sha256]
     click.echo(f"{what} {sha256}: revoked by {person}")
     for each in affected:
         click.echo(f"  runs it: {each.device}  {each.site}")
-
-
-def enter_revocation(
-    opened: Any, what: str, sha256: str, person: str, reason: str, when: datetime
-) -> None:
-    """Keep a revocation; names and reasons as everywhere in the ledger."""
-    from fwverify.ledger.model import checked_name, checked_reason
-    from fwverify.release import kept
-    from fwverify.release.making import timed
-
-    entry = kept.Revocation(
-        what=what,
-        sha256=sha256,
-        person=checked_name(person),
-        at=timed(when),
-        reason=checked_reason(reason),
-    )
-    opened.enter(kept.REVOKED, entry)
 
 
 @release.command()
@@ -418,8 +323,8 @@ def enter_revocation(
 @click.option("--signer", "signers", type=common.FILE, multiple=True, required=True,
               metavar="KEY", help="Private key of a registered person.")  # fmt: skip
 @click.option("--out", type=common.FILE, required=True, metavar="FILE", help="Where it goes.")
-@_AT
-@_LEDGER
+@signed.AT
+@signed.LEDGER
 def revocations(
     next_update: str, signers: tuple[Path, ...], out: Path, at: str | None, ledger: str | None
 ) -> None:
@@ -429,12 +334,12 @@ def revocations(
     from fwverify.people import owner_of
     from fwverify.release import kept, making
 
-    when, due = common.moment(at), common.moment(next_update)
+    when, due = common.moment(at), common.moment(next_update, "--next-update")
     making.require_life(when, due, 366, "a revocation list")
-    private = private_keys(signers)
+    private = signed.private_keys(signers)
     names = []
     for key in private:
-        owner = owner_of(keys.fingerprint(spki_of(key)), people())
+        owner = owner_of(keys.fingerprint(spki_of(key)), signed.people())
         if owner is None:
             raise SigningError("the key of a registered person is meant")
         names.append(owner.name)
@@ -461,7 +366,7 @@ def revocations(
                 at=making.timed(when),
             ),
         )
-    write_text(record, out)
+    signed.write_text(record, out)
 
 
 @release.command()
@@ -478,7 +383,7 @@ def pins(out: Path) -> None:
     from fwverify.release import making
 
     lines: dict[str, list[str]] = {"release-key": [], "revocation-key": []}
-    for person in people():
+    for person in signed.people():
         for key in person.keys:
             algorithm = keys.algorithm_of(key.spki)
             if algorithm is None:
@@ -490,7 +395,7 @@ def pins(out: Path) -> None:
             if "approver" in person.roles:
                 lines["release-key"].append(line)
     record = making.made(form.PINS, {name: tuple(each) for name, each in lines.items()})
-    write_text(record, out)
+    signed.write_text(record, out)
 
 
 @release.command()
@@ -501,7 +406,7 @@ def context(case_name: str, out: Path) -> None:
     from fwverify.store import write_whole
     from fwverify.strict import InputFileError
 
-    case = read_case(case_name)
+    case = signed.read_case(case_name)
     try:
         write_whole(out, case.context_document)
     except OSError as error:

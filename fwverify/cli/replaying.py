@@ -14,6 +14,7 @@ from fwverify.cli.asking import Asked
 from fwverify.evidence import inputs
 from fwverify.evidence.replay import Given, lacking, recorded
 from fwverify.reader import Malformed
+from fwverify.strict import NOT_JSON
 
 if TYPE_CHECKING:
     from fwverify.case import Case
@@ -75,5 +76,5 @@ def _case(files: Mapping[str, bytes], options: common.Options) -> Case | None:
 
     try:
         return msgspec.json.decode(files[inputs.CASE], type=Case)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise Malformed(0, inputs.CASE, f"cannot be read: {error}") from error

@@ -8,20 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fwverify import exit_codes
-from fwverify.cli import common, running
-from fwverify.cli import release as releases
+from fwverify.cli import common, running, signed
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from fwverify.gate.form import Record
     from fwverify.release.kept import Kept
-
-_LEDGER = click.option("--ledger", metavar="URL", help="Ledger (default: the configured one).")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_AT = click.option("--at", metavar="RFC3339", help="When (default: now).")
-_SIGNER = click.option("--signer", "signers", type=common.FILE, multiple=True, required=True,
-                       metavar="KEY", help="Private key (PEM, PKCS#12) of who signs.")  # fmt: skip
 
 
 @click.group()
@@ -39,9 +32,9 @@ def waiver() -> None:
 @click.option("--control", "controls", multiple=True, required=True, metavar="TEXT",
               help="What compensates for it.")  # fmt: skip
 @click.option("--not-after", required=True, metavar="RFC3339", help="When it ends.")
-@_SIGNER
-@_AT
-@_LEDGER
+@signed.SIGNER
+@signed.AT
+@signed.LEDGER
 def add(
     report: Path,
     case_name: str,
@@ -65,36 +58,38 @@ def add(
     found = load_refused(str(report))
     if found is None:
         raise click.UsageError(f"{report} is no report and holds none")
-    wish = waivers.Wish(finding, reason, ticket, controls, when, common.moment(not_after))
+    wish = waivers.Wish(
+        finding, reason, ticket, controls, when, common.moment(not_after, "--not-after")
+    )
     days = common.configuration().release.waiver_max_days
-    record = waivers.waiver(found, releases.read_case(case_name), wish, days)
-    private = releases.private_keys(signers)
+    record = waivers.waiver(found, signed.read_case(case_name), wish, days)
+    private = signed.private_keys(signers)
     with running.open_ledger(ledger) as opened:
-        record = releases.sign_and_keep(opened, kept.WAIVER, record, private, when)
+        record = signed.sign_and_keep(opened, kept.WAIVER, record, private, when)
         _show(record, kept.read(opened), when)
 
 
 @waiver.command()
 @click.argument("name", metavar="WAIVER")
-@_SIGNER
-@_AT
-@_LEDGER
+@signed.SIGNER
+@signed.AT
+@signed.LEDGER
 def sign(name: str, signers: tuple[Path, ...], at: str | None, ledger: str | None) -> None:
     """Counter-sign WAIVER (its digest, as `waiver list` shows it)."""
     from fwverify.release import kept
 
     when = common.moment(at)
-    private = releases.private_keys(signers)
+    private = signed.private_keys(signers)
     with running.open_ledger(ledger) as opened:
         record = kept.read(opened).waiver(name)
-        record = releases.sign_and_keep(opened, kept.WAIVER, record, private, when)
+        record = signed.sign_and_keep(opened, kept.WAIVER, record, private, when)
         _show(record, kept.read(opened), when)
 
 
 @waiver.command("list")
-@_AT
-@_LEDGER
-@_JSON
+@signed.AT
+@signed.LEDGER
+@signed.JSON
 def list_(at: str | None, ledger: str | None, as_json: bool) -> None:
     """List all waivers, those that count no more as well."""
     from fwverify.canonical import canonical_json
@@ -117,8 +112,8 @@ def list_(at: str | None, ledger: str | None, as_json: bool) -> None:
 @click.argument("name", metavar="WAIVER")
 @click.option("--by", "person", required=True, metavar="PERSON", help="Who does it.")
 @click.option("--reason", required=True, metavar="TEXT", help="Why.")
-@_AT
-@_LEDGER
+@signed.AT
+@signed.LEDGER
 def revoke(name: str, person: str, reason: str, at: str | None, ledger: str | None) -> None:
     """Take WAIVER back for good; one person is enough."""
     from fwverify.release import kept
@@ -127,7 +122,7 @@ def revoke(name: str, person: str, reason: str, at: str | None, ledger: str | No
     with running.open_ledger(ledger) as opened:
         record = kept.read(opened).waiver(name)
         sha256 = kept.identity(record)
-        releases.enter_revocation(opened, "waiver", sha256, person, reason, when)
+        signed.enter_revocation(opened, "waiver", sha256, person, reason, when)
         _show(record, kept.read(opened), when)
     common.finish(exit_codes.OK, exit_zero=False)
 
@@ -138,7 +133,7 @@ def _row(record: Record, known: Kept, when: datetime) -> dict[str, Any]:
     from fwverify.release.standing import standing
 
     revoked = known.revoked(record)
-    found = standing(record, releases.people(), making.timed(when), revoked=revoked)
+    found = standing(record, signed.people(), making.timed(when), revoked=revoked)
     texts = {key: form.unescaped(record.one(key)) for key in ("reason", "ticket", "submitter")}
     return texts | {
         "waiver": kept.identity(record),

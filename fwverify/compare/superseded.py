@@ -33,7 +33,7 @@ from fwverify.model import (
     Superseded,
     Verdict,
 )
-from fwverify.strict import InputFileError, read_bounded
+from fwverify.strict import NOT_JSON, InputFileError, read_bounded
 
 REPORT_NAME: Final = "report.json"
 MAX_REPORT_BYTES: Final = 1024 * 1024 * 1024
@@ -56,7 +56,7 @@ def load_refused(named: str) -> Report | None:
     try:
         report = msgspec.json.decode(data, type=Report)
         core = digest(msgspec.json.decode(data) | {"core_sha256": ""})
-    except msgspec.MsgspecError as error:
+    except NOT_JSON as error:
         raise InputFileError(path, None, "", f"is no report: {error}") from error
     if core != report.core_sha256:
         raise InputFileError(path, None, "core_sha256", "the report was altered after it was made")

@@ -33,6 +33,11 @@ def name_of(report: Report) -> str:
     return found[1] if found else f"case-{report.subject.sha256[:16]}"
 
 
+def names_of(report: Report) -> frozenset[str]:
+    """Return every name that a package of the case of ``report`` can have."""
+    return frozenset(f"{name_of(report)}{suffix}" for suffix in (SUFFIX, NATIONAL))
+
+
 def packages(
     report: Report,
     by: sealing.Seal,

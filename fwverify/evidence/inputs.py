@@ -30,6 +30,7 @@ from fwverify.model import Counter, Digests, Overlay, Report, Sha256
 from fwverify.model import _Value as Value
 from fwverify.policy.model import Policy, Source
 from fwverify.reader import Malformed
+from fwverify.strict import NOT_JSON
 
 INPUTS: Final = "inputs/inputs.json"
 CASE: Final = "inputs/case.json"
@@ -273,7 +274,7 @@ def _read(present: Mapping[str, bytes], name: str, kind: type[Read]) -> Read:
         return msgspec.json.decode(present[name], type=kind)
     except KeyError as error:
         raise Malformed(0, name, "is absent") from error
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise Malformed(0, name, f"cannot be read: {error}") from error
 
 

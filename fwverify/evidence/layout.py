@@ -23,6 +23,7 @@ import msgspec
 from fwverify.canonical import canonical_json, seal
 from fwverify.model import Overlay, Report, Verdicts
 from fwverify.reader import Malformed
+from fwverify.strict import NOT_JSON
 
 if TYPE_CHECKING:
     from fwverify.evidence.inputs import Annex
@@ -147,7 +148,7 @@ def merged(files: Mapping[str, bytes]) -> dict[str, Any]:
             part = msgspec.json.decode(files[name])
         except KeyError as error:
             raise Malformed(0, name, "is absent") from error
-        except msgspec.DecodeError as error:
+        except NOT_JSON as error:
             raise Malformed(0, name, f"is no JSON: {error}") from error
         if not isinstance(part, dict) or tuple(sorted(part)) != tuple(sorted(keys)):
             raise Malformed(0, name, f"does not hold the keys {', '.join(keys)}")

@@ -38,6 +38,7 @@ from fwverify.evidence.package import PackageError
 from fwverify.model import Report
 from fwverify.model import _Value as Value
 from fwverify.reader import Malformed
+from fwverify.strict import NOT_JSON
 
 FILE: Final = "redacted.json"
 MARK: Final = "[redacted]"
@@ -313,7 +314,7 @@ def listed(files: Mapping[str, bytes]) -> Redacted:
     """Return ``redacted.json``. Raises ``Malformed``."""
     try:
         return msgspec.json.decode(files[FILE], type=Redacted)
-    except (KeyError, msgspec.DecodeError) as error:
+    except (KeyError, *NOT_JSON) as error:
         raise Malformed(0, FILE, f"cannot be read: {error}") from error
 
 

@@ -25,6 +25,7 @@ from fwverify.model import Counter, Report, Sha256
 from fwverify.model import _Value as Value
 from fwverify.policy.model import Policy, Source
 from fwverify.reader import Malformed
+from fwverify.strict import NOT_JSON
 
 if TYPE_CHECKING:
     from fwverify.pipeline import Means, Question
@@ -170,7 +171,7 @@ def read_steering(data: bytes, report: Report) -> Steering:
     """Return what ``FILE`` holds. Raises ``Malformed`` unless it is that of ``report``."""
     try:
         found = msgspec.json.decode(data, type=Steering)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise Malformed(0, FILE, f"cannot be read: {error}") from error
     if found.report != report.core_sha256:
         raise Malformed(0, FILE, "is of another report")

@@ -17,13 +17,14 @@ import msgspec
 
 from fwverify.canonical import seal
 from fwverify.model import Report
-from fwverify.strict import InputFileError, read_bounded
+from fwverify.strict import InputFileError, read_bounded, report_in
 
 MAX_REPORT_BYTES: Final = 1024 * 1024 * 1024
 
 
 def load_report(path: Path) -> Report:
-    """Return the report in ``path``; raises ``InputFileError``."""
+    """Return the report in ``path``, a file or a folder; raises ``InputFileError``."""
+    path = report_in(path)
     data = read_bounded(path, MAX_REPORT_BYTES)
     try:
         tree = json.loads(data, object_pairs_hook=_unique, parse_float=_no_fraction)

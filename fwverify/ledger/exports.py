@@ -32,6 +32,7 @@ from fwverify.ledger.model import Entry, LedgerError
 from fwverify.ledger.profiles import MAX_PROFILE_BYTES
 from fwverify.model import Counter, Profile, Sha256, _Value
 from fwverify.register import Partner
+from fwverify.strict import NOT_JSON
 from fwverify.verify.keys import identity_of
 
 MAX_EXPORT_BYTES: Final = 2 * 1024 * 1024 * 1024
@@ -217,7 +218,7 @@ def _imported(
         raise LedgerError(f"{name}: the profile is not that of the record")
     try:
         profile = msgspec.json.decode(body, type=Profile)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise LedgerError(f"{name}: the profile cannot be read: {error}") from error
     if canonical_json(profile) != body or profile.subject.sha256 != head.entry.subject_sha256:
         raise LedgerError(f"{name}: the profile is not that of the record")

@@ -14,6 +14,7 @@ import msgspec
 from fwverify.canonical import canonical_json, sha256_hex
 from fwverify.ledger.model import LedgerError
 from fwverify.model import Profile
+from fwverify.strict import NOT_JSON
 
 MAX_PROFILE_BYTES: Final = 1024 * 1024 * 1024
 _LEVEL: Final = 6
@@ -40,5 +41,5 @@ def unpacked(data: bytes, sha256: str) -> Profile:
         raise LedgerError("a stored profile does not have its recorded digest")
     try:
         return msgspec.json.decode(body, type=Profile)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise LedgerError(f"a stored profile cannot be read: {error}") from error

@@ -60,7 +60,7 @@ from fwverify.policy.facts import Facts, merged_findings
 from fwverify.policy.faults import RESERVED_PREFIXES
 from fwverify.policy.load import load_policy, select_policy
 from fwverify.policy.model import LoadedPolicy
-from fwverify.strict import InputFileError, load_toml, read_bounded
+from fwverify.strict import NOT_JSON, InputFileError, load_toml, read_bounded
 
 MAX_REPORT_BYTES: Final = 512 * 1024 * 1024
 _SIZE: Final = 1
@@ -187,7 +187,7 @@ def read_report(file: Path) -> Report:
     data = read_bounded(file, MAX_REPORT_BYTES)
     try:
         return msgspec.json.decode(data, type=Report)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise InputFileError(file, None, "", f"is no report: {error}") from error
 
 

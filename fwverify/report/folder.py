@@ -50,6 +50,25 @@ def write_files(files: Mapping[str, bytes], folder: Path) -> None:
         raise InputFileError(folder, None, "--out", error.strerror or str(error)) from error
 
 
+def take_away(folder: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Remove the files ``names`` of ``folder`` and return those that were there.
+
+    For what an earlier run wrote under a name that the present one has nothing for.
+    Raises ``InputFileError``.
+    """
+    gone: list[str] = []
+    for name in sorted(names):
+        try:
+            (folder / name).unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            why = f"of an earlier report, cannot be removed: {error.strerror or error}"
+            raise InputFileError(folder / name, None, "--out", why) from error
+        gone.append(name)
+    return tuple(gone)
+
+
 def replace_all(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
     """Write ``files`` into ``folder``, all or none of them. Raises ``OSError``."""
     written: list[tuple[Path, Path]] = []

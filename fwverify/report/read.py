@@ -18,13 +18,14 @@ import msgspec
 
 from fwverify.canonical import seal
 from fwverify.model import Report
-from fwverify.strict import InputFileError, read_bounded
+from fwverify.strict import InputFileError, read_bounded, report_in
 
 MAX_REPORT_BYTES: Final = 1024 * 1024 * 1024
 
 
 def read_report(path: Path) -> Report:
-    """Return the report in ``path``. Raises ``InputFileError``."""
+    """Return the report in ``path``, a file or a folder. Raises ``InputFileError``."""
+    path = report_in(path)
     data = read_bounded(path, MAX_REPORT_BYTES)
     try:
         tree = json.loads(data, object_pairs_hook=_without_duplicates)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -10,7 +14,7 @@ from fwverify.casework.events import Event, faults
 from fwverify.casework.store import CaseStore
 from fwverify.strict import InputFileError
 from tests.cases.test_case_file import TEXT
-from tests.cli.program import fwverify
+from tests.cli.program import ROOT, fwverify
 
 AT = "2026-11-21T12:00:00Z"
 FINGERPRINT = "ab" * 32
@@ -74,7 +78,7 @@ def test_every_changed_byte_of_an_export_is_refused_or_the_same(store, tmp_path)
         changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
         try:
             CaseStore(tmp_path / f"s{at}").take(changed, "x")
-        except (InputFileError, UnicodeDecodeError):
+        except InputFileError:
             continue
         accepted += 1
     assert accepted == 0
@@ -99,6 +103,41 @@ def test_a_tampered_store_is_noticed(store):
     (folder / "case.toml").write_text(TEXT.replace("acme", "evil"))
     with pytest.raises(InputFileError, match="not the file of its record"):
         store.get("2026-001")
+
+
+def test_a_note_that_does_not_fit_on_the_disk_leaves_the_record_whole(store):
+    file = store.root / "2026-001" / "events.jsonl"
+    store.append("2026-001", note(text="first"))
+    before = file.read_bytes()
+    code = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from fwverify.casework.events import Event\n"
+        "from fwverify.casework.store import CaseStore\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 40},) * 2)\n"
+        f"event = Event(number=0, at={AT!r}, person='P', kind='note', previous='0' * 64)\n"
+        f"CaseStore(Path({str(store.root)!r})).append('2026-001', event)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, cwd=ROOT)
+    assert b"File too large" in done.stderr and b"InputFileError" in done.stderr
+    assert file.read_bytes() == before
+    assert store.append("2026-001", note(text="second")).events[-1].text == "second"
+
+
+def test_two_who_write_at_once_do_not_break_the_chain(store):
+    folder = os.open(store.root / "2026-001", os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        with pytest.raises(InputFileError, match="another command"):
+            store.append("2026-001", note(text="x"))
+        with pytest.raises(InputFileError, match="another command"):
+            store.take(store.export("2026-001"), "x")
+    finally:
+        os.close(folder)
+    assert len(store.append("2026-001", note(text="x")).events) == 2
+    with pytest.raises(InputFileError, match="no case"):
+        store.append("absent", note(text="x"))
 
 
 @pytest.mark.parametrize(

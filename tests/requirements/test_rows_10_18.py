@@ -138,8 +138,9 @@ def test_row_14_each_reader_gets_his_view(desk, evil):
         reader: view(desk, "evil", reader)[1]
         for reader in ("lab", "vendor", "authority", "privacy", "csirt", "operator")
     }
-    assert "shell.new" in texts["lab"] and "R155" in texts["authority"]
-    for reader in ("vendor", "authority", "privacy", "csirt"):
+    assert all("shell.new" in texts[reader] for reader in ("lab", "authority"))
+    assert "R155" in texts["authority"]
+    for reader in ("vendor", "privacy", "csirt"):
         assert "shell.new" not in texts[reader], reader
     assert "personal: location" in texts["privacy"]
     assert "collect.fleet-data.cn" in texts["csirt"]

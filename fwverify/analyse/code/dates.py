@@ -147,9 +147,11 @@ class _Reader:
         if family == "x86":
             text = _wide(text)
         parts = text.split(", ")
-        if match := self.notation.load.fullmatch(f"{mnemonic} {text}"):
+        line = f"{mnemonic} {text}"
+        if match := self.notation.load.fullmatch(line):
             self._load(match)
-        elif match := self.notation.store.fullmatch(f"{mnemonic} {text}"):
+            return
+        if match := self.notation.store.fullmatch(line):
             self._store(match)
         elif self.notation.compare.fullmatch(mnemonic) and len(parts) >= 2:
             self._compare(parts[-2], parts[-1])
@@ -160,10 +162,8 @@ class _Reader:
         elif mnemonic in ("mov", "move", "mr", "c.mv", "mv") and parts[-1] in self.held:
             self.held[parts[0]] = self.held[parts[-1]]
             return
-        if not _NO_TARGET.fullmatch(mnemonic) and not self.notation.load.fullmatch(
-            f"{mnemonic} {text}"
-        ):
-            self.held.pop(parts[0], None)
+        if parts[0] in self.held and not _NO_TARGET.fullmatch(mnemonic):
+            del self.held[parts[0]]
 
     def _load(self, match: re.Match[str]) -> None:
         base, at = match["base"], _distance(match["at"])
@@ -200,13 +200,13 @@ class _Reader:
 
 
 _WORD: Final = 4
-_E: Final = re.compile(r"\be(ax|bx|cx|dx|si|di|bp|sp)\b")
-_D: Final = re.compile(r"\b(r(?:8|9|1\d))d\b")
+_E: Final = re.compile(r"\be(?=(?:[abcd]x|[sd]i|[sb]p)\b)")
+_D: Final = re.compile(r"(?<=\br[89])d\b|(?<=\br1\d)d\b")
 
 
 def _wide(operands: str) -> str:
     """Return ``operands`` with registers by their 64-bit names."""
-    return _D.sub(r"\1", _E.sub(r"r\1", operands))
+    return _D.sub("", _E.sub("r", operands))
 
 
 def _distance(text: str | None) -> int:
