@@ -105,6 +105,7 @@ def create(
             raise remainders.NotReleasable(why)
         if revoked := known.revoked(record):
             raise remainders.NotReleasable(f"this update was {revoked}")
+        _require_baseline(found, case, opened, when)
         record = signed.sign_and_keep(opened, kept.RELEASE, record, private, when)
         _show(record, kept.read(opened), when, as_json=False)
     signed.write_text(record, out)
@@ -119,7 +120,7 @@ def _require_context(context: Path | None, case: Case) -> None:
 
 
 def _require_configured(report: Report, case: Case) -> None:
-    """Refuse a report of another trust store, policy or rules than those that are configured.
+    """Refuse a report of other trust, policy, rules or suppliers than those configured.
 
     Somebody may have checked under a configuration of his own, and recorded that here.
     """
@@ -138,9 +139,35 @@ def _require_configured(report: Report, case: Case) -> None:
         ("trust store", report.digests.trust, store_digest(config.trust)),
         ("policy", report.digests.policy, policy.sha256),
         ("set of rules", report.digests.rules, rules.sha256),
+        ("supplier register", report.digests.suppliers, _suppliers_sha256(config.suppliers)),
     ):
         if own != now:
             raise NotReleasable(f"the report was made under another {name}: check again")
+
+
+def _suppliers_sha256(folder: Path | None) -> str | None:
+    from fwverify.suppliers.register import load_register
+
+    return None if folder is None else load_register(folder).sha256
+
+
+def _require_baseline(report: Report, case: Case, opened: Any, when: datetime) -> None:
+    """Refuse a report whose approved baseline is none in this ledger, by the people here."""
+    from fwverify.ledger.model import checked_labels
+    from fwverify.release.remainders import NotReleasable
+
+    stated = report.baseline
+    if stated is None or not stated.approved:
+        return  # a reason of the report, which has to be named
+    ref = stated.ref.removeprefix(running.LEDGER_PREFIX)
+    entry = next((each for each in opened.list() if each.ref == ref), None)
+    meant = (*checked_labels(case.vendor, case.product), case.context_sha256, stated.sha256)
+    if (
+        entry is None
+        or (entry.vendor, entry.product, entry.context_sha256, entry.subject_sha256) != meant
+        or not running.stands(opened, entry, when)
+    ):
+        raise NotReleasable(f"its baseline {stated.ref} does not count here: check again")
 
 
 @release.command()

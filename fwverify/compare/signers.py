@@ -33,6 +33,9 @@ OWN_KINDS: Final = frozenset((SIGNER, CONTENT, LOOKED))
 """Kinds of facts that are told here and not as facts that came or went."""
 
 NOBODY: Final = "nobody that is known"
+_NAMELESS: Final = (NOBODY, "OpenPGP nobody named", "key id ")
+"""What stands for a signer whom a signature does not name: of two of them who knows."""
+
 MAX_TOLD: Final = 20
 _EVIDENCE: Final = 20
 _COMMON_NAME: Final = re.compile(r"Common Name: ([^,;]{1,60})")
@@ -97,7 +100,7 @@ def _scheme(text: str) -> str:
 
 
 def _is_nobody(text: str) -> bool:
-    return text.partition(": ")[2] == NOBODY
+    return text.partition(": ")[2] in _NAMELESS
 
 
 def _anew(old: frozenset[str], new: frozenset[str]) -> tuple[str, ...]:
@@ -120,11 +123,16 @@ def facts_of(change: Change) -> Iterator[Fact]:
         yield Fact(kind="signed anew", text=f"what is signed stayed the same ({told})")
 
 
+def is_told(change: Change) -> bool:
+    """Return whether ``change`` names who signed instead, or beside those who stayed."""
+    return bool(change.gone or (change.came and change.stayed))
+
+
 def findings(found: tuple[Change, ...]) -> Iterator[Finding]:
     """Yield what the changes mean, equal ones of many files a bounded number of times."""
     groups: dict[tuple[object, ...], list[Change]] = {}
     for one in found:
-        if one.gone or (one.came and one.stayed):
+        if is_told(one):
             groups.setdefault((one.gone, one.came), []).append(one)
         elif one.unclear:
             groups.setdefault(("unclear", one.unclear), []).append(one)
@@ -137,7 +145,7 @@ def findings(found: tuple[Change, ...]) -> Iterator[Finding]:
 
 
 def _finding(one: Change, left: str) -> Finding:
-    if not one.gone and not (one.came and one.stayed):
+    if not is_told(one):
         text = f"who signed it is not known on both sides: {_shown(one.unclear)}"
         return _made("compare.signer_unclear", one.path, text + left, "info", one.unclear)
     same = "; what is signed stayed the same" if one.anew else ""

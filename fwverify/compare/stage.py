@@ -75,7 +75,7 @@ def compare(
 
 def _without_told(within: Inside, resigned: tuple[signers.Change, ...]) -> Inside:
     """Return ``within`` without the signers of contents whose signers are told by scheme."""
-    told = {one.path for one in resigned if one.gone or one.came}
+    told = {one.path for one in resigned if signers.is_told(one)}
     return replace(
         within,
         facts={
@@ -162,7 +162,7 @@ def _findings(
     for node in pairing.unknown:
         yield from changes.added_findings(node)
     yield from runnable_findings(pairing, before, now)
-    yield from model_findings(pairing)
+    yield from model_findings(pairing, translate)
 
 
 def _problems(new: Profile, old: Profile) -> Iterator[Problem]:

@@ -30,7 +30,7 @@ SAME_VERSION: Final = "same-version"
 """The kind of the fact that comparison records for a changed file with an old version."""
 
 SKIPPED: Final = "stage.skipped"
-MODELS: Final = ("compare.model_changed", "compare.model_added")
+MODELS: Final = ("compare.model_changed", "compare.model_added", "compare.model_removed")
 ABILITIES: Final = (
     "compare.capability_added",
     "compare.account_added",

@@ -60,6 +60,12 @@ def test_a_model_that_the_baseline_did_not_have():
     assert (found.rule, found.severity) == ("compare.model_added", "medium")
 
 
+def test_a_model_that_is_there_no_more_whatever_came():
+    (found,) = told([model()], [model("lib/cache.dat", "b", form=None)])
+    assert (found.rule, found.severity) == ("compare.model_removed", "medium")
+    assert found.text == "a learned model: acme belt 3 (onnx) is there no more"
+
+
 @pytest.mark.parametrize("name", ["a.onnx", "a.TFLITE", "a.pt", "a.rknn", "a.h5"])
 def test_a_name_is_enough(name):
     assert len(told([model(name, form=None)], [model(name, "b", form=None)])) == 1
@@ -69,13 +75,12 @@ def test_a_name_is_enough(name):
     ("old", "new"),
     [
         ([model()], [model()]),
-        ([model()], []),
         ([model("m/a")], [model("m/b")]),
         ([model("etc/a.conf", form=None)], [model("etc/a.conf", "b", form=None)]),
         ([model("etc/a.onnx.md", form=None)], [model("etc/a.onnx.md", "b", form=None)]),
         ([], [model("m/x.onnx", kind="directory", sha256=None)]),
     ],
-    ids=["same", "gone", "moved", "no model", "no model's name", "folder"],
+    ids=["same", "moved", "no model", "no model's name", "folder"],
 )
 def test_nothing_is_told_where_no_model_changed(old, new):
     assert told(old, new) == []
