@@ -89,6 +89,7 @@ def create(
     if found is None:
         raise click.UsageError(f"{report} is no report and holds none")
     case = read_case(case_name)
+    making.require_case(found, case)
     _require_context(context, case)
     _require_configured(found, case)
     wish = making.Wish(
@@ -217,7 +218,8 @@ def write_text(record: Record, out: Path | None) -> None:
         write_whole(out, form.write(record))
     except OSError as error:
         raise InputFileError(out, None, "", error.strerror or str(error)) from error
-    click.echo(f"{out}: {len(record.signatures)} signatures")
+    number = len(record.signatures)
+    click.echo(f"{out}: {number} signature{'' if number == 1 else 's'}" if number else f"{out}")
 
 
 @release.command()
