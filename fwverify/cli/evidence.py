@@ -328,8 +328,11 @@ def _say(found: Checked, output: str, original: Path | None = None) -> None:
     if original is not None:
         click.echo(f"  original       {visible(str(original))}: differs by what is listed alone")
     if found.state == "verified":
-        click.echo("This shows who signed and that nothing was altered, not that it is right:")
-        click.echo("fwverify evidence replay PACKAGE --update FILE")
+        told = "This shows who signed and that nothing was altered, not that it is right"
+        whole = who is not None and who.kind != "redacted"  # only a whole one can be replayed
+        click.echo(
+            f"{told}:\nfwverify evidence replay PACKAGE --update FILE" if whole else f"{told}."
+        )
 
 
 @evidence.command()
