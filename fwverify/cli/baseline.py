@@ -180,12 +180,11 @@ def signing_keys(people: tuple[str, ...], files: tuple[Path, ...]) -> tuple[Priv
         if bad:
             raise SigningError(f"{file}: {bad}")
         owner = named(person, config.people)
-        if config.people and owner is None:
-            known = ", ".join(each.name for each in config.people)
-            raise SigningError(f"--by {person}: is none of the [[people]]: {known}")
         theirs = {each.identity for each in owner.keys} if owner else set()
         if config.people and identity_of(spki) not in theirs:
-            raise SigningError(f"{file}: the configuration does not register this key for {person}")
+            why = f"{file}: the configuration does not register this key for {person}"
+            known = ", ".join(each.name for each in config.people)
+            raise SigningError(why if owner else f"{why}, who is none of the [[people]]: {known}")
     return keys
 
 

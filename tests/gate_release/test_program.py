@@ -346,7 +346,7 @@ def waive(place, finding, *signers):
         (("release", "out", "--case", "case.toml", "--expires", "2026-12-01T00:00:00Z",
           "--signer", "Ann.pub", *AT), "Ann.pub: a public key: the private one signs"),
         (("baseline", "approve", "--ref", "a/b/1", "--reason", "r", "--by", "Anne", "--sign-with",
-          "Ann.key"), "--by Anne: is none of the [[people]]: Ann, Bob, Desk"),
+          "Ann.key"), "for Anne, who is none of the [[people]]: Ann, Bob, Desk"),
     ],
 )  # fmt: skip
 def test_the_obvious_mistake_says_what_to_do(place, call, says):
