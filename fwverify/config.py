@@ -169,7 +169,12 @@ def _resolve(content: ConfigFile, file: Path | None) -> Config:
     def absolute(name: str, key: str) -> Path:
         place = (folder / name).resolve()
         if not place.is_dir():
-            raise InputFileError(file or CONFIG_NAME, None, key, f"{place} is no folder")
+            raise InputFileError(
+                file or CONFIG_NAME,
+                None,
+                key,
+                f"{place} is no folder: make it, or correct the path",
+            )
         return place
 
     paths = content.paths

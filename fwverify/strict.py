@@ -112,6 +112,11 @@ def _over(base: Mapping[str, Any], tree: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def misfit(error: msgspec.ValidationError, path: Path | str) -> InputFileError:
+    """Return ``error`` about values that stand in no file yet, with the key."""
+    return _located(error, "", path)
+
+
 def _located(error: msgspec.ValidationError, text: str, path: Path | str) -> InputFileError:
     message = str(error)
     place = _MSGSPEC_PATH.search(message)

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from fwverify.case import Case, parse_case
-from fwverify.strict import InputFileError
+from fwverify.strict import InputFileError, misfit
 
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _FIRST_PLAIN: Final = 0x20
@@ -24,7 +24,7 @@ def toml_of(values: Mapping[str, Any], file: str = "case.toml") -> str:
     try:
         case = msgspec.convert(dict(values), Case)
     except msgspec.ValidationError as error:
-        raise InputFileError(file, None, "", str(error)) from error
+        raise misfit(error, file) from error
     text = "\n".join(_table(_stated(msgspec.to_builtins(case)), ())) + "\n"
     try:
         data = text.encode("utf-8")

@@ -63,6 +63,7 @@ def fault(declared: DeclaredClaim) -> str | None:
     number = len(declared.values)
     if not form.least <= number <= form.most:
         asked = "no values" if not form.most else f"{form.least} to {form.most} values"
+        asked = "one value" if form.least == form.most == 1 else asked
         return f"{declared.claim} takes {asked} ({form.words}), not {number}"
     for value in declared.values:
         if not _fits(declared.claim, value):

@@ -182,7 +182,9 @@ def signing_keys(people: tuple[str, ...], files: tuple[Path, ...]) -> tuple[Priv
         owner = named(person, config.people)
         theirs = {each.identity for each in owner.keys} if owner else set()
         if config.people and identity_of(spki) not in theirs:
-            raise SigningError(f"{file}: the configuration does not register this key for {person}")
+            why = f"{file}: the configuration does not register this key for {person}"
+            known = ", ".join(each.name for each in config.people)
+            raise SigningError(why if owner else f"{why}, who is none of the [[people]]: {known}")
     return keys
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fwverify.cli import common
+from fwverify.cli import case_questions, common
 
 if TYPE_CHECKING:
     from fwverify.casework.store import CaseStore, Held
@@ -21,53 +20,19 @@ _BY = click.option("--by", "person", required=True, metavar="PERSON", help="Who 
 _AT = click.option("--at", metavar="RFC3339", help="When (default: now).")
 _STATES = ("open", "asked-vendor", "confirmed", "explained", "false-alarm", "fixed")
 
-_ASKED = (
-    ("id", "Name of the case", True),
-    ("vendor", "Vendor, as in the trust store", True),
-    ("product", "Product, as in the trust store", True),
-    ("class", "Product class (fwverify policy diff A B compares two)", True),
-    ("submitter", "Who submits", True),
-    ("version", "Version that the vendor says it is", False),
-    ("update_kind", "planned or corrective", False),
-    ("component", "Component", False),
-    ("hardware_id", "Hardware id", False),
-    ("ticket", "Order or incident", False),
-)
-_ASKED_CONTEXT = (
-    ("site", "Site", False),
-    ("profile", "Site profile (port, airport, barracks, grid, depot)", False),
-    ("site_class", "Site class (low, medium, high)", False),
-    ("connectivity", "stand-alone or networked", False),
-    ("threat_level", "Threat level (normal, raised, high)", False),
-    ("operator", "Who runs the equipment", False),
-)
-
 
 @click.group()
 def case() -> None:
     """Make cases, note, assign, and carry them to a colleague."""
 
 
-def _fields(
-    rows: tuple[tuple[str, str, bool], ...],
-) -> Callable[[common.Command], common.Command]:
-    """Return what adds an option for each row to a command."""
-
-    def add(command: common.Command) -> common.Command:
-        for name, text, _ in reversed(rows):
-            flag = "--" + name.replace("_", "-")
-            command = click.option(flag, f"f_{name}", metavar="TEXT", help=f"{text}.")(command)
-        return command
-
-    return add
-
-
 @case.command("new")
-@_fields(_ASKED)
-@_fields(_ASKED_CONTEXT)
+@case_questions.options
 @click.option("--rxswin", nargs=2, metavar="BEFORE AFTER", help="RXSWIN before and after.")
 @click.option("--declare", multiple=True, metavar="CHANGE", help="A change that is declared.")
-@click.option("--claim", multiple=True, metavar="CLAIM", help="A claim that is declared.")
+@click.option(
+    "--claim", multiple=True, metavar="CLAIM[=VALUE,...]", help="A claim that is declared."
+)
 @click.option("--from", "source", type=common.FILE, metavar="FILE", help="Take this case file in.")
 @click.option("--out", type=common.FILE, metavar="FILE", help="Write the case file here, too.")
 @click.option("--by", "person", metavar="PERSON", help="Who makes the case (default: submitter).")
@@ -98,7 +63,7 @@ def new_case(
         data = read_bounded(source, MAX_CASE_BYTES)
         parse_case(data, str(source))
     else:
-        values = _values(_answers(given), rxswin, declare, claim)
+        values = _values(case_questions.answers(given), rxswin, declare, claim)
         data = toml_of(values).encode("utf-8")
     by = person or parse_case(data, str(source or "case.toml")).submitter
     if not by:
@@ -110,29 +75,13 @@ def new_case(
     _show(held, _store(store), output)
 
 
-def _answers(given: dict[str, str]) -> dict[str, str]:
-    """Return ``given`` with what a person answers; without one, what is needed must be given."""
-    answered = dict(given)
-    asking = sys.stdin.isatty()
-    for name, question, needed in (*_ASKED, *_ASKED_CONTEXT):
-        if name in answered:
-            continue
-        if asking:
-            text = click.prompt(question, default="" if not needed else None, show_default=False)
-            if text.strip():
-                answered[name] = text.strip()
-        elif needed:
-            raise click.UsageError(f"--{name.replace('_', '-')} is needed: {question}")
-    return answered
-
-
 def _values(
     answered: dict[str, str],
     rxswin: tuple[str, str] | None,
     declare: tuple[str, ...],
     claim: tuple[str, ...],
 ) -> dict[str, Any]:
-    names = {name for name, _, _ in _ASKED_CONTEXT}
+    names = {each.name for each in case_questions.OF_CONTEXT}
     values: dict[str, Any] = {"schema": "fwverify.case/1"}
     values |= {name: text for name, text in answered.items() if name not in names}
     context = {name: text for name, text in answered.items() if name in names}
@@ -143,7 +92,7 @@ def _values(
     if declare:
         values["declared_changes"] = list(declare)
     if claim:
-        values["declared_claims"] = [{"claim": each} for each in claim]
+        values["declared_claims"] = case_questions.claims(claim)
     return values
 
 
@@ -161,7 +110,7 @@ def list_cases(store: Path | None, output: str) -> None:
         brief = _brief(each)
         click.echo(
             _shown(
-                f"{each.id:<20} {each.case.label}  {brief['assignee'] or 'nobody'}  "
+                f"{each.id:<20} {_asked_for(each)}  {brief['assignee'] or 'nobody'}  "
                 f"{brief['open']} open of {brief['findings']} findings"
             )
         )
@@ -314,7 +263,7 @@ def _show(held: Held, store: CaseStore, output: str) -> None:
     if output == "json":
         _print_json({"schema": "fwverify.case-shown/1", **_document(held)})
         return
-    click.echo(_shown(f"{held.id}: {held.case.label}"))
+    click.echo(_shown(held.case.label))
     click.echo(_shown(f"  file     {store.root / held.id / CASE_FILE}"))
     click.echo(f"  context  {held.case.context_sha256}")
     click.echo(_shown(f"  with     {_brief(held)['assignee'] or 'nobody'}"))
@@ -324,6 +273,11 @@ def _show(held: Held, store: CaseStore, output: str) -> None:
         what = event.assignee or event.state or ""
         words = " ".join(word for word in (event.kind, what, event.text) if word)
         click.echo(_shown(f"  {event.at}  {event.person}: {words}"))
+
+
+def _asked_for(held: Held) -> str:
+    """Return for what the case was asked; its id stands beside it."""
+    return held.case.label.removeprefix(f"{held.id}: ")
 
 
 def _document(held: Held) -> dict[str, Any]:

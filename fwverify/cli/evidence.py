@@ -232,8 +232,22 @@ def _steering(report: Path, read: Report) -> Steering | None:
 
 @evidence.command()
 @click.argument("package", type=common.FILE, metavar="PACKAGE")
-@click.option("--anchor", "anchors", type=common.FILE, multiple=True, metavar="FILE")
-@click.option("--time-anchor", "times", type=common.FILE, multiple=True, metavar="FILE")
+@click.option(
+    "--anchor",
+    "anchors",
+    type=common.FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Whom signatures have to chain to: certificates and CRLs.",
+)
+@click.option(
+    "--time-anchor",
+    "times",
+    type=common.FILE,
+    multiple=True,
+    metavar="FILE",
+    help="Whom time stamps have to chain to.",
+)
 @click.option("--original", type=common.FILE, metavar="FILE", help="What a redacted one was.")
 @click.option("--secret", type=common.FILE, metavar="FILE", help="The case's secret.")
 @click.option("--at", metavar="RFC3339", help="Judge as of this time (default: now).")
@@ -259,7 +273,7 @@ def verify(
     found = check(_read(package), trust)
     if found.state != "refused" and original is not None and secret is not None:
         found = _against(found, _read(original), trust, secret)
-    _say(found, output)
+    _say(found, output, original if found.state != "refused" else None)
     common.finish(_CODES[found.state], exit_zero=False)
 
 
@@ -285,7 +299,8 @@ def _against(found: Checked, original: bytes, trust: Trust, secret: Path) -> Che
     return found
 
 
-def _say(found: Checked, output: str) -> None:
+def _say(found: Checked, output: str, original: Path | None = None) -> None:
+    """Print ``found``; ``original`` is the package that it was held against and agrees with."""
     who = found.signers
     said = {
         "state": found.state,
@@ -294,6 +309,7 @@ def _say(found: Checked, output: str) -> None:
         "update_sha256": who.update if who else None,
         "core_sha256": who.core if who else None,
         "signed_by": list(found.signed_by),
+        "original": str(original) if original else None,
         "stamped": found.stamped.strftime("%Y-%m-%dT%H:%M:%SZ") if found.stamped else None,
     }
     if output == "json":
@@ -309,9 +325,14 @@ def _say(found: Checked, output: str) -> None:
             click.echo(f"  {name:<14} {said[name]}")
     for one in found.signed_by:
         click.echo(f"  signed by      {visible(one)}")
+    if original is not None:
+        click.echo(f"  original       {visible(str(original))}: differs by what is listed alone")
     if found.state == "verified":
-        click.echo("This shows who signed and that nothing was altered, not that it is right:")
-        click.echo("fwverify evidence replay PACKAGE --update FILE")
+        told = "This shows who signed and that nothing was altered, not that it is right"
+        whole = who is not None and who.kind != "redacted"  # only a whole one can be replayed
+        click.echo(
+            f"{told}:\nfwverify evidence replay PACKAGE --update FILE" if whole else f"{told}."
+        )
 
 
 @evidence.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import starmap
 from pathlib import Path
 
 import click
@@ -44,8 +45,9 @@ def gate(
     when = _moment(at)
     try:
         if not (update.is_file() or update.is_dir()):
-            raise Unreadable(f"{update}: neither a file nor a folder")
-        papers = Papers(*map(_read, (release, context, pins, revocations)))
+            raise Unreadable(f"update: {update} is neither a file nor a folder")
+        named = {"release": release, "context": context, "pins": pins}
+        papers = Papers(*starmap(_read, (named | {"revocations": revocations}).items()))
         passed = judge(papers, when)
         same_update(passed, hashed(update))
     except Refused as error:
@@ -63,12 +65,12 @@ def gate(
             click.echo(f"  condition: {unescaped(condition)}")
 
 
-def _read(path: Path) -> bytes:
-    """Return the bytes of ``path``, no more than a form may have and one."""
+def _read(what: str, path: Path) -> bytes:
+    """Return the bytes of ``path``, which is ``what``; no more than a form may have and one."""
     from fwverify.gate.form import MAX_BYTES
 
     if not path.is_file():
-        raise OSError(f"{path} is no file that can be read")
+        raise OSError(f"{what}: {path} is no file that can be read")
     with path.open("rb") as file:
         return file.read(MAX_BYTES + 1)
 

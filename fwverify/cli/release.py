@@ -82,6 +82,7 @@ def create(
     if found is None:
         raise click.UsageError(f"{report} is no report and holds none")
     case = signed.read_case(case_name)
+    making.require_case(found, case)
     _require_context(context, case)
     _require_configured(found, case)
     wish = making.Wish(

@@ -113,4 +113,5 @@ def write_text(record: Record, out: Path | None) -> None:
         write_whole(out, form.write(record))
     except OSError as error:
         raise InputFileError(out, None, "", error.strerror or str(error)) from error
-    click.echo(f"{out}: {len(record.signatures)} signatures")
+    number = len(record.signatures)
+    click.echo(f"{out}: {number} signature{'' if number == 1 else 's'}" if number else f"{out}")

@@ -71,7 +71,7 @@ def show(id_: str, at: str | None, register: Path | None, output: str) -> None:
 
     found = _register(register)
     if id_ not in found.suppliers:
-        raise click.UsageError(f"{id_}: not in the register")
+        raise click.UsageError(f"{id_}: not in the register; see: fwverify supplier list")
     document = one(found, found.suppliers[id_], _day(at))
     rows = [
         (context["context"], each["criterion"], each["answer"], each["assessor"] or "-",
@@ -100,7 +100,13 @@ def show(id_: str, at: str | None, register: Path | None, output: str) -> None:
 @click.option("--answer", type=click.Choice(["yes", "no", "unknown"]), help="The answer.")
 @click.option("--decide", type=click.Choice(["refuse", "accept", "accept-with-controls"]))
 @click.option("--context", metavar="CLASS/CONNECTIVITY", help="For 3a, 3b and a decision.")
-@click.option("--control", "controls", multiple=True, metavar="CONTROL|EVIDENCE", help="For 3b.")
+@click.option(
+    "--control",
+    "controls",
+    multiple=True,
+    metavar="CONTROL|EVIDENCE",
+    help="For 3b: what is done, and where that stands.",
+)
 @click.option("--assessor", required=True, metavar="NAME", help="Who answers or decides.")
 @_SOURCE
 @_TEXT
@@ -131,6 +137,8 @@ def assess(
             raise click.UsageError("--decide needs --context and takes no --control")
         table, entry = "decision", {"outcome": decide, **entry}
     else:
+        if (criterion == "3b" and answer == "yes") != bool(controls):
+            raise click.UsageError("3b is yes with --control 'CONTROL|EVIDENCE', and only then")
         pairs = tuple(_control(each) for each in controls)
         entry = {"criterion": criterion, "answer": answer, **entry, "controls": pairs}
         table = "judgement"

@@ -64,9 +64,10 @@ def load_private(data: bytes, name: str, passphrase: bytes | None = None) -> Pri
     except TypeError:
         raise
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise SigningError(
-            f"{name}: no private key that can be read, or the wrong passphrase"
-        ) from error
+        why = "no private key that can be read, or the wrong passphrase"
+        if b"PUBLIC KEY-----" in data or data.startswith((b"ssh-", b"ecdsa-")):
+            why = "a public key: the private one signs"
+        raise SigningError(f"{name}: {why}") from error
     if not isinstance(key, Private):
         raise SigningError(f"{name}: a key of this kind does not sign here")
     return key

@@ -70,7 +70,7 @@ def _unexplained(found: Onboarding, profile: Profile) -> Iterator[str]:
         if item not in written:
             yield f"rationale.toml lacks, or says otherwise, what was found: {name}"
         elif not _is_line(written[item]):
-            yield f"no rationale: {name}"
+            yield f"no rationale: {name} (rationale.toml)"
     if len(found.rationale.item) != len(wanted):
         yield (
             f"rationale.toml has {len(found.rationale.item)} items, "

@@ -105,7 +105,8 @@ class Kept:
 def _named(among: dict[str, Record], name: str, noun: str) -> Record:
     found = [sha256 for sha256 in among if len(name) >= 8 and sha256.startswith(name)]
     if len(found) != 1:
-        raise LedgerError(f"the ledger has {len(found)} {noun}s {name[:80]!a}")
+        shown = f"the ledger has {len(found)} {noun}s {name[:80]!a}"
+        raise LedgerError(f"{shown}: 8 or more digits of its digest are meant ({noun} list)")
     return among[found[0]]
 
 

@@ -71,6 +71,9 @@ def require_life(begins: datetime, ends: datetime, days: int, what: str) -> None
                             f"{timed(begins + timedelta(days=days))}")  # fmt: skip
 
 
+_HINT: Final = "each is named with --accept, as 'reason RULE = what compensates for it'"
+
+
 def release(
     report: Report, case: Case, wish: Wish, life: Life, people: tuple[Person, ...]
 ) -> Record:
@@ -88,7 +91,8 @@ def release(
                             "it would begin: check again")  # fmt: skip
     against = unnamed(report, wish.accepted)
     if against:
-        raise NotReleasable("\n".join(against))
+        hint = (_HINT,) if any(" is not named" in each for each in against) else ()
+        raise NotReleasable("\n".join((*against, *hint)))
     if wish.mode != "regular" and not wish.conditions:
         raise NotReleasable(f"a release ({wish.mode}) needs a --condition")
     bare = report.verdict == Verdict.ALLOW and not wish.accepted and not wish.conditions

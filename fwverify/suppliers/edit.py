@@ -49,6 +49,9 @@ def append(folder: Path, supplier: str, tables: Tables) -> Path:
     path = folder / f"{supplier}.toml"
     if path.name != f"{supplier}.toml" or path.name in (COMPONENTS, OWNERSHIP, OPERATOR):
         raise InputFileError(folder, None, "id", f"{supplier[:80]!a} is no supplier")
+    if not path.exists():
+        why = "is not in the register: fwverify supplier add enters it"
+        raise InputFileError(path, None, "id", why)
     with locked(folder):
         _write(folder, path, _extended(_text(path), tables))
     return path

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from fwverify.case import load_case
 from fwverify.casework.events import Event, faults
 from fwverify.casework.store import CaseStore
 from fwverify.strict import InputFileError
@@ -200,7 +201,7 @@ def test_the_commands(tmp_path):
     ("arguments", "words"),
     [
         (("case", "new", "--id", "x"), "--vendor is needed"),
-        ((*NEW, "--threat-level", "dire"), "threat_level"),
+        ((*NEW, "--threat-level", "dire"), "--threat-level"),
         ((*NEW[:-2], "--at", "noon"), "not an RFC 3339 time"),
         ((*NEW, "--claim", "NO_NOTHING"), "claim"),
         (("case", "show", "absent"), "no case absent"),
@@ -226,3 +227,70 @@ def test_the_configuration_says_where_cases_are(tmp_path):
     assert ran.code == 0
     assert (tmp_path / "kept" / "c-1" / "case.toml").is_file()
     assert json.loads((tmp_path / "kept" / "c-1" / "events.jsonl").read_text())["number"] == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (("--class", "scaner"), "fwverify: --class: scaner is no class that is configured"),
+        (("--profile", "airprt"), "fwverify: --profile: airprt is not among the sites"),
+        (("--update-kind", "plan"), "'plan' is not one of 'planned', 'corrective'"),
+        (("--site-class", "hi"), "'hi' is not one of 'low', 'medium', 'high'"),
+        (("--claim", "NO_SWICH"), "--claim 'NO_SWICH': is none of BACKEND_ALLOW_LIST, "),
+        (("--claim", "CAPTURE_PERIOD"), "CAPTURE_PERIOD takes one value (whole seconds), not 0"),
+        (("--claim", "CAPTURE_PERIOD=soon"), "CAPTURE_PERIOD: 'soon' is not whole seconds"),
+        (("--claim", "MEASURE_ONLY=1"), "MEASURE_ONLY takes no values"),
+        (("--hardware-id", ""), "hardware_id"),
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_answer_makes_no_case(wrong, says, tmp_path):
+    ran = fwverify(*NEW, "--store", tmp_path / "cases", *wrong)
+    assert ran.code == 2
+    assert says in ran.err
+    assert len(ran.err.splitlines()) == 1
+    assert not (tmp_path / "cases" / "c-1").exists()
+
+
+def test_a_claim_is_declared_with_its_values(tmp_path):
+    more = ("--claim", "CAPTURE_PERIOD=900", "--claim", "BACKEND_ALLOW_LIST=a.example,b.example")
+    fwverify(*NEW, "--store", tmp_path / "cases", *more, "--out", tmp_path / "c.toml")
+    declared = load_case(tmp_path / "c.toml").declared_claims
+    assert [(each.claim, each.values) for each in declared] == [
+        ("NO_SWITCH", ()),
+        ("CAPTURE_PERIOD", ("900",)),
+        ("BACKEND_ALLOW_LIST", ("a.example", "b.example")),
+    ]
+
+
+def test_a_class_of_the_operators_own_makes_a_case(tmp_path):
+    (tmp_path / "policies").mkdir()
+    shipped = (ROOT / "fwverify" / "policy" / "builtin" / "meter.toml").read_text()
+    own = shipped.replace('class = "meter"', 'class = "heat-meter"')
+    (tmp_path / "policies" / "heat-meter.toml").write_text(own)
+    (tmp_path / "fwverify.toml").write_text(
+        'schema = "fwverify.config/1"\n[paths]\npolicies = "policies"\ncases = "cases"\n'
+    )
+    assert fwverify(*NEW, "--class", "heat-meter", cwd=tmp_path).code == 0
+    assert fwverify(*NEW, "--id", "c-2", "--class", "heat-metre", cwd=tmp_path).code == 2
+
+
+def test_a_terminal_asks_again_for_a_wrong_answer(tmp_path):
+    """A real terminal: what no case may have is said at once, and asked for once more."""
+    master, slave = os.openpty()
+    typed = "c-9\nacme\ngateway\nmetr\nmeter\nDesk\n\nbad\nplanned\n\n\n\n\nairprt\ngrid\n\n\n\n\n"
+    os.write(master, typed.encode())
+    done = subprocess.run(
+        [sys.executable, "-m", "fwverify", "case", "new", "--store", str(tmp_path / "cases")],
+        check=False, capture_output=True, text=True, timeout=60, stdin=slave, cwd=ROOT,
+    )  # fmt: skip
+    os.close(slave)
+    os.close(master)
+    assert done.returncode == 0, done.stderr
+    assert "metr is no class that is configured" in done.stdout
+    assert "'bad' is none of planned, corrective" in done.stdout
+    assert "airprt is not among the sites" in done.stdout
+    case = load_case(tmp_path / "cases" / "c-9" / "case.toml")
+    assert (case.class_name, case.update_kind) == ("meter", "planned")
+    assert case.context is not None
+    assert case.context.profile == "grid"

@@ -123,3 +123,50 @@ def test_the_option_with_the_wrong_time_is_named(
     assert ran.code == 2
     assert f"Invalid value for {option}: 2027-01-31: not an RFC 3339 time" in ran.err
     assert "2026-01-31T23:59:59Z" in ran.err
+
+
+def test_what_is_missing_at_the_gate_is_named(place: Path) -> None:
+    names = ("release", "context", "pins", "revocations")
+    call = ["gate", "update.txt", *(part for each in names for part in (f"--{each}", each))]
+    for each in names:
+        ran = inside(*call, cwd=place)
+        assert (ran.code, ran.out) == (5, f"missing {each}: {each} is no file that can be read\n")
+        (place / each).write_text("")
+    ran = inside("gate", "absent", *call[2:], cwd=place)
+    assert (ran.code, ran.out) == (5, "missing update: absent is neither a file nor a folder\n")
+
+
+ADD = ("supplier", "add", "acme", "--name", "Acme", "--vendor", "acme")
+SAID = ("--assessor", "A", "--source", "s", "--text", "t")
+IN = ("--context", "meter/networked")
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (("supplier", "quickscan", "acm", "--reference", "Q", "--outcome", "no-objection",
+          "--source", "s"), "is not in the register: fwverify supplier add enters it"),
+        (("supplier", "show", "acm"), "see: fwverify supplier list"),
+        (("supplier", "assess", "acme", "--criterion", "3b", "--answer", "yes", *IN, *SAID),
+         "3b is yes with --control 'CONTROL|EVIDENCE', and only then"),
+        (("supplier", "assess", "acme", "--criterion", "3a", "--answer", "yes", *IN, *SAID,
+          "--control", "a|b"), "and only then"),
+    ],
+)  # fmt: skip
+def test_a_wrong_word_to_the_register_says_what_to_do(
+    call: tuple[str, ...], says: str, place: Path
+) -> None:
+    config = ("--config", place / "register.toml")
+    assert inside(*config, *ADD, cwd=place).code == 0
+    before = (place / "suppliers" / "acme.toml").read_bytes()
+    ran = inside(*config, *call, cwd=place)
+    assert (ran.code, ran.out) == (2, "")
+    assert says in ran.err
+    assert (place / "suppliers" / "acme.toml").read_bytes() == before
+
+
+def test_a_configured_folder_that_is_missing_says_what_to_do(place: Path) -> None:
+    (place / "suppliers").rmdir()
+    ran = inside("--config", place / "register.toml", *ADD, cwd=place)
+    assert ran.code == 2
+    assert f"{place / 'suppliers'} is no folder: make it, or correct the path" in ran.err

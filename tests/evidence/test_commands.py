@@ -263,9 +263,16 @@ def test_redacted_by_command(place, signed, tmp_path):
     assert b"S50net" not in published.read_bytes()
     trusted = ("evidence", "verify", published, "--anchor", place / "ca.pem")
     held = ("--original", found, "--secret", tmp_path / "secret")
-    assert run(place, *trusted, *held).code == 0
+    agreed = run(place, *trusted, *held)
+    assert agreed.code == 0
+    assert f"  original       {found}: differs by what is listed alone" in agreed.out
+    assert "evidence replay" not in agreed.out  # a redacted one cannot be
+    assert "differs by" not in run(place, *trusted).out
+    assert run(place, *trusted, *held, "--format", "json").json["original"] == str(found)
     wrong = ("--original", found, "--secret", tmp_path / "strings")
-    assert run(place, *trusted, *wrong).code == 4
+    refused = run(place, *trusted, *wrong)
+    assert refused.code == 4
+    assert "differs by" not in refused.out
     assert run(place, "evidence", "replay", published, "--update", place / "fw.tar").code == 2
 
 

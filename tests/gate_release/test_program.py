@@ -336,3 +336,37 @@ def waive(place, finding, *signers):
     return run(place, "waiver", "add", "out", "--case", "case.toml", "--finding", finding,
                "--reason", "r", "--ticket", "T-1", "--control", "watched", "--not-after",
                "2026-12-21T00:00:00Z", *keys, *AT)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (("release", "sign", "abc", "--signer", "Bob.key"),
+         "0 releases 'abc': 8 or more digits of its digest are meant (release list)"),
+        (("waiver", "revoke", "0123456789", "--by", "Ann", "--reason", "r"), "(waiver list)"),
+        (("release", "out", "--case", "other.toml", "--expires", "2026-12-01T00:00:00Z",
+          "--signer", "Ann.key", *AT), "fwverify: the report was made under another case"),
+        (("release", "out", "--case", "case.toml", "--expires", "2026-12-01T00:00:00Z",
+          "--signer", "Ann.pub", *AT), "Ann.pub: a public key: the private one signs"),
+        (("baseline", "approve", "--ref", "a/b/1", "--reason", "r", "--by", "Anne", "--sign-with",
+          "Ann.key"), "for Anne, who is none of the [[people]]: Ann, Bob, Desk"),
+    ],
+)  # fmt: skip
+def test_the_obvious_mistake_says_what_to_do(place, call, says):
+    checked(place)
+    (place / "case.toml").write_text(CASE)
+    (place / "other.toml").write_text(CASE.replace("vehicle", "v").replace("gateway", "meter"))
+    altered(place, [reason("baseline.none")])
+    more = ("--accept", "reason baseline.none = x") if "Ann.pub" in call else ()
+    ran = run(place, *call, *more)
+    assert ran.code == 2
+    assert says in ran.err
+
+
+def test_the_refusal_tells_the_option_and_pins_have_no_signatures(place):
+    checked(place)
+    altered(place, [reason("baseline.none")])
+    assert "is named with --accept" in release(place).err.splitlines()[-1]
+    assert run(place, "release", "pins", "--out", "pins.txt").out == "pins.txt\n"
+    done = release(place, "--accept", "reason baseline.none = x")
+    assert done.out.endswith("release.txt: 1 signature\n")
