@@ -160,7 +160,8 @@ def test_what_a_compiler_makes_of_a_day(
     tools = Toolchain(tmp_path_factory.getbasetemp())
     content = tools.written(SOURCE, processor, level)
     if processor == "mipsel" and level == "-O0":
-        pytest.skip("calls of unoptimised MIPS code are not found")
+        assert found(content) == []  # a known limit: calls of unoptimised MIPS code
+        return
     (hit,) = found(content)
     assert hit.rule == "code.date_lock"
     assert "compared year 2024" in hit.evidence

@@ -159,8 +159,15 @@ def test_any_changed_field_of_the_context_changes_its_digest(field):
 def test_the_digest_of_a_context_without_later_keys_is_what_it_was():
     early = Context(site="a", connectivity="networked")
     kept = {"site": "a", "site_class": None, "connectivity": "networked", "threat_level": None}
-    assert full_case(context=early).context_sha256 == digest(["generic", kept])
-    assert full_case(context=None).context_sha256 == digest(["generic", None])
+    bare = full_case(component=None, context=early)
+    assert bare.context_sha256 == digest(["generic", kept])
+    assert full_case(component=None, context=None).context_sha256 == digest(["generic", None])
+
+
+def test_another_component_is_another_context():
+    """What was approved for one component is approved for no other, and for none unnamed."""
+    named = [full_case(component=each, context=CONTEXT) for each in ("tcu", "gateway", None)]
+    assert len({each.context_sha256 for each in named}) == 3
 
 
 @pytest.mark.parametrize("text", ["2026-02-29", "2026-1-1", "20260101", "2026-01-01T00:00:00Z", ""])

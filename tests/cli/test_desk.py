@@ -96,7 +96,7 @@ def test_an_altered_report_is_not_explained(place: Path) -> None:
     file.write_text(json.dumps(document))
     ran = inside("policy", "explain", "out", cwd=place)
     assert ran.code == 2
-    assert "not what its digest says" in ran.err
+    assert "core_sha256: is not the digest of the report: it was altered" in ran.err
 
 
 def test_a_reason_without_a_rule_has_no_empty_because(place: Path) -> None:
