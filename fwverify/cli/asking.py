@@ -54,9 +54,8 @@ def answered(asked: Asked, options: common.Options, *, steered: bool) -> Answere
             case = onboarded.applied(recipe, case, options, asked.updates)
         baseline = baseline or onboarded.baseline_of(recipe, options, case, asked.at)
     with running.means(options, case, at=asked.at) as bare:
-        aware = running.with_revoked(bare, options, asked.at)
         means = running.with_baseline(
-            aware, baseline, options, case, asked.at, onboarded=recipe is not None
+            bare, baseline, options, case, asked.at, onboarded=recipe is not None
         )
         question = Question(
             updates=asked.updates,

@@ -64,9 +64,8 @@ def batch(
         baseline = baseline or onboarded.baseline_of(recipe, options, of_recipe[0], when)
         cases = [*of_recipe]
     with running.means(options, cases[0], at=when) as bare:
-        aware = running.with_revoked(bare, options, when)
         means = running.with_baseline(
-            aware, baseline, options, cases[0], when, onboarded=recipe is not None
+            bare, baseline, options, cases[0], when, onboarded=recipe is not None
         )
         questions = (
             Question(updates=(update,), at=when, case=own, recipe=recipe)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from fwverify.analyse.rules import RuleSet
     from fwverify.case import Case
+    from fwverify.compare.revoked import Revoked
     from fwverify.config import Config
     from fwverify.ledger.model import Entry
     from fwverify.ledger.rxswin import RxswinEntry
@@ -84,6 +85,7 @@ def means(
             trust=trust,
             rule=(rule := _rule(options, case, trust) if "verify" in stages else None),
             accepted=_accepted(options, case, rule),
+            revoked=_revoked(options, config, stages, when),
             register=_register(options, case, config, stages),
             waivers=_waivers(options, case, config, stages, when),
             policy=policy,
@@ -222,22 +224,23 @@ def _register(
     return found
 
 
-def with_revoked(current: Means, options: Options, at: datetime) -> Means:
-    """Return ``current`` with what is revoked at ``at``; nothing without a ledger."""
-    from dataclasses import replace
-
-    url = options.ledger or configuration().ledger_url
+def _revoked(
+    options: Options, config: Config, stages: frozenset[StageName], at: datetime
+) -> tuple[Revoked, ...]:
+    """Return what is revoked at ``at``; nothing without a ledger, or where nothing is decided."""
+    url = options.ledger or config.ledger_url
     file = url.removeprefix("sqlite:///")
-    if file != url and "?" not in file and not Path(file).exists():
-        return current  # without loading what reads databases
+    absent = file != url and "?" not in file and not Path(file).exists()
+    if "decide" not in stages or absent:  # told without loading what reads databases
+        return ()
     from fwverify.ledger.schema import is_absent
 
     if is_absent(url):
-        return current
+        return ()
     from fwverify.release.kept import revoked_updates
 
     with open_ledger(url) as ledger:
-        return replace(current, revoked=revoked_updates(ledger, at))
+        return revoked_updates(ledger, at)
 
 
 def _waivers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -432,3 +433,13 @@ def test_secrets_stand_in_the_recipe_by_name(place):
     assert "the recipe names a secret (password)" in place.run(*later).err
     for file in folder.rglob("*"):
         assert file.is_dir() or PASSWORD.encode() not in file.read_bytes()
+
+
+def test_a_revoked_update_is_no_clean_first_delivery(begun):
+    """Whatever decides asks the ledger what was revoked; onboarding did not."""
+    digest = hashlib.sha256((OUT / "vehicle-1.0.0.raucb").read_bytes()).hexdigest()
+    why = ("--what", "subject", "--by", "Cy", "--reason", "a leak", *AT)
+    assert begun.run("release", "revoke", digest, *why).code == 0
+    again = begun.onboard(more=("--format", "json"))
+    assert again.code == 4
+    assert "ledger.revoked" in {each["rule"] for each in again.json["findings"]}
