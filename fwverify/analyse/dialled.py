@@ -27,7 +27,12 @@ MAX_ADDRESSES: Final = 64
 
 _READS_NUMBER: Final = frozenset(("inet_addr", "inet_aton", "inet_pton"))
 _DIALS: Final = frozenset(("connect", "sendto"))
-_QUAD: Final = re.compile(rb"(?<=\x00)([1-9]\d{0,2}(?:\.\d{1,3}){3})(?::\d{2,5})?(?=\x00)")
+_QUAD: Final = re.compile(
+    rb"\.(?:(?<=\x00[1-9]\.)|(?<=\x00[1-9]\d\.)|(?<=\x00[1-9]\d\d\.))"
+    rb"(\d{1,3}\.\d{1,3}\.\d{1,3})(?::\d{2,5})?(?=\x00)"
+)
+"""From its first point on: a search for one byte costs a fraction of one for a set of bytes."""
+
 _RESOLVERS: Final = frozenset(
     [
         "1.0.0.1",
@@ -45,8 +50,11 @@ _RESOLVERS: Final = frozenset(
         "223.6.6.6",
     ]
 )
+_OCTET_DIGITS: Final = 3
 _SMALL: Final = 32
-_OBJECT: Final = re.compile(rb"(?<=\x00)(?:1\.[0-3]|2\.\d{1,2})(?:\.\d{1,8}){4,}(?=\x00)")
+_OBJECT: Final = re.compile(
+    rb"\.(?:(?<=\x001\.)[0-3]|(?<=\x002\.)\d{1,2})(?:\.\d{1,8}){4,}(?=\x00)"
+)
 _OBJECT_ARCS: Final = (1, 2)
 _SECOND_ARCS: Final = 40
 
@@ -75,7 +83,8 @@ def dialled(imports: frozenset[str], data: Buffer) -> tuple[Hit, ...]:
 def _public(data: Buffer) -> Iterator[str]:
     objects = _OBJECT.search(data) is not None
     for match in _QUAD.finditer(data):
-        text = match[1].decode("ascii")
+        before = bytes(data[max(0, match.start() - _OCTET_DIGITS) : match.start()])
+        text = b".".join((before.rpartition(b"\0")[2], match[1])).decode("ascii")
         try:
             address = ipaddress.IPv4Address(text)
         except ValueError:

@@ -35,7 +35,7 @@ from fwverify.analyse.elfheader import (
     ElfHeader,
     read_header,
 )
-from fwverify.analyse.elfsections import elf_sections, hash_tables
+from fwverify.analyse.elfsections import Section, elf_sections, hash_tables
 from fwverify.analyse.opaque import opaque
 from fwverify.analyse.plaindata import HashTable
 from fwverify.analyse.targets import targets
@@ -129,6 +129,7 @@ def elf(
     except (UnicodeDecodeError, SystemError) as error:  # how lief refuses odd names and numbers
         return (), (), (_trouble(f"the parser gives up on it: {error}"),)
     code = examine(data, header, imports)
+    sections = _sections(header, buffer)
     ordered = tuple(sorted(facts | code.facts, key=lambda fact: (fact.kind, fact.text)))
     return (
         ordered[:MAX_FACTS],
@@ -136,14 +137,25 @@ def elf(
         + code.hits
         + _nameless(header, buffer)
         + dialled(imports, buffer)
-        + targets(imports, buffer, _plain_parts(header, buffer), calls=_calls(code.facts))
-        + opaque("elf.opaque", buffer, *_parts(header, buffer, extracted)),
+        + targets(imports, buffer, _plain_parts(header, buffer, sections), calls=_calls(code.facts))
+        + opaque("elf.opaque", buffer, *_parts(header, buffer, extracted, sections)),
         (*_gaps(header, imports, libraries, len(ordered)), *code.troubles),
     )
 
 
+def _sections(header: ElfHeader, buffer: Buffer) -> tuple[Section, ...] | None:
+    """Return the sections; None where they cannot be read, which no loader minds."""
+    try:
+        return elf_sections(buffer, header.bits, little=header.little)
+    except Malformed:
+        return None
+
+
 def _parts(
-    header: ElfHeader, buffer: Buffer, extracted: Extracted
+    header: ElfHeader,
+    buffer: Buffer,
+    extracted: Extracted,
+    sections: tuple[Section, ...] | None,
 ) -> tuple[tuple[tuple[str, Range], ...], Extracted, tuple[HashTable, ...]]:
     """Return name and range of each section and segment, or of the file as a whole.
 
@@ -154,9 +166,7 @@ def _parts(
         (f"segment of type {part.kind:#x}", (part.offset, min(part.offset + part.size, size)))
         for part in header.segments
     )
-    try:
-        sections = elf_sections(buffer, header.bits, little=header.little)
-    except Malformed:  # a loader does not need the sections
+    if sections is None:
         return (*segments, ("file", (0, size))), extracted, ()
     named = tuple(
         (f"section {each.name}", each.place) for each in sections if each.place[0] < each.place[1]
@@ -169,13 +179,11 @@ def _calls(facts: frozenset[Fact]) -> frozenset[str]:
     return frozenset(fact.text for fact in facts if fact.kind == "call")
 
 
-def _plain_parts(header: ElfHeader, buffer: Buffer) -> tuple[tuple[str, Range], ...]:
+def _plain_parts(
+    header: ElfHeader, buffer: Buffer, sections: tuple[Section, ...] | None
+) -> tuple[tuple[str, Range], ...]:
     """Return the constants and data: by sections, else the segments without code."""
-    try:
-        sections = elf_sections(buffer, header.bits, little=header.little)
-    except Malformed:
-        sections = ()
-    named = tuple((each.name, each.place) for each in sections if _DATA.match(each.name))
+    named = tuple((each.name, each.place) for each in sections or () if _DATA.match(each.name))
     return named or tuple(
         ("segment", (part.offset, min(part.offset + part.size, len(buffer))))
         for part in header.segments

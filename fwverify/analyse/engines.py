@@ -12,6 +12,7 @@ overlapping matches differently by design.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from fwverify.analyse import yara, yarax
@@ -64,7 +65,7 @@ def _read(
 ) -> tuple[tuple[Hit, ...], Marked]:
     own = [each for each in found if each.namespace == NAMESPACE]
     others = [each for each in found if each.namespace != NAMESPACE]
-    hits = (hit_of(buffer, each, extracted, lambda: bodies(bundle)) for each in others)
+    hits = (hit_of(buffer, each, extracted, partial(bodies, bundle)) for each in others)
     return tuple(hit for hit in hits if hit is not None), marked(buffer, own, extracted)
 
 

@@ -53,9 +53,9 @@ _DIGEST_CHARACTERS: Final = 16
 Place = tuple[int, int, str]
 """Offset and length in bytes, and the string of the rule that matches there."""
 
-Bodies = Callable[[], Mapping[tuple[str, str, str], str]]
-"""Gives (namespace, rule, string): the string as the rule's text writes it. Asked only when
-a match is no text, since reading the rules' text takes as long as compiling them."""
+Bodies = Callable[[str], Mapping[tuple[str, str], str]]
+"""Gives the strings of a namespace as the rules' text writes them, by (rule, string). Asked
+only when a match is no text, since reading the rules' text takes as long as compiling them."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,6 @@ def hit_of(buffer: Buffer, found: Matched, extracted: Extracted, bodies: Bodies)
             first = offset, length
     if seen and first is None:
         return None
-    found_at = found.namespace, found.rule
     meta = dict(found.meta)
     capability = meta.get("capability", "")
     known = capability if capability in CAPABILITY_IDS else None
@@ -98,7 +97,9 @@ def hit_of(buffer: Buffer, found: Matched, extracted: Extracted, bodies: Bodies)
             "evidence": bounded(
                 {
                     stable_text(data, length)
-                    or stable_bytes(data, length, bodies().get((*found_at, name), ""))
+                    or stable_bytes(
+                        data, length, bodies(found.namespace).get((found.rule, name), "")
+                    )
                     for name, length, data in seen
                 }
             ),

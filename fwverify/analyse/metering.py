@@ -21,7 +21,7 @@ from typing import Final
 
 from fwverify.analyse.config.said import clean
 from fwverify.analyse.values import Trouble
-from fwverify.analyse.windows import Extracted, windows
+from fwverify.analyse.windows import Extracted, holds_wide, windows
 from fwverify.model import Fact
 from fwverify.reader import Buffer
 
@@ -63,11 +63,18 @@ NEEDLES: Final = (
 _TABLE: Final = re.compile(rb"\x12\x00(.)\x11.\x09\x06([\x00\x01].{5})", re.DOTALL)
 _PROFILE: Final = re.compile(rb"\x01.\x63[\x01\x02]\x00\xff.{0,48}?\x06(\x00\x00..)", re.DOTALL)
 _OBIS: Final = re.compile(
-    rb"[01]-([0-9]{1,2}):([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?:[*.]([0-9]{1,3}))?(?![0-9.])"
+    rb"-(?<=[01]-)([0-9]{1,2}):([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?:[*.]([0-9]{1,3}))?"
+    rb"(?![0-9.])"
 )
+"""From its hyphen on: a search for one byte costs a fraction of one for a set of bytes."""
+
 _DOTTED: Final = re.compile(
     rb"[01]\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.(255)(?![0-9.])"
 )
+_DOTTED_END: Final = b".255"
+_DOTTED_LONGEST, _DOTTED_SHORTEST = 17, 9
+"""Characters of ``_DOTTED`` before its end."""
+
 _NOT_BEFORE: Final = b"0123456789.:-"
 _VALUE: Final = rb"[\"']?[ \t]{0,8}[=:>][ \t]{0,8}[\"']?"
 _UNIT: Final = rb"(ms|seconds|secs?|s|minutes|mins?|m|hours|h)"
@@ -83,7 +90,7 @@ _SCHEDULE: Final = re.compile(
     rb"push[_-]?(?:schedule|cron|times?)" + _VALUE + rb"([0-9*][0-9*/,:; \t-]{0,120})"
 )
 _PERIOD_WORDS: Final = (b"capture", b"recording", b"integration", b"profile")
-_WIDE: Final = re.compile(rb"(?:[\x20-\x7e]\x00){6}")
+_WIDE_CHARACTERS: Final = 6
 _IS_LOCAL: Final = re.compile(
     rb"(?:^|[^a-z0-9])(?:p1|consumer|customer|local|hmi)(?:[_-]?port)?[_-]$"
 )
@@ -119,7 +126,9 @@ def _in_window(data: bytes) -> Iterator[tuple[int, int, Fact]]:
         number = int.from_bytes(match[1], "big")
         fact = Fact(kind="capture period", text=f"{number} s ({TABLE})")
         yield match.start(), len(match[0]), fact
-    for step, first in ((1, 0), (2, 0), (2, 1)) if _WIDE.search(data) else ((1, 0),):
+    for step, first in (
+        ((1, 0), (2, 0), (2, 1)) if holds_wide(data, _WIDE_CHARACTERS) else ((1, 0),)
+    ):
         shown = data[first::step].lower()
         for start, length, fact in _in_text(shown):
             yield first + start * step, length * step, fact
@@ -127,13 +136,12 @@ def _in_window(data: bytes) -> Iterator[tuple[int, int, Fact]]:
 
 def _in_text(text: bytes) -> Iterator[tuple[int, int, Fact]]:
     """Yield offset, length and fact of what stands in ``text``, which is in lower case."""
-    for pattern in (_OBIS, _DOTTED):
-        for match in pattern.finditer(text):
-            groups = tuple(int(each or b"255") for each in (match[0][:1], *match.groups()))
-            before = text[match.start() - 1 : match.start()]
-            if max(groups) < 256 and (not before or before not in _NOT_BEFORE):
-                fact = Fact(kind="register", text=f"{_code(groups)} text")
-                yield match.start(), len(match[0]), fact
+    for start, match in _registers(text):
+        groups = tuple(int(each or b"255") for each in (text[start : start + 1], *match.groups()))
+        before = text[start - 1 : start]
+        if max(groups) < 256 and (not before or before not in _NOT_BEFORE):
+            fact = Fact(kind="register", text=f"{_code(groups)} text")
+            yield start, match.end() - start, fact
     for match in _at(text, _PERIOD_WORDS, _PERIOD):
         before = text[max(0, match.start() - _BEFORE) : match.start()]
         before = re.sub(rb"load_?$", b"", before)
@@ -148,6 +156,21 @@ def _in_text(text: bytes) -> Iterator[tuple[int, int, Fact]]:
     for match in _at(text, (b"push",), _SCHEDULE):
         times = times_per_day(match[1].decode("ascii"))
         yield match.start(), len(match[0]), _push(times, match[0])
+
+
+def _registers(text: bytes) -> Iterator[tuple[int, re.Match[bytes]]]:
+    """Yield the offset of each code and the match of its last five numbers."""
+    for match in _OBIS.finditer(text):
+        yield match.start() - 1, match
+    done, end = 0, text.find(_DOTTED_END)
+    while end >= 0:
+        low = max(done, end - _DOTTED_LONGEST)
+        for start in range(low, end - _DOTTED_SHORTEST + 1):
+            if found := _DOTTED.match(text, start):
+                done = found.end()
+                yield start, found
+                break
+        end = text.find(_DOTTED_END, max(done, end + 1))
 
 
 def _at(

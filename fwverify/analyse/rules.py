@@ -207,14 +207,12 @@ def _hint(message: str) -> str:
     return " (variables from outside the rules are not given)" if outside else ""
 
 
-@lru_cache(maxsize=2)
-def bodies(bundle: bytes) -> Mapping[tuple[str, str, str], str]:
-    """Return each string of a bundle as written, by (namespace, rule, string)."""
+@lru_cache(maxsize=256)
+def bodies(bundle: bytes, namespace: str) -> Mapping[tuple[str, str], str]:
+    """Return each string of a file of the bundle as written, by (rule, string)."""
+    _, text = read_bundle(bundle)[int(namespace)]
     return {
-        (f"{index:04d}", rule.name, string.id): string.body
-        for index, (_, text) in enumerate(read_bundle(bundle))
-        for rule in read_rules(text)
-        for string in rule.strings
+        (rule.name, string.id): string.body for rule in read_rules(text) for string in rule.strings
     }
 
 

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from fwverify.analyse.config.said import clean
 from fwverify.analyse.values import Trouble
-from fwverify.analyse.windows import Extracted, windows
+from fwverify.analyse.windows import Extracted, holds_wide, windows
 from fwverify.model import Fact
 from fwverify.reader import Buffer
 
@@ -65,15 +65,20 @@ WAY_NEEDLES: Final = (
     '"route" ascii fullword',
     '"ateway" ascii',
 )
+_SHORTEST_WORD: Final = min(len(word) for _, words in STACKS for word in words)
 SURE_WORDS: Final = 2
 """Different words of one family in one content from which it is no coincidence."""
 
 _ROUTE: Final = re.compile(
-    rb"(?m)^[ \t]{0,16}((?:ip[ \t]{1,4}(?:-[46][ \t]{1,4})?route[ \t]{1,4}(?:add|replace)[ \t]{1,4}"
+    rb"(?m)[ \t]{0,16}((?:ip[ \t]{1,4}(?:-[46][ \t]{1,4})?route[ \t]{1,4}(?:add|replace)[ \t]{1,4}"
     rb"default[ \t]{1,4}via|route[ \t]{1,4}add[ \t]{1,4}(?:-net[ \t]{1,4})?default[ \t]{1,4}gw"
     rb"|Gateway[ \t]{0,4}=|gateway|option[ \t]{1,4}gateway)[ \t]{0,4}['\"]?"
     rb"[0-9A-Fa-f.:]{3,45})['\"]?[ \t;\r]{0,4}$"
 )
+_ROUTE_WORDS: Final = (b"route", b"ateway")
+_BEFORE_WORD: Final = 64
+"""No line that ``_ROUTE`` takes has more before the first of the words."""
+
 _PEM: Final = re.compile(
     rb"-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]{16,16384}?)-----END PUBLIC KEY-----"
 )
@@ -104,8 +109,7 @@ def ways(buffer: Buffer, extracted: Extracted) -> tuple[tuple[Fact, ...], tuple[
     facts: set[Fact] = set()
     attempts = 0
     for base, data in windows(buffer, extracted):
-        named = b"route" in data or b"ateway" in data
-        for match in _ROUTE.finditer(data) if named else ():
+        for match in _routes(data):
             if not extracted.covers(base + match.start(), len(match[0])):
                 facts.add(Fact(kind="route", text=clean(match[1].decode("ascii"))))
         for start, length, fingerprint in _keys(data):
@@ -118,15 +122,32 @@ def ways(buffer: Buffer, extracted: Extracted) -> tuple[tuple[Fact, ...], tuple[
     return _ordered(facts), ()
 
 
+def _routes(data: bytes) -> Iterator[re.Match[bytes]]:
+    """Yield the lines that set a route, from the words on that one of them holds."""
+    starts = set()
+    for word in _ROUTE_WORDS:
+        at = data.find(word)
+        while at >= 0:
+            low = max(0, at - _BEFORE_WORD)
+            line = data.rfind(b"\n", low, at) + 1
+            if line or low == 0:
+                starts.add(line)
+            at = data.find(word, at + 1)
+    for start in sorted(starts):
+        if match := _ROUTE.match(data, start):
+            yield match
+
+
 def _ordered(facts: set[Fact]) -> tuple[Fact, ...]:
     return tuple(sorted(facts, key=lambda fact: (fact.kind, fact.text))[:MAX_WAY_FACTS])
 
 
 def _words(data: bytes, base: int, extracted: Extracted) -> Iterator[tuple[str, str]]:
     """Yield family and word of each word that stands outside of the children."""
+    wide = holds_wide(data, _SHORTEST_WORD)
     for family, words in STACKS:
         for word in words:
-            for form in (word.encode("ascii"), word.encode("utf-16-le")):
+            for form in (word.encode("ascii"), word.encode("utf-16-le"))[: 1 + wide]:
                 start = data.find(form)
                 while start >= 0 and extracted.covers(base + start, len(form)):
                     start = data.find(form, start + len(form))

@@ -67,11 +67,16 @@ Request = TypeVar("Request", BlobRequest, PathRequest)
 
 @dataclass(frozen=True)
 class _Job(Generic[Request]):
-    """One question to a worker, its cache key, and the paths that its answer is about."""
+    """One question to a worker, its cache key, and the paths that its answer is about.
+
+    ``size`` is that of the content in bytes: the largest are asked about first, so that
+    none of them is left to one worker at the end.
+    """
 
     request: Request
     key: str
     paths: tuple[str, ...]
+    size: int
 
 
 def analyse(
@@ -111,7 +116,7 @@ class _Asker:
     ) -> Iterator[tuple[_Job[Request], Result | Trouble]]:
         """Yield every job with its answer, or with why there is none."""
         cached = {job.key: found for job in jobs if (found := self._cached(job.key, kind))}
-        open_jobs = [job for job in jobs if job.key not in cached]
+        open_jobs = sorted((job for job in jobs if job.key not in cached), key=_largest_first)
         outcomes = self._pool.map(
             Task(
                 function=function,
@@ -149,13 +154,17 @@ class _Asker:
         return result
 
 
+def _largest_first(job: _Job[Request]) -> int:
+    return -job.size
+
+
 def _blob_jobs(
     unpacked: Unpacked, store: Store, rules: RuleSet, limits: Limits
 ) -> tuple[_Job[BlobRequest], ...]:
-    grouped: dict[tuple[str, tuple[Range, ...]], list[str]] = {}
+    grouped: dict[tuple[str, tuple[Range, ...], int], list[str]] = {}
     for placed in unpacked.nodes:
         if placed.node.sha256 is not None:
-            key = placed.node.sha256, _extracted(placed)
+            key = placed.node.sha256, _extracted(placed), placed.node.size or 0
             grouped.setdefault(key, []).append(placed.node.path)
     return tuple(
         _Job(
@@ -169,8 +178,9 @@ def _blob_jobs(
             ),
             digest(["blob", code_digest("analyse"), sha256, rules.sha256, rules.engine, ranges]),
             tuple(paths),
+            size,
         )
-        for (sha256, ranges), paths in grouped.items()
+        for (sha256, ranges, size), paths in grouped.items()
     )
 
 
@@ -204,7 +214,8 @@ def _path_jobs(
             named = tuple(sorted({link for name in names for link in links.get(name, ())}))
             request = PathRequest(store=str(store.root), sha256=sha256, path=inner, links=named)
             key = digest(["path", code_digest("analyse"), sha256, inner, named])
-            jobs.append(_Job(request, key, (system.nodes[said_of].node.path,)))
+            size = system.nodes[real].node.size or 0
+            jobs.append(_Job(request, key, (system.nodes[said_of].node.path,), size))
     return tuple(jobs), tuple(problems)
 
 

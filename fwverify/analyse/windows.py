@@ -17,6 +17,8 @@ from fwverify.reader import Buffer
 
 WINDOW_BYTES: Final = 16 * 1024 * 1024
 OVERLAP_BYTES: Final = 64 * 1024
+_SHAPE: Final = bytes(1 if 0x20 <= value <= 0x7E else 2 * (value > 0) for value in range(256))
+"""Printable characters as 1, zero as 0, others as 2."""
 
 
 class Extracted:
@@ -42,6 +44,11 @@ class Extracted:
             if start > position:
                 yield max(0, position - OVERLAP_BYTES), min(size, start + OVERLAP_BYTES)
             position = max(position, end)
+
+
+def holds_wide(data: bytes, characters: int) -> bool:
+    """Return whether ``data`` holds so many printable characters of UTF-16LE in a row."""
+    return b"\1\0" * characters in data.translate(_SHAPE)
 
 
 def windows(buffer: Buffer, extracted: Extracted) -> Iterator[tuple[int, bytes]]:

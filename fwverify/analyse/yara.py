@@ -10,7 +10,7 @@ timeout is looked at rarely inside one expression) the pool's deadline does.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 import yara
@@ -67,7 +67,7 @@ def match(
     """Return the findings of the rules of ``bundle``, and what the engine gave up on."""
     found, troubles = matches(buffer, bundle, timeout_seconds)
     hits = (
-        hit_of(buffer, each, extracted, lambda: bodies(bundle))
+        hit_of(buffer, each, extracted, partial(bodies, bundle))
         for each in found
         if each.namespace != NAMESPACE
     )

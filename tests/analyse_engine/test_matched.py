@@ -24,7 +24,7 @@ NOTHING = Extracted(())
 def hit(
     content: bytes, *places: tuple[int, int, str], extracted: Extracted = NOTHING
 ) -> Hit | None:
-    return hit_of(content, Matched("0000", "own", (), iter(places)), extracted, dict)
+    return hit_of(content, Matched("0000", "own", (), iter(places)), extracted, lambda _: {})
 
 
 @pytest.mark.parametrize(

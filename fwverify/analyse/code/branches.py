@@ -6,6 +6,10 @@ disassembled, so that data between functions shifts nothing; a pattern that is n
 instruction leads to a wanted address by chance only. Where instructions have one length,
 a relative call plus its place is a constant per target, so that one look-up finds it.
 
+The wanted addresses mostly lie close together. Code is therefore searched in chunks: in
+each of them the upper bytes of the distance take few values, and only calls with these are
+decoded. Where they take more than ``_MAX_UPPERS``, every call of the chunk is.
+
 Sources: Intel SDM (CALL rel32); Arm ARM (BL, BLX; A64, A32, T32 T1 and T2); Power ISA
 (I-form with LK); MIPS32 (JAL, BAL); RISC-V ISA (JAL, AUIPC with JALR).
 """
@@ -16,7 +20,8 @@ import re
 import struct
 import sys
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 from fwverify.analyse.code.image import Code
@@ -33,32 +38,85 @@ def _words(content: bytes, order: str) -> array[int]:
     return words
 
 
-def _indices(content: bytes, first: bytes, order: str) -> list[int]:
-    """Return the indices of the words whose most significant byte matches ``first``."""
-    column = content[3 if order == "<" else 0 :: 4]
-    return [match.start() for match in re.finditer(first, column)]
+_CHUNK_BYTES: Final = 1 << 16
+_MAX_UPPERS: Final = 4
+_HALF_BITS: Final = 16
+
+
+@lru_cache(maxsize=1024)
+def _half(order: str, high: int, lows: frozenset[int]) -> re.Pattern[bytes]:
+    """Return what finds the highest byte of words: ``high``, and the second one of ``lows``."""
+    first, second = _byte(high), b"[" + b"".join(_byte(low) for low in sorted(lows)) + b"]"
+    if order == "<":
+        return re.compile(first + b"(?<=" + second + first + b")", re.DOTALL)
+    return re.compile(first + b"(?=" + second + b")", re.DOTALL)
+
+
+def _halves(content: bytes, order: str, uppers: Iterable[int], chunk: range) -> Iterator[int]:
+    """Yield the indices, of the words in ``chunk``, whose upper half is in ``uppers``."""
+    lows: dict[int, set[int]] = {}
+    for upper in uppers:
+        lows.setdefault(upper >> 8, set()).add(upper & 0xFF)
+    place = 3 if order == "<" else 0
+    for high, each in sorted(lows.items()):
+        pattern = _half(order, high, frozenset(each))
+        for match in pattern.finditer(content, 4 * chunk.start, 4 * chunk.stop):
+            at = match.start()
+            if at & 3 == place:
+                yield at >> 2
+
+
+def _bytes(content: bytes, order: str, highest: range, chunk: range) -> Iterator[int]:
+    """Yield the indices, of the words in ``chunk``, whose highest byte is in ``highest``."""
+    column = content[4 * chunk.start + (3 if order == "<" else 0) : 4 * chunk.stop : 4]
+    one = b"[" + b"".join(_byte(value) for value in highest) + b"]"
+    yield from (chunk.start + match.start() for match in re.finditer(one, column))
+
+
+def _byte(value: int) -> bytes:
+    return b"\\x%02x" % value
+
+
+def words_of(content: bytes, order: str, uppers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return offset and value of the aligned words whose upper half is in ``uppers``."""
+    words = _words(content, order)
+    indices = _halves(content, order, uppers, range(len(words)))
+    return sorted((4 * index, words[index]) for index in indices)
+
+
+def _chunks(length: int, size: int) -> Iterator[range]:
+    """Yield the indices ``0 .. length - 1`` in chunks of ``size``."""
+    for first in range(0, length, size):
+        yield range(first, min(first + size, length))
 
 
 def _relative(
-    words: array[int], indices: list[int], bits: int, calls: tuple[tuple[int, dict[int, int]], ...]
+    content: bytes, order: str, bits: int, calls: tuple[tuple[int, dict[int, int]], ...]
 ) -> list[Branch]:
-    """Return the calls ``opcode | (distance in words)`` of ``bits`` bits at ``indices``.
+    """Return the calls ``opcode | (distance in words)`` of ``bits`` bits.
 
     ``calls`` are opcodes with their targets: the distance in words from the first
     instruction, and the address. The word of a call plus its index is the same for all
     calls of one target, but for the carry out of the field.
     """
-    keys = {}
-    for opcode, targets in calls:
-        for distance, target in targets.items():
-            keys[opcode + distance] = keys[opcode + distance + (1 << bits)] = (opcode, target)
-    whole = len(words)
+    words, mask = _words(content, order), (1 << bits) - 1
     found = []
-    for index in indices:
-        if index < whole and (known := keys.get(words[index] + index)) is not None:
-            opcode, target = known
-            if words[index] >> bits == opcode >> bits:
-                found.append((4 * index, 4 * index + 4, target))
+    for opcode, targets in calls:
+        keys = {opcode + distance: target for distance, target in targets.items()}
+        keys |= {key + (1 << bits): target for key, target in keys.items()}
+        for chunk in _chunks(len(words), _CHUNK_BYTES // 4) if targets else ():
+            low, high = min(targets) - chunk.stop + 1 >> 16, max(targets) - chunk.start >> 16
+            if high - low < _MAX_UPPERS or bits <= _HALF_BITS:
+                uppers = {(opcode | upper << 16 & mask) >> 16 for upper in range(low, high + 1)}
+                indices = _halves(content, order, uppers, chunk)
+            else:
+                indices = _bytes(
+                    content, order, range(opcode >> 24, (opcode | mask) + 1 >> 24), chunk
+                )
+            for index in indices:
+                target = keys.get(words[index] + index)
+                if target is not None and words[index] >> bits == opcode >> bits:
+                    found.append((4 * index, 4 * index + 4, target))
     return found
 
 
@@ -74,18 +132,16 @@ def x86(code: Code, wanted: frozenset[int]) -> list[Branch]:
 def a64(code: Code, wanted: frozenset[int]) -> list[Branch]:
     """BL: 26 bits, in words."""
     targets = {(target - code.address) >> 2: target for target in wanted if target & 3 == 0}
-    indices = _indices(code.content, rb"[\x94-\x97]", "<")
-    return _relative(_words(code.content, "<"), indices, 26, ((0x94000000, targets),))
+    return _relative(code.content, "<", 26, ((0x94000000, targets),))
 
 
 def arm(code: Code, wanted: frozenset[int]) -> list[Branch]:
     """BL and BLX of A32: 24 bits, in words, from eight bytes on."""
-    base, words = code.address + 8, _words(code.content, "<")
+    base = code.address + 8
     whole = {(target - base) >> 2: target for target in wanted if target & 3 == 0}
     half = {(target - base) >> 2: target for target in wanted if target & 2}
-    indices = _indices(code.content, rb"[\xeb\xfa\xfb]", "<")
     calls = ((0xEB000000, whole), (0xFA000000, whole), (0xFB000000, half))
-    return _relative(words, indices, 24, calls)
+    return _relative(code.content, "<", 24, calls)
 
 
 _THUMB_CALL: Final = re.compile(rb"[\xf0-\xf7](?=[\xc0-\xff])")
@@ -136,8 +192,8 @@ def ppc_little(code: Code, wanted: frozenset[int]) -> list[Branch]:
 
 def _ppc(code: Code, wanted: frozenset[int], order: str) -> list[Branch]:
     words, found = _words(code.content, order), []
-    for index in _indices(code.content, rb"[\x48-\x4b]", order):
-        word = words[index] if index < len(words) else 0
+    for index in _bytes(code.content, order, range(0x48, 0x4C), range(len(words))):
+        word = words[index]
         if word & 3 != 1:
             continue
         target = code.address + 4 * index + (word & 0x3FFFFFC) - ((word & 0x2000000) << 1)
@@ -183,14 +239,18 @@ def mips_little(code: Code, wanted: frozenset[int]) -> list[Branch]:
 
 def _mips(code: Code, wanted: frozenset[int], order: str) -> list[Branch]:
     content, words, base = code.content, _words(code.content, order), code.address + 4
-    found = []
-    for index in _indices(content, rb"[\x0c-\x0f]", order):
-        if index < len(words):
-            target = base + 4 * index & ~0xFFFFFFF | (words[index] & 0x3FFFFFF) << 2
-            if target in wanted:
-                found.append((4 * index, 4 * index + 8, target))
+    whole, found = range(len(words)), []
+    uppers = {0x0C00 | target >> 18 & 0x3FF for target in wanted}
+    if len(uppers) <= _MAX_UPPERS:
+        indices = _halves(content, order, uppers, whole)
+    else:
+        indices = _bytes(content, order, range(0x0C, 0x10), whole)
+    for index in indices:
+        target = base + 4 * index & ~0xFFFFFFF | (words[index] & 0x3FFFFFF) << 2
+        if target in wanted:
+            found.append((4 * index, 4 * index + 8, target))
     near = {(target - base) >> 2: target for target in wanted if target & 3 == 0}
-    relative = _relative(words, _indices(content, rb"\x04", order), 16, ((0x04110000, near),))
+    relative = _relative(content, order, 16, ((0x04110000, near),))
     return found + [(at, end + 4, target) for at, end, target in relative]
 
 

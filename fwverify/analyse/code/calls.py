@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from fwverify.analyse.code.branches import FINDERS
+from fwverify.analyse.code.branches import FINDERS, words_of
 from fwverify.analyse.code.image import Code, Image
 from fwverify.analyse.code.machines import Machine
 from fwverify.analyse.code.state import Instruction, State
@@ -327,12 +327,14 @@ def _mips_calls(
         if machine.family != "mips":
             continue
         slots = image.mips_slots(_LOOKED_FOR)
-        for load in _loads(machine):
-            for distance, name in sorted(slots.items()):
-                if -0x8000 <= distance < 0x8000:
-                    word = load << 16 | distance & 0xFFFF
-                    for code in codes:
-                        yield from _loaded(machine, code, word, name)
+        names = {
+            load << 16 | distance & 0xFFFF: name
+            for load in _loads(machine)
+            for distance, name in slots.items()
+            if -0x8000 <= distance < 0x8000
+        }
+        for code in codes if names else ():
+            yield from _loaded(machine, code, names)
 
 
 def _loads(machine: Machine) -> tuple[int, ...]:
@@ -341,15 +343,20 @@ def _loads(machine: Machine) -> tuple[int, ...]:
     return tuple(opcode | base << 5 for base in (28, *range(16, 24)))
 
 
-def _loaded(machine: Machine, code: Code, load: int, name: str) -> Iterator[Site]:
-    """Yield the call of ``name`` behind each place of the instruction ``load``."""
+def _loaded(machine: Machine, code: Code, names: dict[int, str]) -> Iterator[Site]:
+    """Yield the call behind each place of an instruction of ``names``."""
     order = "<" if machine.little else ">"
     jump = struct.pack(f"{order}I", _MIPS_JALR_T9)
-    for at in _words(code.content, struct.pack(f"{order}I", load)):
+    found = 0
+    for at, word in words_of(code.content, order, _loads(machine)):
+        if word not in names:
+            continue
+        found += 1
+        _bounded(found)
         place = code.content.find(jump, at, at + _MIPS_WINDOW_BYTES)
         if place == -1 or place % 4 or _loaded_again(code.content, at, place, machine):
             continue
-        yield Site(machine, code, place, place + 8, name)
+        yield Site(machine, code, place, place + 8, names[word])
 
 
 def _loaded_again(content: bytes, at: int, end: int, machine: Machine) -> bool:
@@ -358,14 +365,3 @@ def _loaded_again(content: bytes, at: int, end: int, machine: Machine) -> bool:
     between = content[at + 4 : max(at + 4, end)]
     words = (word for (word,) in struct.iter_unpack(f"{order}I", between))
     return any(word >> 16 in _loads(machine) for word in words)
-
-
-def _words(content: bytes, word: bytes) -> Iterator[int]:
-    """Yield the offsets of the aligned ``word``, at most ``MAX_SITES`` of them."""
-    at, found = content.find(word), 0
-    while at != -1:
-        if at % 4 == 0:
-            found += 1
-            _bounded(found)
-            yield at
-        at = content.find(word, at + 1)

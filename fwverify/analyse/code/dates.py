@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from fwverify.analyse.code.calls import Site
@@ -65,12 +66,15 @@ Place = tuple[str, int]
 class Notation:
     """How one family of processors is printed.
 
-    ``load`` gives the registers, base and distance of a load, ``store`` those of a store
-    of one register. ``compare`` are mnemonics that compare their last two operands,
-    ``branch`` those that compare their first two.
+    ``loads`` and ``stores`` are mnemonics; ``load`` gives the registers, base and distance
+    out of the operands of a load, ``store`` those of a store of one register. ``compare``
+    are mnemonics that compare their last two operands, ``branch`` those that compare their
+    first two.
     """
 
+    loads: re.Pattern[str]
     load: re.Pattern[str]
+    stores: re.Pattern[str]
     store: re.Pattern[str]
     compare: re.Pattern[str]
     branch: re.Pattern[str]
@@ -79,56 +83,106 @@ class Notation:
 
 _NOTHING: Final = re.compile(r"(?!)")
 _IF: Final = r"(?:eq|ne|hs|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)?(?:\.w)?"
+_X86_AT: Final = r"[dq]word ptr \[(?P<base>\w+)(?P<at> [+-] \d\w*)?\]"
 _ARM_AT: Final = r"\[(?P<base>\w+)(?:, #(?P<at>-?\d\w*))?\]"
 _RISC_AT: Final = r"(?P<at>-?\d\w*)?\((?P<base>\$?\w+)\)"
 _NOTATIONS: Final = {
     "x86": Notation(
-        re.compile(r"mov(?:sxd)? (?P<to>\w+), [dq]word ptr \[(?P<base>\w+)(?P<at> [+-] \d\w*)?\]"),
-        re.compile(r"mov [dq]word ptr \[(?P<base>\w+)(?P<at> [+-] \d\w*)?\], (?P<to>[a-z]\w+)"),
+        re.compile(r"mov(?:sxd)?"),
+        re.compile(rf"(?P<to>\w+), {_X86_AT}"),
+        re.compile(r"mov"),
+        re.compile(rf"{_X86_AT}, (?P<to>[a-z]\w+)"),
         re.compile(r"cmp"),
         _NOTHING,
         "rax",
     ),
     "arm": Notation(
-        re.compile(rf"ldrd?{_IF} (?P<to>\w+(?:, \w+)?), {_ARM_AT}"),
-        re.compile(rf"str{_IF} (?P<to>\w+), {_ARM_AT}"),
+        re.compile(rf"ldrd?{_IF}"),
+        re.compile(rf"(?P<to>\w+(?:, \w+)?), {_ARM_AT}"),
+        re.compile(rf"str{_IF}"),
+        re.compile(rf"(?P<to>\w+), {_ARM_AT}"),
         re.compile(rf"cmp{_IF}"),
         _NOTHING,
         "r0",
     ),
     "a64": Notation(
-        re.compile(rf"(?:ldu?r|ldrsw|ldp|ldpsw) (?P<to>\w+(?:, \w+)?), {_ARM_AT}"),
-        re.compile(rf"stu?r (?P<to>\w+), {_ARM_AT}"),
+        re.compile(r"ldu?r|ldrsw|ldp|ldpsw"),
+        re.compile(rf"(?P<to>\w+(?:, \w+)?), {_ARM_AT}"),
+        re.compile(r"stu?r"),
+        re.compile(rf"(?P<to>\w+), {_ARM_AT}"),
         re.compile(r"cmp|subs"),
         re.compile(r"ccmp"),
         "x0",
     ),
     "mips": Notation(
-        re.compile(rf"l[wd]u? (?P<to>\$\w+), {_RISC_AT}"),
-        re.compile(rf"s[wd] (?P<to>\$\w+), {_RISC_AT}"),
+        re.compile(r"l[wd]u?"),
+        re.compile(rf"(?P<to>\$\w+), {_RISC_AT}"),
+        re.compile(r"s[wd]"),
+        re.compile(rf"(?P<to>\$\w+), {_RISC_AT}"),
         re.compile(r"slti?u?|xori?"),
         re.compile(r"b(?:eq|ne|lt|ge|gt|le)u?l?"),
         "$v0",
     ),
     "ppc": Notation(
-        re.compile(rf"l(?:wz|wa|d) (?P<to>\w+), {_RISC_AT}"),
-        re.compile(rf"st[wd] (?P<to>\w+), {_RISC_AT}"),
+        re.compile(r"l(?:wz|wa|d)"),
+        re.compile(rf"(?P<to>\w+), {_RISC_AT}"),
+        re.compile(r"st[wd]"),
+        re.compile(rf"(?P<to>\w+), {_RISC_AT}"),
         re.compile(r"cmpl?[wd]i?"),
         _NOTHING,
         "r3",
     ),
     "riscv": Notation(
-        re.compile(rf"(?:c\.)?l(?:w|wu|d|wsp|dsp) (?P<to>\w+), {_RISC_AT}"),
-        re.compile(rf"(?:c\.)?s(?:w|d|wsp|dsp) (?P<to>\w+), {_RISC_AT}"),
+        re.compile(r"(?:c\.)?l(?:w|wu|d|wsp|dsp)"),
+        re.compile(rf"(?P<to>\w+), {_RISC_AT}"),
+        re.compile(r"(?:c\.)?s(?:w|d|wsp|dsp)"),
+        re.compile(rf"(?P<to>\w+), {_RISC_AT}"),
         re.compile(r"slti?u?|xori?"),
         re.compile(r"b(?:eq|ne|lt|ge|gt|le)u?"),
         "a0",
     ),
 }
 _SUBTRACT: Final = re.compile(r"(?:c\.)?(?:add|sub)[a-z]*(?:\.w)?")
-_MEMORY: Final = re.compile(r"[dq]word ptr \[(?P<base>\w+)(?P<at> [+-] \d\w*)?\]")
+_MEMORY: Final = re.compile(_X86_AT)
 _NO_TARGET: Final = re.compile(r"cmp.*|test|tst.*|st.*|s[wd]|b.*|j.*|nop|ccmp|cmn|cbn?z|tbn?z|it.*")
+_MOVES: Final = ("mov", "move", "mr", "c.mv", "mv")
 _SHORT: Final = re.compile(r"\bw(\d+)\b")
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """What an instruction of one mnemonic may be; ``ends`` says that it sets its first operand."""
+
+    load: bool
+    store: bool
+    compare: bool
+    branch: bool
+    subtract: bool
+    move: bool
+    ends: bool
+
+
+@lru_cache(maxsize=4096)
+def _kind(family: str, mnemonic: str) -> _Kind:
+    """Return the kind of a mnemonic: there are few, and a program repeats them."""
+    notation = _NOTATIONS[family]
+    return _Kind(
+        load=bool(notation.loads.fullmatch(mnemonic)),
+        store=bool(notation.stores.fullmatch(mnemonic)),
+        compare=bool(notation.compare.fullmatch(mnemonic)),
+        branch=bool(notation.branch.fullmatch(mnemonic)),
+        subtract=bool(_SUBTRACT.fullmatch(mnemonic)),
+        move=mnemonic in _MOVES,
+        ends=not _NO_TARGET.fullmatch(mnemonic),
+    )
+
+
+@lru_cache(maxsize=16_384)
+def _plain(family: str, operands: str) -> str:
+    """Return ``operands`` with the whole registers that they name."""
+    if family == "a64":
+        return _SHORT.sub(r"x\1", operands)
+    return _wide(operands) if family == "x86" else operands
 
 
 @dataclass
@@ -143,26 +197,23 @@ class _Reader:
 
     def read(self, mnemonic: str, operands: str, family: str) -> None:
         """Take the comparison that an instruction makes, and follow what it loads."""
-        text = _SHORT.sub(r"x\1", operands) if family == "a64" else operands
-        if family == "x86":
-            text = _wide(text)
-        parts = text.split(", ")
-        line = f"{mnemonic} {text}"
-        if match := self.notation.load.fullmatch(line):
+        kind, text = _kind(family, mnemonic), _plain(family, operands)
+        if kind.load and (match := self.notation.load.fullmatch(text)):
             self._load(match)
             return
-        if match := self.notation.store.fullmatch(line):
+        parts = text.split(", ")
+        if kind.store and (match := self.notation.store.fullmatch(text)):
             self._store(match)
-        elif self.notation.compare.fullmatch(mnemonic) and len(parts) >= 2:
+        elif kind.compare and len(parts) >= 2:
             self._compare(parts[-2], parts[-1])
-        elif self.notation.branch.fullmatch(mnemonic) and len(parts) >= 2:
+        elif kind.branch and len(parts) >= 2:
             self._compare(parts[0], parts[1])
-        elif _SUBTRACT.fullmatch(mnemonic) and len(parts) >= 2:
+        elif kind.subtract and len(parts) >= 2:
             self._subtract(parts)
-        elif mnemonic in ("mov", "move", "mr", "c.mv", "mv") and parts[-1] in self.held:
+        elif kind.move and parts[-1] in self.held:
             self.held[parts[0]] = self.held[parts[-1]]
             return
-        if parts[0] in self.held and not _NO_TARGET.fullmatch(mnemonic):
+        if kind.ends and parts[0] in self.held:
             del self.held[parts[0]]
 
     def _load(self, match: re.Match[str]) -> None:
