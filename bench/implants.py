@@ -40,6 +40,7 @@ from fwverify.pipeline import Known, Means, Question, inspect, profile
 from fwverify.report.terminal import render_diff
 from fwverify.store import Store
 from fwverify.trust_listing import name_trust
+from fwverify.unpack.given import Given
 from fwverify.workers import Pool
 
 AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -100,6 +101,13 @@ class Bench:
             rule=None,
             policy=None,
             config_sha256=None,
+            ad_hoc=(),
+            accepted=(),
+            revoked=(),
+            register=(),
+            suppliers=None,
+            waivers=lambda _: (),
+            given=Given(),
         )
 
     def known(self, path: Path) -> Means:

@@ -104,6 +104,8 @@ class Means:
     ``given`` are the operator's secrets: they reach the workers and nothing else.
     ``announce`` is told the name of each stage as it begins; ``trace`` is given the
     traceback of a stage that failed, which has no place in a report.
+
+    What decides has no default: a command that forgets to ask the ledger does not start.
     """
 
     store: Store
@@ -114,14 +116,14 @@ class Means:
     rule: Rule | None
     policy: LoadedPolicy | None
     config_sha256: str | None
-    ad_hoc: tuple[str, ...] = ()
+    ad_hoc: tuple[str, ...]
+    accepted: tuple[Counter, ...]
+    revoked: tuple[Revoked, ...]
+    register: tuple[RxswinEntry, ...]
+    suppliers: Register | None
+    waivers: Callable[[str], tuple[Waiver, ...]]
+    given: Given = field(repr=False)
     known: Known | None = None
-    accepted: tuple[Counter, ...] = ()
-    revoked: tuple[Revoked, ...] = ()
-    register: tuple[RxswinEntry, ...] = ()
-    suppliers: Register | None = None
-    waivers: Callable[[str], tuple[Waiver, ...]] = lambda _: ()
-    given: Given = field(default_factory=Given, repr=False)
     announce: Callable[[str], None] = lambda _: None
     trace: Callable[[str], None] = lambda _: None
 
