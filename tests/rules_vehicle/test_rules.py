@@ -134,7 +134,8 @@ def test_tags_version_and_channel_do_not_hide_an_object(rules: RuleSet, place: i
 
 @settings(max_examples=25, derandomize=True, deadline=None)
 @given(before=st.binary(max_size=64), cut=st.integers(0, 12))
-def test_an_object_is_found_anywhere_and_never_when_cut(before: bytes, cut: int) -> None:
-    rules = load_rules((RULES,))
+def test_an_object_is_found_anywhere_and_never_when_cut(
+    rules: RuleSet, before: bytes, cut: int
+) -> None:
     assert "meter_disconnect_control" in names(rules, before + DISCONNECT)
     assert "meter_disconnect_control" not in names(rules, bytes(16) + DISCONNECT[:cut])
