@@ -12,11 +12,13 @@ import pytest
 LONGEST_NAME = 60
 SLOWEST = (
     "tests/test_corpus.py",
+    "tests/evidence/test_forgery.py",
     "tests/packaging/test_bundle.py",
     "tests/gate_release/test_matrix.py",
     "tests/policy/test_effects.py",
     "tests/test_gate.py",
     "tests/samples/test_expected.py",
+    "tests/evidence/test_commands.py",
     "tests/unpack/test_corpus_unpack.py",
     "tests/test_corpus_signatures.py",
     "tests/cli/test_process.py",
