@@ -15,11 +15,17 @@ from fwverify.analyse.windows import Extracted
 from fwverify.analyse.yara import match
 from tests.analyse.conftest import RULES
 from tests.analyse.test_yara_rules import CASES as SHARED
-from tests.rules_vehicle import cellular, meter, surveillance, vehicle
+from tests.rules_vehicle import cellular, meter, surveillance, vehicle, vehicle_remote
 from tests.rules_vehicle.contents import Case, elf, mcu, pe, script, wide
 
 FAMILIES: Final = ("vehicle_bus", "meter_control", "cellular", "surveillance")
-CASES: Final = (*vehicle.CASES, *meter.CASES, *cellular.CASES, *surveillance.CASES)
+CASES: Final = (
+    *vehicle.CASES,
+    *vehicle_remote.CASES,
+    *meter.CASES,
+    *cellular.CASES,
+    *surveillance.CASES,
+)
 
 # Texts of good software that use the words of the field.
 GOODWARE: Final = (
