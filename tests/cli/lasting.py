@@ -23,6 +23,7 @@ from unittest import mock
 from fwverify import early, forked
 from fwverify.analyse import rules
 
+MOST_KEPT = 2
 _BEGIN = """
 import sys
 from pathlib import Path
@@ -74,8 +75,13 @@ _kept: dict[tuple[tuple[str, str], ...], _Lasting] = {}
 def forker() -> _Lasting:
     """Return the forking process for the environment as it is now."""
     place = tuple(sorted(forked._environment().items()))
-    if place not in _kept or _kept[place].dead():
-        _kept[place] = _Lasting()
+    found = _kept.pop(place, None)
+    if found is not None and found.dead():
+        found.stop()
+        found = None
+    while len(_kept) >= MOST_KEPT:
+        _kept.pop(next(iter(_kept))).stop()
+    _kept[place] = found or _Lasting()  # the last one used is the last to go
     return _kept[place]
 
 
