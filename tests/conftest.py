@@ -10,6 +10,39 @@ from shutil import rmtree
 import pytest
 
 LONGEST_NAME = 60
+SLOWEST = (
+    "tests/test_corpus.py",
+    "tests/evidence/test_forgery.py",
+    "tests/packaging/test_bundle.py",
+    "tests/gate_release/test_matrix.py",
+    "tests/policy/test_effects.py",
+    "tests/test_gate.py",
+    "tests/samples/test_expected.py",
+    "tests/evidence/test_commands.py",
+    "tests/unpack/test_corpus_unpack.py",
+    "tests/test_corpus_signatures.py",
+    "tests/cli/test_process.py",
+    "tests/analyse_engine/test_trial.py",
+    "tests/analyse/test_shell.py",
+    "tests/lookalikes/test_documented.py",
+    "tests/verify_cms/test_rauc.py",
+    "tests/packaging/test_setup.py",
+)
+"""Modules of more than ten seconds of processor time. A process takes whole modules in this
+order; one of these taken last would leave the other processes without work.
+"""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have pytest-xdist keep the order of the modules; its own is by their number of tests."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slowest modules."""
+    ranks = {name: rank for rank, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: ranks.get(item.nodeid.partition("::")[0], len(ranks)))
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

@@ -23,6 +23,7 @@ from samples.signing import Issuer, load_or_make_key, make_issuer
 from samples.squashfs import Entry, write_squashfs
 from samples.toolchain import linux_program
 from samples.vehicle import MTIME, Variant, _root_file_system, bundle
+from tests.cli import lasting
 from tests.cli.program import Ran, fwverify
 
 CASE = HERE / "cases" / "vehicle.toml"
@@ -379,7 +380,7 @@ def test_a_stage_that_fails_is_incomplete(
         raise RuntimeError("simulated fault")
 
     for name in ("unpack", "verify", "analyse", "compare"):
-        with monkeypatch.context() as patch:
+        with monkeypatch.context() as patch, lasting.in_use():
             patch.setattr(pipeline, name, broken)
             code = _run([
                 "--config", str(bench.signer.config), "check", str(bench.benign()),

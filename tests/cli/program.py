@@ -1,4 +1,8 @@
-"""Running the real program in a process of its own, as a user would."""
+"""Running the program: in a process of its own, as a user would, or within this one.
+
+Its start, its pipes and its end are tested in ``tests/cli``; what it decides and prints is
+the same here, for a quarter of the time.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from tests.cli import lasting
 
 ROOT = Path(__file__).parents[2]
+_PLACES = ("HOME", "XDG_CACHE_HOME", "TMPDIR")
 
 
 @dataclass(frozen=True)
@@ -30,10 +38,11 @@ class Ran:
         return document
 
 
-def fwverify(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Ran:
-    """Run ``fwverify`` with ``arguments``; it must never show a traceback or exit with 1."""
-    kept = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
-    kept |= {name: os.environ[name] for name in ("HOME", "XDG_CACHE_HOME") if name in os.environ}
+def process(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Ran:
+    """Run ``fwverify`` in a process of its own, as a user would: its start, pipes and end.
+
+    It must never show a traceback or exit with 1.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "fwverify", *map(str, arguments)],
         check=False,
@@ -41,25 +50,54 @@ def fwverify(*arguments: str | Path, cwd: Path | None = None, **environment: str
         text=True,
         timeout=300,
         cwd=cwd or ROOT,
-        env=kept | environment,
+        env=_clean() | environment,
         stdin=subprocess.DEVNULL,
     )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert done.returncode != 1, done
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return _unbroken(Ran(done.returncode, done.stdout, done.stderr))
+
+
+def fwverify(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Ran:
+    """Run the command line in this process with the environment of ``process``.
+
+    It must never show a traceback or exit with 1.
+    """
+    with (
+        mock.patch.dict(os.environ, _clean() | environment, clear=True),
+        open(os.devnull, encoding="utf-8") as nothing,
+        mock.patch.object(sys, "stdin", nothing),
+    ):
+        return _unbroken(_called(arguments, cwd or ROOT))
 
 
 def inside(*arguments: str | Path, cwd: Path) -> Ran:
-    """Run the command line in this process: for what a process of its own adds nothing to."""
+    """Run the command line in this process and environment; it must not fail inside."""
+    ran = _called(arguments, cwd)
+    assert ran.code not in (1, 70), ran
+    return ran
+
+
+def _called(arguments: tuple[str | Path, ...], cwd: Path) -> Ran:
     from fwverify.cli import _run
 
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    lasting.said()
     with (
+        lasting.in_use(),
         contextlib.chdir(cwd),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
         code = _run([str(each) for each in arguments])
-    ran = Ran(code, *(each.buffer.getvalue().decode() for each in (out, err)))
-    assert code not in (1, 70), ran
+    printed, complained = (each.buffer.getvalue().decode() for each in (out, err))
+    return Ran(code, printed, complained + lasting.said())
+
+
+def _clean() -> dict[str, str]:
+    kept = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
+    return kept | {name: os.environ[name] for name in _PLACES if name in os.environ}
+
+
+def _unbroken(ran: Ran) -> Ran:
+    assert "Traceback" not in ran.err, ran.err
+    assert ran.code != 1, ran
     return ran

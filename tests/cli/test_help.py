@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.program import fwverify
+from tests.cli.program import fwverify, process
 
 COMMANDS = (
     "check",
+    "batch",
     "unpack",
     "verify",
     "scan",
@@ -15,12 +16,21 @@ COMMANDS = (
     "case",
     "baseline",
     "history",
+    "ledger",
+    "devices",
+    "onboard",
     "keys",
     "rules",
     "sbom",
     "report",
     "catalogue",
     "policy",
+    "supplier",
+    "export",
+    "release",
+    "waiver",
+    "gate",
+    "evidence",
     "formats",
     "schemes",
     "doctor",
@@ -30,7 +40,7 @@ COMMANDS = (
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(command: str) -> None:
-    ran = fwverify(command, "--help")
+    ran = process(command, "--help")
     assert ran.code == 0
     assert "Usage: fwverify" in ran.out
     assert command in fwverify("--help").out
@@ -39,7 +49,7 @@ def test_every_command_explains_itself(command: str) -> None:
 def test_the_version() -> None:
     from fwverify import __version__
 
-    assert __version__ in fwverify("--version").out
+    assert __version__ in process("--version").out
 
 
 @pytest.mark.parametrize("command", ["formats", "schemes"])

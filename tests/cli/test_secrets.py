@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders.archives import CpioItem, TarItem, cpio_archive, tar_archive
-from tests.cli.program import ROOT, Ran, fwverify
+from tests.cli.program import ROOT, Ran, fwverify, process
 from tests.unpack.helpers import noise
 from tests.unpack_envelopes.helpers import IV, KEY, TEXT
 from tests.unpack_envelopes.test_aes import cbc, ctr, gcm
@@ -73,7 +73,7 @@ def test_the_whole_gate_leaves_no_trace_of_a_secret(tmp_path, home) -> None:
         secrets(tmp_path, password(), aes("*.nothing")),
         secrets(tmp_path, password("wrong"), aes("update.zip")),
     ):
-        ran = fwverify(
+        ran = process(
             *("check", update, "--secret", file, "--format", "json"),
             *("--out", tmp_path / "out", "--at", "2026-01-01T00:00:00Z"),
             FWVERIFY_TRACE="1",
@@ -116,7 +116,7 @@ def test_no_process_shows_the_password(tmp_path, home) -> None:
         capture_output=True,
     )
     file = secrets(tmp_path, password("first-" + PASSWORD[::-1]), password())
-    process = subprocess.Popen(
+    running = subprocess.Popen(
         [
             *(sys.executable, "-m", "fwverify", "unpack", str(tmp_path / "u.7z")),
             *("--secret", str(file), "--out", str(tmp_path / "out")),
@@ -127,7 +127,7 @@ def test_no_process_shows_the_password(tmp_path, home) -> None:
         stderr=subprocess.PIPE,
     )
     seen = set()
-    while process.poll() is None:
+    while running.poll() is None:
         for each in Path("/proc").glob("[0-9]*"):
             for name in ("cmdline", "environ"):
                 try:
@@ -137,8 +137,8 @@ def test_no_process_shows_the_password(tmp_path, home) -> None:
                 if name == "cmdline" and b"7zz" in body:
                     seen.add(body)
                 assert PASSWORD.encode() not in body or int(each.name) == os.getpid(), each
-    out, err = (stream.decode() for stream in process.communicate())
-    assert process.returncode == 5, out  # noise is never clean
+    out, err = (stream.decode() for stream in running.communicate())
+    assert running.returncode == 5, out  # noise is never clean
     assert "encrypted" not in out
     assert seen, "7-Zip was never seen at work"
     no_trace(tmp_path / "cache", Ran(0, out, err))

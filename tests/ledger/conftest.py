@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 
+from fwverify.ledger import Ledger
 from tests.ledger import postgres
 
 
@@ -23,3 +25,14 @@ def url(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
     return postgres.database(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    return tmp_path / "sub" / "ledger.sqlite"
+
+
+@pytest.fixture
+def ledger(file):
+    with Ledger(f"sqlite:///{file}") as made:
+        yield made

@@ -15,6 +15,7 @@ import pytest
 from fwverify.cli import _run as program
 from fwverify.cli.onboard import onboard
 from samples.build import OUT, build
+from tests.cli import lasting
 from tests.cli.program import Ran
 from tests.ledger.people import ANN_KEY, BOB_KEY, CY_KEY, EVE_KEY, pem, private_pem
 
@@ -36,7 +37,12 @@ class Place:
         arguments = ["--config", str(self.path / "fwverify.toml"), *map(str, call)]
         if call[0] == "check" or (call[0] == "onboard" and call[1] not in onboard.commands):
             arguments += ["--jobs", "1"]
-        with contextlib.chdir(self.path), redirect_stdout(out), redirect_stderr(err):
+        with (
+            lasting.in_use(),
+            contextlib.chdir(self.path),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
             code = program(arguments)
         out.flush()
         assert "internal error" not in err.getvalue(), err.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -26,6 +27,7 @@ def _isolation() -> tuple[str, ...] | None:
     return None
 
 
+SUMS = "SHA256SUMS"
 ISOLATION = _isolation()
 needs_namespace = pytest.mark.skipif(
     ISOLATION is None,
@@ -69,6 +71,26 @@ def install(
     )
 
 
+def summed(bundle: Path) -> None:
+    """Write the digests of ``bundle`` anew."""
+    files = sorted(each for each in bundle.rglob("*") if each.is_file() and each.name != SUMS)
+    lines = (f"{hashlib.sha256(each.read_bytes()).hexdigest()}  {each.relative_to(bundle)}\n"
+             for each in files)  # fmt: skip
+    (bundle / SUMS).write_text("".join(lines))
+
+
+def lessened(bundle: Path) -> Path:
+    """Leave in ``bundle`` only what ``--help`` needs: installed in a tenth of the time."""
+    lock = bundle / "requirements.txt"
+    (click,) = re.findall(r"^click==(?:.*\\\n)*.*\n", lock.read_text(), re.MULTILINE)
+    lock.write_text(click)
+    for wheel in (bundle / "wheels").iterdir():
+        if not wheel.name.startswith(("click-", "pip-")):
+            wheel.unlink()
+    summed(bundle)
+    return bundle
+
+
 @needs_namespace
 def test_it_installs_and_starts_without_a_network(bundle: Path, tmp_path: Path):
     assert ISOLATION is not None
@@ -89,9 +111,11 @@ def test_it_installs_and_starts_without_a_network(bundle: Path, tmp_path: Path):
     )
     assert helped.returncode == 0, helped.stderr
     assert "check" in helped.stdout
-    again = install(bundle, folder, isolation=ISOLATION)
+    (folder / "marker").write_text("earlier")
+    again = install(lessened(bundle), folder, isolation=ISOLATION)
     assert again.returncode == 0, again.stderr
     assert not folder.with_name("program.old").exists()
+    assert not (folder / "marker").exists()
 
 
 def test_a_changed_file_is_refused(bundle: Path, tmp_path: Path):
@@ -147,14 +171,7 @@ def test_a_failed_installation_leaves_the_earlier_one(bundle: Path, tmp_path: Pa
     (folder / "marker").write_text("earlier")
     lock = bundle / "requirements.txt"
     lock.write_text(re.sub("sha256:[0-9a-f]{64}", "sha256:" + "0" * 64, lock.read_text()))
-    sums = bundle / "SHA256SUMS"
-    lines = [
-        line for line in sums.read_text().splitlines() if not line.endswith("requirements.txt")
-    ]
-    digest = subprocess.run(
-        ["sha256sum", "requirements.txt"], cwd=bundle, capture_output=True, text=True, check=True
-    ).stdout
-    sums.write_text("\n".join([*lines, digest]))
+    summed(bundle)
     done = install(bundle, folder)
     assert done.returncode == 1
     assert "could not be installed" in done.stderr

@@ -63,11 +63,11 @@ def test_an_old_python_is_one_clear_line(checkout: Path, tmp_path: Path):
     assert not (checkout / ".venv").exists()
 
 
-def test_packages_that_cannot_be_had_are_one_clear_line(checkout: Path):
+def test_packages_that_cannot_be_had_are_one_clear_line(checkout: Path, tmp_path: Path):
     (checkout / ".ci" / "requirements-dev.txt").write_text(
         f"fwverify-no-such-package==1 \\\n    --hash=sha256:{'0' * 64}\n"
     )
-    done = environment(checkout, PIP_NO_INDEX="1")
+    done = environment(checkout, PIP_NO_INDEX="1", PYTHON=without_pip(tmp_path))
     assert done.returncode == 1
     assert "could not be installed" in done.stderr.splitlines()[-1]
     assert not (checkout / ".venv" / "state").exists()
@@ -80,7 +80,9 @@ def test_a_wrong_hash_stops_the_set_up(checkout: Path, tmp_path: Path):
     (checkout / ".ci" / "requirements-dev.txt").write_text(
         f"click==1 \\\n    --hash=sha256:{'0' * 64}\n"
     )
-    done = environment(checkout, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels))
+    done = environment(
+        checkout, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels), PYTHON=without_pip(tmp_path)
+    )
     assert done.returncode == 1
     assert not (checkout / ".venv" / "state").exists()
 

@@ -1,25 +1,17 @@
-"""Site, threat level, date, deployment and intake: what they add, and that none is milder."""
+"""Threat level, site class, dated crypto, deployment, what is declared and adopted."""
 
 from __future__ import annotations
 
-from typing import get_args
-
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from fwverify.canonical import canonical_json
-from fwverify.case import Custody
 from fwverify.model import (
-    OVERLAYS,
     Account,
     Analysed,
     Delta,
     Endpoint,
     Key,
     Service,
-    Verdict,
 )
 from fwverify.places import host_of, is_outside, jurisdiction
 from fwverify.policy import load
@@ -28,57 +20,25 @@ from fwverify.policy.model import (
     CapabilityRule,
     Condition,
     DatedStrength,
-    Intake,
     Jurisdiction,
-    Policy,
-    Requirement,
-    Rule,
     Strength,
 )
 from fwverify.policy.situation import strength_on
-from fwverify.strict import InputFileError
-from tests.builders.cases import case_for, clearance, facts_for, full_case, with_context
+from tests.builders.cases import case_for, facts_for, full_case, with_context
 from tests.builders.facts import compared, good_facts
 from tests.builders.profiles import finding
-
-ALLOW, REVIEW, INCOMPLETE, DENY = Verdict.ALLOW, Verdict.REVIEW, Verdict.INCOMPLETE, Verdict.DENY
-GENERIC = load.load_class("generic").policy
-NEXT = GENERIC.otherwise.next
-
-
-def altered(policy: Policy = GENERIC, **changes):
-    return msgspec.structs.replace(policy, **changes)
-
-
-def a_rule(field="severity", op="equals", value="low", **changes):
-    fields = {
-        "id": "r",
-        "overlays": OVERLAYS,
-        "when": (Condition(field=field, op=op, value=value),),
-        "verdict": "REVIEW",
-        "text": "t",
-        "next": NEXT,
-    }
-    return Rule(**(fields | changes))
-
-
-def found(*findings, known=(), case=None, **changes):
-    return good_facts(
-        analysed=Analysed(findings=tuple(findings)),
-        compared=compared(known=[each.fingerprint for each in known]),
-        case=case,
-        **changes,
-    )
-
-
-LOW = finding(severity="low", capability=None, rule="any")
-
-
-def verdict(policy, facts):
-    return decide(facts, policy).verdict
-
-
-# --- rows 6 and 7: threat level and site class ------------------------------------------
+from tests.policy.situation import (
+    ALLOW,
+    DENY,
+    GENERIC,
+    INCOMPLETE,
+    LOW,
+    REVIEW,
+    a_rule,
+    altered,
+    found,
+    verdict,
+)
 
 
 @pytest.mark.parametrize("by", ["case", "policy"])
@@ -414,214 +374,3 @@ def test_rules_over_rows_know_what_is_new(over):
     assert verdict(policy, good_facts()) == ALLOW
     without = good_facts(analysed=analysed, baseline=None, compared=None)
     assert "r" in {each.rule for each in decide(without, policy).reasons}
-
-
-# --- rows 41, 42, 43: intake ------------------------------------------------------------
-
-AIRPORT = load.load_class("scanner-airport-networked").policy
-
-
-def missing(case, policy=AIRPORT, **changes):
-    decision = decide(good_facts(case=case, **changes), policy)
-    return decision.verdict, {each.rule for each in decision.reasons}
-
-
-@pytest.mark.parametrize(
-    "clearances",
-    [(), (clearance("VOG"),), (clearance("VGB", "2026-11-20"),)],
-    ids=["none", "only VOG", "ran out"],
-)
-def test_an_airport_without_a_valid_vgb_refuses_the_intake(clearances):
-    """REQUIREMENTS, row 41."""
-    case = case_for(AIRPORT, clearances=clearances)
-    given, rules = missing(case)
-    assert given == DENY
-    assert {"intake.refused", "intake.clearance.vgb"} <= rules
-    port = load.load_class("scanner-port-networked").policy
-    assert missing(case_for(port, clearances=(clearance("VOG"),)), port)[0] == ALLOW
-
-
-@pytest.mark.parametrize(
-    "signed",
-    [
-        None,
-        {"at": "2026-11-21T12:00:01Z"},
-        {"operator": "Somebody Else"},
-        {"person": "intake  DESK"},
-    ],
-    ids=["none", "later than now", "of another operator", "by the submitter"],
-)
-def test_a_missing_countersignature_is_incomplete_and_denied(signed):
-    """REQUIREMENTS, row 42."""
-    case = case_for(AIRPORT)
-    changed = msgspec.structs.replace(case.countersign, **signed) if signed else None
-    decision = decide(good_facts(case=msgspec.structs.replace(case, countersign=changed)), AIRPORT)
-    verdicts = {each.rule: each.verdict for each in decision.reasons}
-    assert verdicts == {"intake.refused": DENY, "intake.countersign": INCOMPLETE}
-
-
-@pytest.mark.parametrize(
-    "custody",
-    [
-        (),
-        (Custody(at="2026-11-20T08:00:00Z", person="A", act="stored"),),
-        (Custody(at="2026-11-22T08:00:00Z", person="A", act="received"),),
-        (Custody(at="2026-11-20T08:00:00Z", person="A", act="received", sha256="ab" * 32),),
-    ],
-    ids=["none", "no receipt", "later than now", "of another update"],
-)
-def test_a_custody_with_a_gap_is_refused(custody):
-    assert missing(case_for(AIRPORT, custody=custody)) == (
-        DENY,
-        {"intake.refused", "intake.custody"},
-    )
-
-
-def test_planned_and_corrective_updates_have_gates_of_their_own():
-    """REQUIREMENTS, row 43."""
-    policy = altered(
-        intake=Intake(planned=("declared_changes",), corrective=("ticket",)),
-        rules=(a_rule(update_kind="planned", verdict="DENY"),),
-    )
-    bare = full_case(ticket=None, declared_changes=())
-    for kind, expected in (
-        ("planned", {"intake.declared_changes"}),
-        ("corrective", {"intake.ticket"}),
-        (None, {"intake.declared_changes", "intake.ticket"}),
-    ):
-        case = msgspec.structs.replace(bare, update_kind=kind)
-        assert missing(case, policy)[1] == {*expected, "intake.refused"}
-    whole = full_case()
-    for kind, expected in (("planned", DENY), ("corrective", ALLOW), (None, DENY)):
-        case = msgspec.structs.replace(whole, update_kind=kind)
-        assert verdict(policy, found(LOW, case=case)) == expected
-
-
-EMPTY = full_case(
-    version=None,
-    submitter=None,
-    update_kind=None,
-    declared_changes=(),
-    component=None,
-    hardware_id=None,
-    ticket=None,
-    rxswin=None,
-    context=None,
-    custody=(),
-    permit=None,
-    clearances=(),
-    countersign=None,
-)
-
-
-@pytest.mark.parametrize("requirement", get_args(Requirement))
-def test_each_requirement_is_met_by_a_full_case_and_by_nothing_else(requirement):
-    policy = altered(intake=Intake(required=(requirement,)))
-    whole = with_context(full_case(), connectivity="networked")
-    assert verdict(policy, good_facts(case=whole)) == ALLOW
-    for case in (None, EMPTY):
-        assert missing(case, policy) == (DENY, {"intake.refused", f"intake.{requirement}"})
-
-
-def test_a_site_named_in_the_case_is_laid_over_the_class():
-    loaded = load.select_policy("meter", None, None, (), "grid")
-    assert loaded.label == "builtin-meter 2 + grid 1"
-    assert loaded.policy.site_class == "high"
-    assert missing(None, loaded.policy)[0] == DENY
-    with pytest.raises(InputFileError, match="not among the sites"):
-        load.select_policy("meter", None, None, (), "moon")
-    for odd in ("../grid", "", "Grid", "x" * 99):
-        with pytest.raises(InputFileError):
-            load.select_policy("meter", None, None, (), odd)
-
-
-def test_a_policy_for_one_run_takes_what_it_names_along(tmp_path):
-    file = tmp_path / "lab.toml"
-    file.write_text('site = "airport"\nadopt = ["us-cvr"]\n')
-    loaded = load.select_policy("meter", None, file)
-    assert loaded.policy.intake.required
-    assert loaded.label == "ad-hoc 2 + us-cvr 1 + airport 1"
-    file.write_text('extends = "scanner"\n')
-    with pytest.raises(InputFileError, match="whole policy"):
-        load.select_policy("meter", None, file)
-
-
-# --- properties -------------------------------------------------------------------------
-
-CLASSES = st.sampled_from([load.load_class(name).policy for name in load.BUILTIN])
-FOUND = st.lists(
-    st.builds(
-        lambda capability, severity, confidence, number: finding(
-            path=f"update.swu!/{number}",
-            rule="some.rule",
-            capability=capability,
-            severity=severity,
-            confidence=confidence,
-        ),
-        st.sampled_from((None, "modem.apn", "tunnel.vpn", "cred.uid0", "can.inject", "veh.kill")),
-        st.sampled_from(("info", "low", "medium", "high", "critical")),
-        st.sampled_from(("low", "medium", "high")),
-        st.integers(0, 4),
-    ),
-    max_size=3,
-)
-LEVELS = ("normal", "raised", "high")
-RISKS = ("low", "medium", "high")
-
-
-def milder(after, before):
-    return after.verdict.rank < before.verdict.rank or any(
-        getattr(after.verdicts, each).rank < getattr(before.verdicts, each).rank
-        for each in OVERLAYS
-    )
-
-
-@settings(max_examples=120, derandomize=True, deadline=None)
-@given(CLASSES, FOUND, st.integers(0, 1), st.booleans(), st.booleans())
-def test_a_higher_level_is_never_milder(policy, some, level, threat, by_policy):
-    case = case_for(policy)
-    order, key = (LEVELS, "threat_level") if threat else (RISKS, "site_class")
-    facts = [found(*some, case=with_context(case, **{key: order[level + up]})) for up in (0, 1)]
-    before = decide(facts[0], policy)
-    assert not milder(decide(facts[1], policy), before)
-    if by_policy:
-        raised = max(order[level + 1], getattr(policy, key), key=order.index)
-        assert not milder(decide(facts[0], altered(policy, **{key: raised})), before)
-
-
-@settings(max_examples=120, derandomize=True, deadline=None)
-@given(CLASSES, FOUND, st.sampled_from(load.SITES), st.booleans())
-def test_a_site_profile_is_never_milder(policy, some, site, with_case):
-    facts = found(*some, case=case_for(policy) if with_case else None)
-    over = load.tightened(policy, load.load_tightening("sites", site).tightening)
-    assert not milder(decide(facts, over), decide(facts, policy))
-
-
-@settings(max_examples=80, derandomize=True, deadline=None)
-@given(CLASSES, FOUND, st.sampled_from(full_case().__struct_fields__))
-def test_a_case_that_states_less_is_never_milder(policy, some, field):
-    if field in ("schema", "vendor", "product", "class_name", "id"):
-        return
-    case = case_for(policy)
-    empty = () if isinstance(getattr(case, field), tuple) else None
-    less = msgspec.structs.replace(case, **{field: empty})
-    before = decide(found(*some, case=case), policy)
-    assert not milder(decide(found(*some, case=less), policy), before) or field == "context"
-
-
-@settings(max_examples=60, derandomize=True, deadline=None)
-@given(CLASSES, FOUND)
-def test_equal_inputs_give_equal_decisions(policy, some):
-    case = case_for(policy)
-    one = canonical_json(decide(found(*some, case=case), policy))
-    assert one == canonical_json(decide(found(*some[::-1], case=case), policy))
-
-
-def test_a_knock_out_is_carried_by_its_reason_whichever_rule_stands_first():
-    rules = (
-        a_rule(id="first", verdict="DENY"),
-        a_rule(id="second", verdict="DENY", knock_out=True),
-    )
-    for order in (rules, rules[::-1]):
-        (reason,) = decide(found(LOW), altered(rules=order)).reasons
-        assert (reason.rule, reason.knock_out) == ("second", True)

@@ -14,7 +14,7 @@ from fwverify.policy.load import load_class
 from tests.gate_release import papers
 from tests.gate_release.papers import Trial
 from tests.ledger.people import ANN_KEY, BOB_KEY, CY_KEY, EVE_KEY, pem, private_pem
-from tests.policy.test_situation import a_rule, altered
+from tests.policy.situation import a_rule, altered
 from tests.requirements import signed_desk as desks
 from tests.requirements.signed_desk import AT, NEXT, PLAIN, REF, Desk, rules
 

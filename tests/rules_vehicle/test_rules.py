@@ -15,11 +15,17 @@ from fwverify.analyse.windows import Extracted
 from fwverify.analyse.yara import match
 from tests.analyse.conftest import RULES
 from tests.analyse.test_yara_rules import CASES as SHARED
-from tests.rules_vehicle import cellular, meter, surveillance, vehicle
+from tests.rules_vehicle import cellular, meter, surveillance, vehicle, vehicle_remote
 from tests.rules_vehicle.contents import Case, elf, mcu, pe, script, wide
 
 FAMILIES: Final = ("vehicle_bus", "meter_control", "cellular", "surveillance")
-CASES: Final = (*vehicle.CASES, *meter.CASES, *cellular.CASES, *surveillance.CASES)
+CASES: Final = (
+    *vehicle.CASES,
+    *vehicle_remote.CASES,
+    *meter.CASES,
+    *cellular.CASES,
+    *surveillance.CASES,
+)
 
 # Texts of good software that use the words of the field.
 GOODWARE: Final = (
@@ -134,7 +140,8 @@ def test_tags_version_and_channel_do_not_hide_an_object(rules: RuleSet, place: i
 
 @settings(max_examples=25, derandomize=True, deadline=None)
 @given(before=st.binary(max_size=64), cut=st.integers(0, 12))
-def test_an_object_is_found_anywhere_and_never_when_cut(before: bytes, cut: int) -> None:
-    rules = load_rules((RULES,))
+def test_an_object_is_found_anywhere_and_never_when_cut(
+    rules: RuleSet, before: bytes, cut: int
+) -> None:
     assert "meter_disconnect_control" in names(rules, before + DISCONNECT)
     assert "meter_disconnect_control" not in names(rules, bytes(16) + DISCONNECT[:cut])

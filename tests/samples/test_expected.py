@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,33 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return config
 
 
-def judged(row: Expected, ledger: Path, folder: Path) -> tuple[dict[str, Any], str]:
-    done = fwverify(*check_command(row, folder, ledger))
-    assert done.code == row.exit, f"{done.out}\n{done.err}"
-    return json.loads((folder / "report.json").read_bytes()), done.out
+@dataclass(frozen=True)
+class Judge:
+    """The gate over the rows of the table, each asked for once; nobody changes an answer."""
+
+    ledger: Path
+    folder: Path
+    known: dict[str, tuple[dict[str, Any], str]]
+
+    def of(self, row: Expected) -> tuple[dict[str, Any], str]:
+        """Return the report and the screen; the exit code is the table's."""
+        if row.sample not in self.known:
+            folder = self.folder / row.sample
+            done = fwverify(*check_command(row, folder, self.ledger))
+            assert done.code == row.exit, f"{done.out}\n{done.err}"
+            report = json.loads((folder / "report.json").read_bytes())
+            self.known[row.sample] = report, done.out
+        return self.known[row.sample]
+
+
+@pytest.fixture(scope="module")
+def judge(ledger: Path, tmp_path_factory: pytest.TempPathFactory) -> Judge:
+    return Judge(ledger, tmp_path_factory.mktemp("judged"), {})
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.sample)
-def test_each_sample_is_judged_as_the_table_says(row: Expected, ledger: Path, tmp_path: Path):
-    report, screen = judged(row, ledger, tmp_path)
+def test_each_sample_is_judged_as_the_table_says(row: Expected, judge: Judge):
+    report, screen = judge.of(row)
     assert report["verdict"] == row.verdict
     assert report["baseline"]["approved"] is True
     first_screen = screen.splitlines()[:FIRST_SCREEN_LINES]
@@ -54,8 +73,8 @@ def test_each_sample_is_judged_as_the_table_says(row: Expected, ledger: Path, tm
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.node], ids=lambda row: row.sample)
-def test_a_trojaned_twin_has_a_valid_signature(row: Expected, ledger: Path, tmp_path: Path):
-    report, _ = judged(row, ledger, tmp_path)
+def test_a_trojaned_twin_has_a_valid_signature(row: Expected, judge: Judge):
+    report, _ = judge.of(row)
     assert any(
         (found["axes"]["authentic"], found["axes"]["trusted"]) == ("pass", "pass")
         for found in report["signatures"]
