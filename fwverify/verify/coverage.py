@@ -24,12 +24,12 @@ Ranges are half-open, in bytes from the start of the member.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from fwverify.intake import submitted
 from fwverify.model import Member, Region, SignatureCoverage, Subject
-from fwverify.verify.ranges import Ranges, common, normal, through, without
+from fwverify.verify.ranges import Ranges, common, normal, placed, within, without
 from fwverify.verify.scheme import Range
 from fwverify.verify.tree import Tree, is_data
 
@@ -218,12 +218,17 @@ class _Classifier:
             return []
         segments: list[Segment] = []
         held: list[Range] = []
+        alone: dict[int, list[Range]] = {}
         waiting = list(reversed(ranges))
         for start, end, active in _between_edges(self._edges(index), self._of_packed):
             inside = _take(waiting, start, end)
-            if inside:
-                held += inside
-                segments += self._shared(index, normal(inside), active)
+            held += inside
+            if active.alone in self._tree.verbatim:
+                alone.setdefault(active.alone, []).extend(inside)
+            elif inside:
+                segments += _shared(index, inside, active)
+        for child, inside in alone.items():
+            segments += self._verbatim(child, index, normal(inside))
         left = without(ranges, held)
         return segments + [Segment(low, high, _WORST, (index,)) for low, high in left]
 
@@ -237,26 +242,26 @@ class _Classifier:
                         edges += [(start, 1, child), (end, 0, child)]
         return sorted(edges)
 
-    def _shared(self, index: int, ranges: Ranges, active: _Active) -> list[Segment]:
-        if active.alone is not None and self._tree.is_verbatim(active.alone):
-            return self._verbatim(active.alone, index, ranges)
-        if active.worst == "covered":
-            # each child is covered and these bytes are not: not what it was decoded from
-            return [Segment(low, high, _WORST, (index,)) for low, high in ranges]
-        kind: Class = "covered" if active.worst == "sealed" else active.worst
-        return [Segment(low, high, kind, active.blamed) for low, high in ranges]
-
     def _verbatim(self, child: int, index: int, ranges: Ranges) -> list[Segment]:
+        """Return the classes of bytes that are those of one child.
+
+        In as many steps as it has extents and segments: an update may cut a file into a
+        hundred thousand pieces.
+        """
         extents = self._tree.nodes[child].extents
-        inside = _into(extents, ranges)
+        inside = self.classify(child, within(extents, ranges))
+        content = sorted(inside, key=lambda one: one.start)
+        mapped = [
+            replace(content[number], start=low, end=high)
+            for number, low, high in placed(extents, [(one.start, one.end) for one in content])
+        ]
         segments: list[Segment] = []
         left = ranges
-        for one in self.classify(child, inside):
-            mapped = common(through(extents, ((one.start, one.end),)), left)
-            left = without(left, mapped)
-            segments += [Segment(low, high, one.kind, one.blamed) for low, high in mapped]
-        segments += [Segment(low, high, "unsigned_executable", (index,)) for low, high in left]
-        return segments
+        for kind in reversed(_RANK):  # bytes that an extent repeats are named by the worst
+            chosen = _clipped([one for one in mapped if one.kind == kind], left)
+            segments += chosen
+            left = without(left, ((one.start, one.end) for one in chosen))
+        return segments + [Segment(low, high, _WORST, (index,)) for low, high in left]
 
     def _of_packed(self, child: int) -> tuple[_Worst, tuple[int, ...]]:
         """Return the worst class of a child's uncovered bytes, and whom to name for it."""
@@ -270,6 +275,33 @@ class _Classifier:
                 worst = "sealed"
             self._packed[child] = (worst, tuple(sorted(names))[:_MAX_BLAMED])
         return self._packed[child]
+
+
+def _shared(index: int, ranges: Iterable[Range], active: _Active) -> list[Segment]:
+    """Return the classes of bytes that several children share, or one that is not verbatim."""
+    if active.worst == "covered":
+        # each child is covered and these bytes are not: not what it was decoded from
+        return [Segment(low, high, _WORST, (index,)) for low, high in ranges]
+    kind: Class = "covered" if active.worst == "sealed" else active.worst
+    return [Segment(low, high, kind, active.blamed) for low, high in ranges]
+
+
+def _clipped(segments: list[Segment], ranges: Ranges) -> list[Segment]:
+    """Return what of ``segments`` lies in the normal ``ranges``, no byte of them twice."""
+    result: list[Segment] = []
+    number = at = 0
+    for one in sorted(segments, key=lambda each: (each.start, each.end)):
+        while number < len(ranges) and ranges[number][1] <= max(one.start, at):
+            number += 1
+        following = number
+        while following < len(ranges) and ranges[following][0] < one.end:
+            low, high = ranges[following]
+            start, end = max(one.start, low, at), min(one.end, high)
+            if start < end:
+                result.append(replace(one, start=start, end=end))
+                at = end
+            following += 1
+    return result
 
 
 def _by_region(ranges: Ranges, regions: tuple[Region, ...]) -> Iterator[tuple[Region, list[Range]]]:
@@ -322,14 +354,3 @@ def _between_edges(
         elif depth[child] == 0:
             del depth[child], by_class[kind][child]
         previous = at
-
-
-def _into(extents: tuple[Range, ...], ranges: Ranges) -> Ranges:
-    """Return ``ranges`` of a container in the coordinates of a content stored in it."""
-    result: list[Range] = []
-    position = 0
-    for start, end in extents:
-        for low, high in common(ranges, ((start, end),)):
-            result.append((position + low - start, position + high - start))
-        position += end - start
-    return normal(result)

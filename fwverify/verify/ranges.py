@@ -7,7 +7,8 @@ after sorting.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 
 from fwverify.verify.scheme import Range
 
@@ -87,11 +88,41 @@ def through(extents: Sequence[Range], ranges: Iterable[Range]) -> Ranges:
     ``extents`` are the ranges of the container that hold the content, in its order.
     """
     wanted = normal(ranges)
+    pieces = placed(extents, wanted)
+    return normal((start, end) for _, start, end in pieces)
+
+
+def placed(extents: Sequence[Range], ranges: Sequence[Range]) -> Iterator[tuple[int, int, int]]:
+    """Yield (number, start, end): the pieces of ``ranges`` as they stand in the container.
+
+    ``ranges`` of the content are sorted and disjoint; ``number`` is the place in them of the
+    one that the piece is of. Takes one step per extent, range and piece.
+    """
+    position = number = 0
+    for start, end in extents:
+        stop = position + end - start
+        while number < len(ranges) and ranges[number][0] < stop:
+            low, high = ranges[number]
+            if max(low, position) < min(high, stop):
+                shift = start - position
+                yield number, max(low, position) + shift, min(high, stop) + shift
+            if high > stop:
+                break  # it goes on in the next extent
+            number += 1
+        position = stop
+
+
+def within(extents: Sequence[Range], ranges: Iterable[Range]) -> Ranges:
+    """Return ``ranges`` of a container in the coordinates of a content stored in ``extents``."""
+    wanted = normal(ranges)
+    ends = [end for _, end in wanted]
     result: list[Range] = []
     position = 0
     for start, end in extents:
-        length = end - start
-        inside = common(wanted, ((position, position + length),))
-        result.extend((start + low - position, start + high - position) for low, high in inside)
-        position += length
+        number = bisect_right(ends, start)
+        while number < len(wanted) and wanted[number][0] < end:
+            low, high = max(wanted[number][0], start), min(wanted[number][1], end)
+            result.append((position + low - start, position + high - start))
+            number += 1
+        position += end - start
     return normal(result)

@@ -51,7 +51,11 @@ removable media do not tell case apart."""
 
 @dataclass(frozen=True)
 class Tree:
-    """``nodes`` with their children by index and an order with children first."""
+    """``nodes`` with their children by index and an order with children first.
+
+    ``verbatim`` are the nodes whose extents hold their content byte for byte, ``runs_below``
+    the containers that hold anything runnable.
+    """
 
     nodes: tuple[Placed, ...]
     children: tuple[tuple[int, ...], ...]
@@ -59,6 +63,7 @@ class Tree:
     by_path: dict[str, int]
     by_sha256: dict[str, tuple[int, ...]]
     runs_below: frozenset[int]
+    verbatim: frozenset[int]
 
     def size(self, index: int) -> int:
         """Return the node's size in bytes, 0 where it has none."""
@@ -67,12 +72,6 @@ class Tree:
     def whole(self, index: int) -> Ranges:
         """Return the range over all the node's bytes."""
         return normal(((0, self.size(index)),))
-
-    def is_verbatim(self, index: int) -> bool:
-        """Return whether the node's extents hold its content byte for byte."""
-        placed = self.nodes[index]
-        length = sum(end - start for start, end in placed.extents)
-        return placed.stored and length == self.size(index)
 
 
 def build(nodes: tuple[Placed, ...]) -> Tree:
@@ -98,7 +97,13 @@ def build(nodes: tuple[Placed, ...]) -> Tree:
         by_path={placed.node.path: index for index, placed in enumerate(nodes)},
         by_sha256=_by_sha256(nodes),
         runs_below=frozenset(runs),
+        verbatim=frozenset(index for index, placed in enumerate(nodes) if _is_verbatim(placed)),
     )
+
+
+def _is_verbatim(placed: Placed) -> bool:
+    length = sum(end - start for start, end in placed.extents)
+    return placed.stored and length == (placed.node.size or 0)
 
 
 def _by_sha256(nodes: tuple[Placed, ...]) -> dict[str, tuple[int, ...]]:
@@ -185,7 +190,7 @@ def _from_children(
         if not tree.size(child):
             continue
         extents = tree.nodes[child].extents
-        if tree.is_verbatim(child):
+        if child in tree.verbatim:
             verbatim.extend(through(extents, result[child]))
         elif result[child] == tree.whole(child):
             packed.extend(extents)

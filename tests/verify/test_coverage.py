@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fwverify.model import Region
 from fwverify.store import Store
 from fwverify.verify.coverage import Marks, draw
-from fwverify.verify.ranges import at_least, common, normal, through, total, without
+from fwverify.verify.ranges import at_least, common, normal, through, total, within, without
 from fwverify.verify.tree import Claim, build, covered, wholly_covered
 from tests.verify.trees import Leaf, place, region
 
@@ -46,6 +46,18 @@ def test_ranges_pass_through_extents_in_their_order():
     assert through(extents, ((0, 35),)) == ((50, 55), (100, 110), (200, 220))
     assert through(extents, ((8, 12),)) == ((50, 52), (108, 110))
     assert through(extents, ((12, 16),)) == ((52, 55), (200, 201))
+
+
+@given(RANGES, RANGES)
+@settings(derandomize=True, deadline=None, max_examples=200)
+def test_extents_place_every_byte_of_a_content(extents, ranges):
+    places = [at for start, end in extents for at in range(start, end)]
+    assert points(through(extents, ranges)) == {
+        place for at, place in enumerate(places) if at in points(ranges)
+    }
+    assert points(within(extents, ranges)) == {
+        at for at, place in enumerate(places) if place in points(ranges)
+    }
 
 
 @pytest.fixture
@@ -302,6 +314,57 @@ def test_many_children_over_the_same_bytes_cost_little(store):
     assert (10, 90, "unsigned_executable") in kinds(result)
     (segment,) = (one for _, one in result.segments if one.kind == "unsigned_executable")
     assert len(segment.blamed) <= 8
+
+
+CUT = st.lists(st.integers(1, 9), min_size=1, max_size=8)
+
+
+@given(CUT, st.permutations(range(8)), st.lists(st.sampled_from(["padding", "unexplained"])))
+@settings(derandomize=True, deadline=None, max_examples=80)
+def test_a_file_in_pieces_is_named_byte_by_byte(lengths, order, held):
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    starts = [sum(lengths[:number]) + number for number in range(len(lengths))]
+    chosen = [number for number in order if number < len(lengths)]
+    extents = tuple((starts[number], starts[number] + lengths[number]) for number in chosen)
+    size = sum(lengths)
+    inside = [(held[at // 3 % len(held)] if held else "unexplained") for at in range(size)]
+    regions = tuple(region(at, at + 1, kind) for at, kind in enumerate(inside))
+    child = Leaf("fw", bytes(range(size)), extents=extents, stored=True, regions=regions)
+    with TemporaryDirectory() as folder:
+        result = drawn(Store(Path(folder)), container(child))
+    places = [at for start, end in extents for at in range(start, end)]
+    expected = dict.fromkeys(range(100), "steering")
+    names = {"padding": "padding", "unexplained": "unsigned_executable"}
+    expected |= {place: names[inside[at]] for at, place in enumerate(places)}
+    found = {at: one.kind for _, one in result.segments for at in range(one.start, one.end)}
+    assert found == expected
+
+
+def test_bytes_that_a_file_repeats_are_named_by_the_worst(store):
+    regions = (region(0, 10, "padding"), region(10, 20, "unexplained"))
+    for extents in (((30, 40), (30, 40)), ((35, 45), (30, 40))):
+        child = Leaf("fw", bytes(20), extents=extents, stored=True, regions=regions)
+        result = drawn(store, container(child))
+        assert (30, 40, "unsigned_executable") in kinds(result)
+
+
+def test_a_file_in_a_hundred_thousand_pieces_costs_little(store):
+    count = 100_000
+    extents = tuple((2 * number, 2 * number + 1) for number in reversed(range(count)))
+    regions = tuple(
+        region(number, number + 1, "unexplained" if number % 2 else "padding")
+        for number in range(count)
+    )
+    child = Leaf("fw", bytes(count), extents=extents, stored=True, regions=regions)
+    others = [region(2 * number, 2 * number + 1, "extracted") for number in range(count)]
+    others += [region(2 * number + 1, 2 * number + 2) for number in range(count)]
+    whole = sorted(others, key=lambda one: one.start)
+    outer = Leaf("u", bytes(2 * count), "zip", regions=tuple(whole), children=[child])
+    result = drawn(store, outer)
+    assert result.totals.padding == result.totals.unsigned_executable == count // 2
+    assert result.totals.steering == count
 
 
 def test_wholly_covered_is_known_from_above_and_below(store):
