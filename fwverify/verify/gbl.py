@@ -152,7 +152,8 @@ def _by_certificate(
         claim, what="GBL signature tag by certificate", note=f"certificate version {version}"
     )
     signed = ((tag.start, tag.start + _CERTIFICATE_SIGNED),)
-    return judge(named, _check(buffer, tag, signed), material)
+    result = judge(named, _check(buffer, tag, signed), material)
+    return dataclasses.replace(result, leans_on=(spki,))
 
 
 GBL: Final = Scheme(
