@@ -19,6 +19,7 @@ Specification: RFC 9580 (and RFC 4880 for what it replaces).
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -36,6 +37,9 @@ ARMOR_END: Final = b"-----END PGP SIGNATURE-----"
 MAX_MEMBER_BYTES: Final = 1024 * 1024
 MAX_SIGNATURES: Final = 16
 _MAX_ARMOR_HEADER_BYTES: Final = 256
+_ARMOR_HEADER: Final = re.compile(rb"(Version|Comment|MessageID|Hash|Charset): .*")
+"""RFC 4880, 6.2 and RFC 9580, 6.2.2: any other line is a command for who runs the file."""
+
 _SIGNATURE_TAG: Final = 2
 _BY_LINE: Final = ("openpgp-cleartext", "debian-release")
 """Schemes whose ``covered`` leaves out what a text signature does not hash."""
@@ -82,6 +86,8 @@ def _refuse_around(member: bytes) -> None:
         headers = lines[: lines.index(b"")] if b"" in lines else lines
         if sum(map(len, headers)) > _MAX_ARMOR_HEADER_BYTES:
             raise Malformed(start, "openpgp.armor", "its headers are absurdly long")
+        if not all(map(_ARMOR_HEADER.fullmatch, headers)):
+            raise Malformed(start, "openpgp.armor", "a line among its headers is none")
         at = end + len(ARMOR_END)
     if member[at:].strip():
         raise Malformed(at, "openpgp.armor", "text outside the armor")
