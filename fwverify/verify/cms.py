@@ -126,7 +126,8 @@ class SignedData:
     """A parsed SignedData. ``content`` is None where the message is detached.
 
     ``content_at`` is the offset of the content's first byte in the message.
-    ``certificates`` are those of the message, without duplicates, in its order.
+    ``certificates`` are those of the message, without duplicates, in its order. ``ignored``
+    names what else lies in it, ``ignored_bytes`` is the size of that.
     """
 
     content_type: str
@@ -135,6 +136,7 @@ class SignedData:
     certificates: tuple[asn1_x509.Certificate, ...]
     signers: tuple[Signer, ...]
     ignored: tuple[str, ...]
+    ignored_bytes: int = 0
 
 
 def is_signed_data(head: bytes) -> bool:
@@ -171,9 +173,18 @@ def _signed_data(message: bytes, data: Any) -> SignedData:
         raise Malformed(0, "signerInfos", f"{len(infos)}, the bound is {MAX_SIGNERS}")
     signers = tuple(_signer(number, info, stated) for number, info in enumerate(infos, 1))
     ignored = list(others)
+    size = _bag_bytes(data["certificates"]) - sum(len(one.dump()) for one in certificates)
     if isinstance(data["crls"], asn1_cms.RevocationInfoChoices) and len(data["crls"]):
         ignored.append(f"{len(data['crls'])} CRL in the message")
-    return SignedData(content_type, content, content_at, certificates, signers, tuple(ignored))
+        size += _bag_bytes(data["crls"])
+    return SignedData(
+        content_type, content, content_at, certificates, signers, tuple(ignored), size
+    )
+
+
+def _bag_bytes(bag: Any) -> int:
+    """Return the size of what stands in a set, 0 for one that is absent."""
+    return len(bag.contents or b"") if isinstance(bag, asn1_core.SetOf) else 0
 
 
 def _content(message: bytes) -> tuple[bytes | None, int]:
