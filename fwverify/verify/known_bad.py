@@ -23,7 +23,7 @@ from msgspec import Meta
 
 from fwverify.canonical import sha256_hex
 from fwverify.model import _Value as Value
-from fwverify.verify.keys import canonical_spki
+from fwverify.verify.keys import canonical_spki, twins_of
 
 _LIBRARY_ERRORS: Final = (ValueError, TypeError, KeyError)
 _FULL_DIGITS: Final = 64
@@ -61,11 +61,14 @@ class KnownBad:
     subjects: tuple[BadSubject, ...] = ()
 
     def of_key(self, spki: bytes) -> str | None:
-        """Return what the key is publicly known as, or None."""
+        """Return what the key is publicly known as, or None.
+
+        Of RSA also under another exponent: the secret that everybody has is the same.
+        """
         return next(
             (
                 found
-                for encoding in (canonical_spki(spki), spki)
+                for encoding in (canonical_spki(spki), spki, *twins_of(spki))
                 if (found := self._listed("spki", sha256_hex(encoding)))
             ),
             None,

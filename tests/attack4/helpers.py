@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from fwverify.verify.examine import Examined
 from fwverify.verify.judge import Judged, judge
-from fwverify.verify.keys import identity_of
+from fwverify.verify.keys import identity_of, secret_of
 from fwverify.verify.known_bad import BadKey, KnownBad
 from fwverify.verify.rules import Barred, KeyEntry, Rule, Threshold
 from fwverify.verify.scheme import Signed
@@ -50,7 +50,7 @@ def rule(*privates, revoked: tuple[bytes, ...] = (), **changes) -> Rule:
         "roots": (),
         "thresholds": (Threshold("release", 1),),
         "ad_hoc": True,
-        "barred": tuple(Barred("leaked", identity_of(one), SINCE) for one in revoked),
+        "barred": tuple(Barred("leaked", secret_of(one), SINCE) for one in revoked),
     }
     return Rule("acme/r", **(fields | changes))
 
