@@ -40,7 +40,7 @@ from fwverify.verify import cms, timestamp
 from fwverify.verify.authenticode_stamp import check_countersignature
 from fwverify.verify.chain import CODE_SIGNING, Anchors, Purpose, check_chain
 from fwverify.verify.cms_algorithms import Unknown, digest_name
-from fwverify.verify.cms_signer import Frame, judge, proves, refused
+from fwverify.verify.cms_signer import Frame, judge, proves, refused, time_anchors
 from fwverify.verify.revocation import Times
 from fwverify.verify.scheme import Material, Signed
 
@@ -273,7 +273,7 @@ def _stamped(
 def _stamps(
     data: cms.SignedData, signer: cms.Signer, material: Material
 ) -> tuple[timestamp.Stamp, ...]:
-    anchors = Anchors(material.time_roots, (), material.crls, require_crl=material.require_crl)
+    anchors = time_anchors(material)
     tokens = (*signer.unsigned(MICROSOFT_STAMP), *signer.unsigned(timestamp.SIGNATURE_TIME_STAMP))
     counters = signer.unsigned(COUNTERSIGNATURE)
     found = [

@@ -9,9 +9,9 @@ Guarantees:
 - Trust is first judged at the verification time. Where that fails, a time stamp over
   the signature value, from a time root, may prove an earlier signing time; a stamp that
   is broken is a weakness named even where it is not needed.
-- ``stamped_at`` is set where a stamp is trusted, itself strong, and within the signer's
-  validity: a rule that demands a time stamp is met by nothing less, in every scheme that
-  is built on this module.
+- ``stamped_at`` is set where a stamp is trusted, itself strong, not by a key that was
+  revoked, and within the signer's validity: a rule that demands a time stamp is met by
+  nothing less, in every scheme that is built on this module.
 - Unsigned attributes other than time stamps are weaknesses by name and size: nothing
   vouches for them and anything may be carried in them (CVE-2013-3900 is the same trick).
 - Certificates and revocation lists that no chain needs are a weakness once they are large:
@@ -218,9 +218,19 @@ def proves(stamp: timestamp.Stamp, certificate: asn1_x509.Certificate) -> bool:
     return bool(start <= stamp.time <= end)
 
 
+def time_anchors(material: Material) -> Anchors:
+    """Return what may anchor a time stamp.
+
+    Nothing through a revoked key, whatever time it states: who stole it states any.
+    """
+    return Anchors(
+        material.time_roots, (), material.crls, material.require_crl, barred=material.barred
+    )
+
+
 def _stamps(signer: cms.Signer, material: Material) -> tuple[timestamp.Stamp, ...]:
     tokens = signer.unsigned(timestamp.SIGNATURE_TIME_STAMP)
-    anchors = Anchors(material.time_roots, (), material.crls, require_crl=material.require_crl)
+    anchors = time_anchors(material)
     return tuple(
         timestamp.check_token(token, signer.signature, anchors, material.at)
         for token in tokens[:MAX_STAMPS]

@@ -140,6 +140,7 @@ class Rule:
             ),
             crls=self.crls,
             require_crl=self.crl_required,
+            barred=tuple(one.secret for one in self.barred),
             schemes=self.schemes,
             profiles=self.profiles,
             algorithms=self.algorithms,
