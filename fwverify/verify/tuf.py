@@ -125,7 +125,10 @@ def _verify(view: View, material: Material) -> tuple[Signed, ...]:
         why = "no timestamp.json lies beside it"
         return (refused(view, NAME, material.at, why, "unverifiable"),)
     anchor = anchor_of(repository, material)
-    return rows(view, NAME, (repository,), (anchor,), vouched(targets, "TUF targets"))
+    try:
+        return rows(view, NAME, (repository,), (anchor,), vouched(targets, "TUF targets"))
+    except Malformed as error:  # spelled in more pieces than are told apart
+        return (refused(view, NAME, material.at, str(error)),)
 
 
 def anchor_of(repository: Repository, material: Material) -> Anchor:
