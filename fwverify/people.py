@@ -92,7 +92,7 @@ def one_line(what: str, text: str) -> str:
 def person_key(name: str) -> str:
     """Return what all spellings of one person's name have in common."""
     folded = unicodedata.normalize("NFKC", one_line("name", name).casefold())
-    folded = folded.translate(_LOOK_ALIKE | _MORE_ALIKE | _MARKS)
+    folded = folded.translate(_LOOK_ALIKE).translate(_MORE_ALIKE).translate(_MARKS)
     return _SOFT_DOT.sub(r"\1", folded)
 
 

@@ -13,6 +13,7 @@ import zlib
 import pytest
 
 from fwverify.verify.dsse import DSSE_DETACHED
+from fwverify.verify.esp32 import ESP32
 from fwverify.verify.fit import FIT
 from fwverify.verify.gbl import GBL
 from fwverify.verify.mcuboot import MCUBOOT
@@ -105,6 +106,22 @@ def test_a_hint_and_a_key_are_container():
     (one,) = made.Case("mcu", MCUBOOT, content, made.EC).run()
     assert inside(one.container, content.index(extra), content.index(extra) + len(extra))
     assert not one.steering
+
+
+# --- ESP32 -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", [424, 600, 807, 808, 811])
+def test_a_block_of_secure_boot_carries_no_bytes_of_anybodys(at):
+    """R and M' are in no digest: 388 bytes of code, or a wrong constant for the boot loader."""
+    content = bytearray(made.esp())
+    start = content.rindex(b"\xe7\x02\0\0")
+    content[start + at] ^= 1
+    crc = zlib.crc32(bytes(content[start : start + 1196]))
+    content[start + 1196 : start + 1200] = struct.pack("<I", crc)
+    case = made.Case("esp", ESP32, bytes(content), made.RSA3072)
+    assert shown(case.run()) == [False]
+    assert shown(case.run(made.esp())) == [True]
 
 
 # --- RPM ---------------------------------------------------------------------------------
