@@ -36,6 +36,9 @@ ARMOR_BEGIN: Final = b"-----BEGIN PGP SIGNATURE-----"
 ARMOR_END: Final = b"-----END PGP SIGNATURE-----"
 MAX_MEMBER_BYTES: Final = 1024 * 1024
 MAX_SIGNATURES: Final = 16
+MAX_STRANGE_BYTES: Final = 64 * 1024
+"""Of signatures by keys nobody here knows: the next key's fit, a program does not."""
+
 _MAX_ARMOR_HEADER_BYTES: Final = 256
 _ARMOR_HEADER: Final = re.compile(rb"(Version|Comment|MessageID|Hash|Charset): .*")
 """RFC 4880, 6.2 and RFC 9580, 6.2.2: any other line is a command for who runs the file."""
@@ -130,15 +133,23 @@ def judge(
     if strangers:
         note = f"no key of the rule is that of the signature by {', '.join(strangers)}"
         if any(result.authentic == "pass" for result in results):
-            results = tuple(_noting(one, note) for one in results)
+            carried = sum(_size(one) for one, keys in named if not keys)
+            results = tuple(_noting(one, note, carried) for one in results)
         else:
             results = (*results, refused(frame, f"{frame.note}: {note}", "unverifiable"))
     names = tuple(sorted({name_of(one) for one in signatures}))
     return tuple(dataclasses.replace(one, names=names, spoken=frame.covered) for one in results)
 
 
-def _noting(one: Signed, note: str) -> Signed:
-    return dataclasses.replace(one, reason=f"{one.reason}; {note}")
+def _noting(one: Signed, note: str, carried: int) -> Signed:
+    weak = f"{carried} bytes of signatures that no key of the rule made"
+    more = (weak,) if carried > MAX_STRANGE_BYTES else ()
+    return dataclasses.replace(one, reason=f"{one.reason}; {note}", weak=(*one.weak, *more))
+
+
+def _size(one: Signature) -> int:
+    unhashed = sum(len(each.body) for each in one.unhashed)
+    return len(one.prefix) + unhashed + len(one.value)
 
 
 def _candidates(material: Material) -> tuple[_Candidate, ...]:

@@ -17,12 +17,15 @@ from fwverify.verify.esp32 import ESP32
 from fwverify.verify.fit import FIT
 from fwverify.verify.gbl import GBL
 from fwverify.verify.mcuboot import MCUBOOT
+from fwverify.verify.minisign import MINISIGN
+from fwverify.verify.openpgp_schemes import OPENPGP_DETACHED
 from fwverify.verify.rpm import RPM
 from fwverify.verify.suit import SUIT
 from tests.attack4.helpers import EVIL, inside
 from tests.builders import boot, keys, pki
 from tests.verify_boot import build as made
 from tests.verify_cms import helpers
+from tests.verify_openpgp import pgp
 from tests.verify_rpm import rpms
 from tests.verify_statements import coses as suits
 from tests.verify_statements import dsses
@@ -226,3 +229,38 @@ def test_a_program_in_the_name_of_a_payload_of_a_suit_envelope_is_refused():
         seen = statements.shown(data, name="u.suit")
         results = SUIT.verify(seen, statements.trust(OURS))
         assert shown(results) == [holds]
+
+
+# --- OpenPGP, minisign -------------------------------------------------------------------
+
+
+def of_openpgp(*members: bytes):
+    signer = pgp.key(pgp.EDDSA)
+    member = b"".join((*members, pgp.detached(signer, helpers.CONTENT)))
+    seen = helpers.view(helpers.CONTENT, detached=(("update.bin.asc", member),))
+    return OPENPGP_DETACHED.verify(seen, pgp.material(pgp.certificate(signer)))
+
+
+@pytest.mark.parametrize(("count", "carries"), [(1, False), (3, True)])
+def test_signatures_by_strangers_are_a_weakness_once_they_are_large(count, carries):
+    body = pgp.signature(pgp.key(pgp.EDDSA, 5), b"x")
+    packets = [pgp.packet(2, body + bytes((n,)) * 30_000) for n in range(count)]
+    (one,) = of_openpgp(*packets)
+    assert (one.authentic, one.trusted) == ("pass", "pass")
+    assert bool(one.weak) is carries
+
+
+@pytest.mark.parametrize("kind", [16, 32, 33])
+def test_a_program_in_the_unhashed_part_of_a_signature_is_a_weakness(kind):
+    signer = pgp.key(pgp.EDDSA)
+    member = pgp.detached(signer, helpers.CONTENT, unhashed=pgp.sub(kind, EVIL))
+    seen = helpers.view(helpers.CONTENT, detached=(("update.bin.asc", member),))
+    for one in OPENPGP_DETACHED.verify(seen, pgp.material(pgp.certificate(signer))):
+        assert one.authentic != "pass" or any("unhashed" in weak for weak in one.weak)
+
+
+@pytest.mark.parametrize(("size", "holds"), [(1000, True), (5000, False)])
+def test_a_program_in_the_untrusted_comment_of_minisign_is_refused(size, holds):
+    member = keys.minisign(OURS, helpers.CONTENT).replace(b"signature", b"x" * size, 1)
+    seen = helpers.view(helpers.CONTENT, detached=(("update.bin.minisig", member),))
+    assert shown(MINISIGN.verify(seen, made.material(OURS))) == [holds]
