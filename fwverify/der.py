@@ -3,8 +3,9 @@
 Guarantees, for bytes that ``walk`` lets pass (X.690, sections 8.1 and 10.1): every
 length is definite and in its shortest form, every element lies inside its parent, only
 SEQUENCE, SET and tagged elements are constructed (no BER segmented strings), tags are
-below 31, and depth, element count and total size are bounded, so that ``asn1crypto``
-can neither be driven into deep recursion nor into large allocations.
+below 31, and depth, element count, total size and the sizes of numbers and object
+identifiers are bounded, so that ``asn1crypto`` can be driven neither into deep recursion
+nor into large allocations or quadratic time.
 
 Not checked: the order of SET OF, the encodings of primitive values, and what hides in
 OCTET STRINGs (certificate extensions are parsed one by one by ``asn1crypto``).
@@ -21,6 +22,14 @@ MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 32
 MAX_ELEMENTS: Final = 50_000
 
+MAX_OID_BYTES: Final = 128
+"""An arc is a number of any size, and writing it in decimals takes quadratic time: a megabyte
+of one takes minutes. No identifier in use has more than 40 bytes."""
+
+MAX_INTEGER_BYTES: Final = 4096
+"""A modulus of 32768 bits; serial numbers have 20 bytes (RFC 5280, 4.1.2.2)."""
+
+_LONGEST: Final = {0x02: MAX_INTEGER_BYTES, 0x06: MAX_OID_BYTES, 0x0D: MAX_OID_BYTES}
 SEQUENCE: Final = 0x30
 SET: Final = 0x31
 OCTET_STRING: Final = 0x04
@@ -88,6 +97,9 @@ def walk(data: bytes, *, trailing: bool = False) -> int:
             ends.pop()
             continue
         found = element(data, at, ends[-1])
+        if found.end - found.start > _LONGEST.get(found.tag, MAX_BYTES):
+            why = f"{found.end - found.start} bytes of tag {found.tag:#04x} are absurd"
+            raise Malformed(at, "asn1.value", why)
         seen += 1
         if seen > MAX_ELEMENTS:
             raise Malformed(at, "asn1.count", f"more than {MAX_ELEMENTS} elements")

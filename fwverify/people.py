@@ -1,12 +1,13 @@
 """People: their names, as four eyes need them, and the keys that are theirs.
 
 Guarantees: two spellings of one name (case, spacing, composed or compatibility forms,
-Cyrillic or Greek letters that look like Latin ones) give one ``person_key``; a name with
+kinds of hyphens and apostrophes, a dot over an i, Cyrillic, Greek or Armenian letters that
+look like Latin ones) give one ``person_key``; a name with
 characters that do not show is refused, so that nobody appears twice under names that
 look the same.
 
 Specification: Unicode 15, 5.21 (default ignorable code points); UTS 39, 4 (confusables:
-single letters of the two scripts of most European names alone).
+single letters of scripts of European names alone).
 
 A ``Person`` is one whom the operator's configuration registers with public keys; all
 that people sign here (trust store, approvals, exported baselines) is held against that
@@ -18,6 +19,7 @@ nobody here knows whether a name belongs to whoever typed it.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,6 +53,22 @@ _LOOK_ALIKE: Final = str.maketrans(
 """Case-folded Cyrillic and Greek letters, of which one case looks like a Latin letter."""
 
 
+_MORE_ALIKE: Final = str.maketrans(
+    "\u0251\u0261\u03f3\u0585\u0578\u057d\u0570\u0581\u0566\u0475\u04af\u0461\u01c0",
+    "agjonuhgqvywl",
+)
+"""Case-folded Latin, Greek, Armenian and Cyrillic letters that are drawn as Latin ones are."""
+
+_MARKS: Final = {
+    **dict.fromkeys((0x2010, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212, 0x02D7), "-"),
+    **dict.fromkeys((0x2018, 0x2019, 0x02BC, 0x02B9, 0x02BB, 0x2032, 0x0060), "'"),
+}
+"""Hyphens, dashes and apostrophes: one word in two ways of typing."""
+
+_SOFT_DOT: Final = re.compile("([ij])\u0307")
+"""A dot above a letter that has one (Unicode 15, 7.1, "Diacritics on i and j") does not show."""
+
+
 class UnusableText(ValueError):
     """A name, reason or label that cannot stand in a record: which and why, in one line."""
 
@@ -74,7 +92,8 @@ def one_line(what: str, text: str) -> str:
 def person_key(name: str) -> str:
     """Return what all spellings of one person's name have in common."""
     folded = unicodedata.normalize("NFKC", one_line("name", name).casefold())
-    return folded.translate(_LOOK_ALIKE)
+    folded = folded.translate(_LOOK_ALIKE).translate(_MORE_ALIKE).translate(_MARKS)
+    return _SOFT_DOT.sub(r"\1", folded)
 
 
 @dataclass(frozen=True)

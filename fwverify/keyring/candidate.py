@@ -38,7 +38,8 @@ class Candidate:
     """A key or certificate to be added.
 
     ``fingerprint`` is the SHA-256 that the store pins: of the SubjectPublicKeyInfo, or of
-    the whole certificate. ``content`` is the file to be written, ``suffix`` its ending.
+    the whole certificate. ``content`` is the file to be written, ``suffix`` its ending,
+    ``spki`` the public key itself.
     ``weak`` says why signatures by it would be refused, ``known_bad`` why it is.
     """
 
@@ -55,6 +56,7 @@ class Candidate:
     known_bad: str | None
     content: bytes
     suffix: str
+    spki: bytes
 
 
 def examine(data: bytes, name: str, store: TrustStore, at: datetime) -> Candidate:
@@ -89,6 +91,7 @@ def _of_key(key: PublicKey, data: bytes, store: TrustStore, at: datetime) -> Can
         known_bad=store.known_bad.of_key(key.spki) or store.known_bad.of_subject(_user_id(key)),
         content=data if key.openpgp else pem("PUBLIC KEY", key.spki),
         suffix=_suffix(key, data),
+        spki=key.spki,
     )
 
 
@@ -119,6 +122,7 @@ def of_certificate(
         known_bad=store.known_bad.of_certificate(encoded),
         content=pem("CERTIFICATE", encoded),
         suffix=".pem",
+        spki=spki,
     )
 
 

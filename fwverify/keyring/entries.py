@@ -7,7 +7,7 @@ Guarantees (EVIDENCE, "key activation needs four eyes"):
   that comes with it waits with it: one person alone can widen no trust.
 - A publicly known key is never added and never activated.
 - One person is enough to retire or revoke: that only takes trust away. What was revoked
-  stays revoked, under any name.
+  stays revoked, under any name and for any vendor.
 
 Nobody is authenticated here: names are what was typed. A store signed by its approvers
 (``fwverify.keyring.signing``) binds them to keys.
@@ -27,7 +27,7 @@ from fwverify import people
 from fwverify.keyring import edit
 from fwverify.keyring.candidate import Candidate, examine
 from fwverify.strict import InputFileError, parse_toml
-from fwverify.verify.keys import identity_of
+from fwverify.verify.keys import identity_of, secret_of
 from fwverify.verify.trust import TrustStore, load_trust
 from fwverify.verify.vendor import pinned_certificate, pinned_key, rules_of
 from fwverify.verify.vendor_file import KeyTable, RootTable, VendorFile
@@ -80,6 +80,7 @@ def add(store: Path, data: bytes, name: str, wish: Wish) -> tuple[Change, Candid
         candidate = examine(data, name, trust, wish.at)
         if candidate.known_bad:
             raise InputFileError(name, None, "", f"refused: {candidate.known_bad}")
+        _refuse_revoked(store, wish.vendor, candidate.spki)
         path = store / "vendors" / wish.vendor / "vendor.toml"
         text, before = edit.read_vendor(path) if path.is_file() else ("", None)
         if before is not None:
@@ -112,6 +113,7 @@ def activate(
         bad = _known_bad(path, entry, number, trust)
         if bad:
             raise InputFileError(path, None, id_, f"refused: {bad}")
+        _refuse_revoked(store, vendor, _spki(path, entry, number))
         values: dict[str, Any] = {
             "status": "active",
             "approved_by": person,
@@ -309,6 +311,26 @@ def _find(path: Path, file: VendorFile, id_: str) -> tuple[edit.Table, KeyTable 
 
 def _pin(entry: KeyTable | RootTable) -> str:
     return entry.spki_sha256 if isinstance(entry, KeyTable) else entry.sha256
+
+
+def _refuse_revoked(store: Path, vendor: str, spki: bytes) -> None:
+    """Refuse a key that was revoked for another vendor: a stolen key is stolen for all."""
+    for path in sorted((store / "vendors").glob("*/vendor.toml")):
+        if path.parent.name == vendor:
+            continue  # its own are refused, whatever became of them
+        _, file = edit.read_vendor(path)
+        tables: tuple[tuple[KeyTable | RootTable, ...], ...] = (file.key, file.root)
+        for entry, number in ((one, n) for each in tables for n, one in enumerate(each)):
+            if entry.status == "revoked" and secret_of(_spki(path, entry, number)) == secret_of(
+                spki
+            ):
+                raise InputFileError(path, None, entry.id, "is this key, and revoked")
+
+
+def _spki(path: Path, entry: KeyTable | RootTable, number: int) -> bytes:
+    if isinstance(entry, KeyTable):
+        return pinned_key(path, ["key", number], entry).spki
+    return bytes(pinned_certificate(path, ["root", number], entry).public_key.dump())
 
 
 def _known_bad(

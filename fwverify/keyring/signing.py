@@ -89,7 +89,7 @@ def standing(
     """Return how the store's signatures stand under the keys of ``signers``.
 
     A key of one of the ``registered`` people counts under that person's name alone, and
-    their keys together count once.
+    their keys together count once; so do keys that sign under one name.
     """
     known = {key.identity: key for key in signers}
     counted: dict[str, str] = {}
@@ -101,8 +101,10 @@ def standing(
             faults.append(f"the signature of {people.one_line('name', one.by)}: {why}")
         elif one.key_sha256 in counted:
             faults.append(f"key {one.key_sha256[:16]} signed twice and counts once")
-        elif owner and any(people.owner_of(key, (owner,)) for key in counted):
-            faults.append(f"{owner.name} signed with two keys and counts once")
+        elif (owner and any(people.owner_of(key, (owner,)) for key in counted)) or (
+            people.person_key(one.by) in map(people.person_key, counted.values())
+        ):
+            faults.append(f"{one.by} signed with two keys and counts once")
         else:
             counted[one.key_sha256] = one.by
     return Standing(tuple(counted.values()), tuple(sorted(counted)), tuple(faults))

@@ -14,9 +14,8 @@ Guarantees:
 - The signer's certificate names code signing as a purpose. Time stamps count: RFC 3161
   tokens under Microsoft's attribute and PKCS #9 countersignatures. A certificate for
   lifetime signing gets nothing from a time stamp (its signatures end with it).
-- Whatever else lies in unsigned attributes is named as a weakness, and so are
-  certificates and revocation lists that no chain needs once they are large: nothing
-  vouches for them and anything may be carried there.
+- Whatever else lies in unsigned attributes is named as a weakness by the core, and so are
+  certificates and revocation lists that no chain needs once they are large.
 
 Specification: Microsoft, "Windows Authenticode Portable Executable Signature Format"
 (2008), "Authenticode-Specific Structures"; RFC 2315; RFC 5652; RFC 3161.
@@ -41,7 +40,7 @@ from fwverify.verify import cms, timestamp
 from fwverify.verify.authenticode_stamp import check_countersignature
 from fwverify.verify.chain import CODE_SIGNING, Anchors, Purpose, check_chain
 from fwverify.verify.cms_algorithms import Unknown, digest_name
-from fwverify.verify.cms_signer import Frame, judge, proves, refused
+from fwverify.verify.cms_signer import Frame, judge, proves, refused, time_anchors
 from fwverify.verify.revocation import Times
 from fwverify.verify.scheme import Material, Signed
 
@@ -59,8 +58,6 @@ LIFETIME_SIGNING: Final = "1.3.6.1.4.1.311.10.3.13"
 AUTHENTICODE: Final = Purpose((CODE_SIGNING,), required=True)
 MAX_NESTED: Final = 8
 MAX_COUNTERSIGNATURES: Final = 4
-MAX_IDLE_BYTES: Final = 32 * 1024
-"""Certificates and lists no chain needs; roots and a second issuer take some KiB."""
 
 
 class _TypeAndValue(asn1_core.Sequence):  # type: ignore[misc]
@@ -195,8 +192,7 @@ def _judge_message(frame: Frame, message: Message, material: Material, purpose: 
     (result,) = judge(dataclasses.replace(frame, purpose=purpose), plain, content, material)
     if result.authentic != "pass":
         return result
-    weak = (*result.weak, *_idle(message, result))
-    return _stamped(dataclasses.replace(result, weak=weak), message.data, signer, material, purpose)
+    return _stamped(result, message.data, signer, material, purpose)
 
 
 def _translated(data: cms.SignedData) -> cms.Signer:
@@ -277,7 +273,7 @@ def _stamped(
 def _stamps(
     data: cms.SignedData, signer: cms.Signer, material: Material
 ) -> tuple[timestamp.Stamp, ...]:
-    anchors = Anchors(material.time_roots, (), material.crls, require_crl=material.require_crl)
+    anchors = time_anchors(material)
     tokens = (*signer.unsigned(MICROSOFT_STAMP), *signer.unsigned(timestamp.SIGNATURE_TIME_STAMP))
     counters = signer.unsigned(COUNTERSIGNATURE)
     found = [
@@ -291,27 +287,6 @@ def _stamps(
     if len(counters) > MAX_COUNTERSIGNATURES or len(tokens) > MAX_COUNTERSIGNATURES:
         many = max(len(counters), len(tokens))
         found.append(timestamp.Stamp("fail", "fail", f"{many} time stamps are absurd"))
-    return tuple(found)
-
-
-def _idle(message: Message, result: Signed) -> tuple[str, ...]:
-    """Return a weakness where the message carries much that nothing needs.
-
-    What counts as needed: the chain found, and authorities of a certificate's size. The
-    rest may be a countersigner's certificate and is small.
-    """
-    known = set(result.chain)
-    idle = 0
-    for certificate in message.data.certificates:
-        size = len(certificate.dump())
-        if certificate.dump() not in known and (size > MAX_IDLE_BYTES // 4 or not certificate.ca):
-            idle += size
-    found = []
-    if idle > MAX_IDLE_BYTES:
-        found.append(f"{idle} bytes of certificates that nothing needs")
-    lists = [one for one in message.data.ignored if "CRL" in one or "certificate of kind" in one]
-    if lists and message.size > 4 * MAX_IDLE_BYTES:
-        found.append(f"{', '.join(lists)}, in a message of {message.size} bytes")
     return tuple(found)
 
 

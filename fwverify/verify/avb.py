@@ -13,7 +13,8 @@ Guarantees:
   is not here is named; each that holds is a result of its own on the partition's bytes.
 - A chained partition's own metadata must be signed by the key in the descriptor, has no
   flags and chains no further (libavb, ``avb_slot_verify.c``). Its result counts as the
-  first key's signature, so that a chain never looks like a second signer.
+  first key's signature, so that a chain never looks like a second signer, and leans on the
+  descriptor's key: one that everybody has, or that was revoked, refuses it.
 - A digest under SHA-1 is a weakness; a persistent (empty) digest vouches for nothing.
 
 Specification: AOSP ``external/avb`` README and ``libavb``; RSASSA-PKCS1-v1_5 with
@@ -143,7 +144,7 @@ class _Followed:
     def follow(self, metadata: Metadata) -> tuple[Signed, ...]:
         """Return the result of the metadata and one for each partition it reaches."""
         own = self._own(metadata, self.view.path)
-        ranges, weak = self._images(metadata, self.view.content, own)
+        ranges, weak = self._images(metadata, self.view.content, own, self.result)
         for chain in metadata.chains:
             self._chain(chain)
         reason = "; ".join((self.result.reason, *self.notes))
@@ -168,9 +169,12 @@ class _Followed:
         return next((n for n in names if stem in [n + suffix for suffix in _SUFFIXES]), "")
 
     def _images(
-        self, metadata: Metadata, content: Buffer, own: str
+        self, metadata: Metadata, content: Buffer, own: str, base: Signed
     ) -> tuple[tuple[Range, ...], tuple[str, ...]]:
-        """Compare the partitions; return the ranges of the one that holds the metadata."""
+        """Compare the partitions; return the ranges of the one that holds the metadata.
+
+        ``base`` is the result of the metadata that lists them.
+        """
         ranges: tuple[Range, ...] = ()
         weak: tuple[str, ...] = ()
         for one in metadata.images:
@@ -185,7 +189,7 @@ class _Followed:
             with self.view.open(found.sha256) as image:
                 reached = self._compared(one, image)
             if reached:
-                self._add(found.path, reached, f"partition {one.name!a}", loose)
+                self._add(base, found.path, reached, f"partition {one.name!a}", loose)
         return ranges, weak
 
     def _beside(self, name: str) -> Neighbour | None:
@@ -210,16 +214,18 @@ class _Followed:
             self.wrong.append(f"partition {one.name!a}: {error}")
             return ()
 
-    def _add(self, path: str, ranges: tuple[Range, ...], what: str, weak: tuple[str, ...]) -> None:
+    def _add(
+        self, base: Signed, path: str, ranges: tuple[Range, ...], what: str, weak: tuple[str, ...]
+    ) -> None:
         self.more.append(
             dataclasses.replace(
-                self.result,
+                base,
                 path=path,
                 reason=f"vbmeta of {self.view.path} vouches for {what}",
                 covered=ranges,
                 container=(),
                 steering=(),
-                weak=(*self.result.weak, *weak),
+                weak=(*base.weak, *weak),
             )
         )
 
@@ -251,9 +257,10 @@ class _Followed:
         outcome = check(spki)
         if outcome.axis != "pass":
             raise Malformed(metadata.header.signature[0], "avb.chained", outcome.reason)
-        ranges, weak = self._images(metadata, image, self._own(metadata, path))
+        base = dataclasses.replace(self.result, leans_on=(spki,))
+        ranges, weak = self._images(metadata, image, self._own(metadata, path), base)
         what = f"chained partition {chain.name!a}, {claim.note}"
-        self._add(path, (*claim.covered, *ranges), what, weak)
+        self._add(base, path, (*claim.covered, *ranges), what, weak)
         self.more[-1] = dataclasses.replace(
             self.more[-1],
             container=claim.container,

@@ -25,6 +25,7 @@ link is named in ``weak`` for the axis ``strong``.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,6 +39,7 @@ from fwverify.model import Axis
 from fwverify.reader import Malformed
 from fwverify.verify import primitives
 from fwverify.verify.cms_algorithms import Unknown, signature_algorithm
+from fwverify.verify.keys import secret_of
 from fwverify.verify.revocation import Link, Times, check_revocation, verified_by
 
 CODE_SIGNING: Final = "1.3.6.1.5.5.7.3.3"
@@ -70,12 +72,16 @@ STAMPING: Final = Purpose((TIME_STAMPING,), required=True, exclusive=True)
 
 @dataclass(frozen=True)
 class Anchors:
-    """What may anchor trust. ``pins`` are exact end-entity certificates."""
+    """What may anchor trust. ``pins`` are exact end-entity certificates.
+
+    ``barred`` are secrets (``keys.secret_of``) that no chain may lead through.
+    """
 
     roots: tuple[asn1_x509.Certificate, ...]
     pins: tuple[asn1_x509.Certificate, ...] = ()
     crls: tuple[asn1_crl.CertificateList, ...] = ()
     require_crl: bool = False
+    barred: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,13 +104,25 @@ def check_chain(
     """Return whether ``leaf`` is trusted under ``anchors``; ``others`` may help to get there."""
     try:
         if any(leaf.dump() == pin.dump() for pin in (*anchors.pins, *_end_entities(anchors))):
-            return _check_pinned(leaf, anchors, times)
+            return _without_barred(_check_pinned(leaf, anchors, times), anchors)
         why = _purpose_fault(leaf, purpose)
         if why:
             return Chain("fail", why, (leaf.dump(),), _weak_links((leaf,)))
-        return _check_path(leaf, others, anchors, times, purpose)
+        return _without_barred(_check_path(leaf, others, anchors, times, purpose), anchors)
     except (Malformed, *der.LIBRARY_ERRORS) as error:
         return Chain("unverifiable", f"the chain cannot be read: {error}", ())
+
+
+def _without_barred(chain: Chain, anchors: Anchors) -> Chain:
+    """Return the chain, failed where it leads through a key that was revoked."""
+    if chain.axis != "pass" or not anchors.barred:
+        return chain
+    for number, encoded in enumerate(chain.certificates):
+        spki = asn1_x509.Certificate.load(encoded).public_key.dump()
+        if secret_of(spki) in anchors.barred:
+            why = f"the key of link {number} was revoked in the trust store"
+            return dataclasses.replace(chain, axis="fail", reason=why)
+    return chain
 
 
 def _end_entities(anchors: Anchors) -> tuple[asn1_x509.Certificate, ...]:

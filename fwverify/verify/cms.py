@@ -42,6 +42,9 @@ from fwverify.verify.cms_algorithms import (
 from fwverify.verify.primitives import Outcome
 
 MAX_CERTIFICATES: Final = 64
+MAX_EXTENSION_BYTES: Final = 16 * 1024
+"""Of an extension that the library reads: nothing in it was looked at before (``der``)."""
+
 MAX_SIGNERS: Final = 16
 
 ID_DATA: Final = "1.2.840.113549.1.7.1"
@@ -126,7 +129,8 @@ class SignedData:
     """A parsed SignedData. ``content`` is None where the message is detached.
 
     ``content_at`` is the offset of the content's first byte in the message.
-    ``certificates`` are those of the message, without duplicates, in its order.
+    ``certificates`` are those of the message, without duplicates, in its order. ``ignored``
+    names what else lies in it, ``ignored_bytes`` is the size of that.
     """
 
     content_type: str
@@ -135,6 +139,7 @@ class SignedData:
     certificates: tuple[asn1_x509.Certificate, ...]
     signers: tuple[Signer, ...]
     ignored: tuple[str, ...]
+    ignored_bytes: int = 0
 
 
 def is_signed_data(head: bytes) -> bool:
@@ -171,9 +176,18 @@ def _signed_data(message: bytes, data: Any) -> SignedData:
         raise Malformed(0, "signerInfos", f"{len(infos)}, the bound is {MAX_SIGNERS}")
     signers = tuple(_signer(number, info, stated) for number, info in enumerate(infos, 1))
     ignored = list(others)
+    size = _bag_bytes(data["certificates"]) - sum(len(one.dump()) for one in certificates)
     if isinstance(data["crls"], asn1_cms.RevocationInfoChoices) and len(data["crls"]):
         ignored.append(f"{len(data['crls'])} CRL in the message")
-    return SignedData(content_type, content, content_at, certificates, signers, tuple(ignored))
+        size += _bag_bytes(data["crls"])
+    return SignedData(
+        content_type, content, content_at, certificates, signers, tuple(ignored), size
+    )
+
+
+def _bag_bytes(bag: Any) -> int:
+    """Return the size of what stands in a set, 0 for one that is absent."""
+    return len(bag.contents or b"") if isinstance(bag, asn1_core.SetOf) else 0
 
 
 def _content(message: bytes) -> tuple[bytes | None, int]:
@@ -219,25 +233,32 @@ def read_certificate(encoded: bytes) -> asn1_x509.Certificate:
     try:
         certificate = asn1_x509.Certificate.load(encoded, strict=True)
         body = certificate["tbs_certificate"]
+        _check_extensions(certificate)
         _ = (certificate.issuer_serial, certificate.subject.hashable, certificate.ca)
         _ = (certificate.not_valid_before, certificate.not_valid_after)
         _ = (certificate.public_key.dump(), certificate.critical_extensions, body["version"].native)
         _ = (certificate.key_usage_value, certificate.extended_key_usage_value)
         _ = (certificate["signature_value"].native, certificate.issuer.hashable)
-        _check_extensions(certificate)
     except der.LIBRARY_ERRORS as error:
         raise Malformed(0, "certificate", one_line(error)) from error
     return certificate
 
 
 def _check_extensions(certificate: asn1_x509.Certificate) -> None:
-    """Refuse a certificate with the same extension twice (RFC 5280, 4.2)."""
+    """Refuse a certificate with the same extension twice (RFC 5280, 4.2), or an absurd one.
+
+    What the library does not know it does not read, whatever its size.
+    """
     extensions = certificate["tbs_certificate"]["extensions"]
     if not isinstance(extensions, asn1_x509.Extensions):
         return
     oids = [extension["extn_id"].dotted for extension in extensions]
     if len(set(oids)) != len(oids):
         raise Malformed(0, "certificate.extensions", "the same extension twice")
+    for extension, oid in zip(extensions, oids, strict=True):
+        size = len(extension["extn_value"].contents)
+        if extension["extn_id"].native != oid and size > MAX_EXTENSION_BYTES:
+            raise Malformed(0, f"certificate.extensions.{oid}", f"{size} bytes are absurd")
 
 
 def _signer(number: int, info: Any, stated: frozenset[str]) -> Signer:

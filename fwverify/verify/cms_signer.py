@@ -9,11 +9,13 @@ Guarantees:
 - Trust is first judged at the verification time. Where that fails, a time stamp over
   the signature value, from a time root, may prove an earlier signing time; a stamp that
   is broken is a weakness named even where it is not needed.
-- ``stamped_at`` is set where a stamp is trusted, itself strong, and within the signer's
-  validity: a rule that demands a time stamp is met by nothing less, in every scheme that
-  is built on this module.
+- ``stamped_at`` is set where a stamp is trusted, itself strong, not by a key that was
+  revoked, and within the signer's validity: a rule that demands a time stamp is met by
+  nothing less, in every scheme that is built on this module.
 - Unsigned attributes other than time stamps are weaknesses by name and size: nothing
   vouches for them and anything may be carried in them (CVE-2013-3900 is the same trick).
+- Certificates and revocation lists that no chain needs are a weakness once they are large:
+  nothing vouches for them either.
 - ``covered`` is empty unless the signature is authentic.
 """
 
@@ -37,6 +39,11 @@ from fwverify.verify.scheme import Material, Range, Signed
 
 MAX_STAMP_BYTES: Final = 64 * 1024
 MAX_STAMPS: Final = 4
+MAX_IDLE_BYTES: Final = 32 * 1024
+"""Certificates no chain needs; roots and a second issuer take some KiB."""
+
+MAX_LIST_BYTES: Final = 128 * 1024
+"""Revocation lists in a message, which are not read: the trust store's are."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +156,7 @@ def _judge_one(
         container=frame.container,
         vouches=frame.vouches,
         chain=chain.certificates,
-        weak=(*chain.weak, *weak, *_unsigned(signer)),
+        weak=(*chain.weak, *weak, *_unsigned(signer), *_idle(data, chain)),
         stamped_at=stamped_at,
     )
 
@@ -211,13 +218,43 @@ def proves(stamp: timestamp.Stamp, certificate: asn1_x509.Certificate) -> bool:
     return bool(start <= stamp.time <= end)
 
 
+def time_anchors(material: Material) -> Anchors:
+    """Return what may anchor a time stamp.
+
+    Nothing through a revoked key, whatever time it states: who stole it states any.
+    """
+    return Anchors(
+        material.time_roots, (), material.crls, material.require_crl, barred=material.barred
+    )
+
+
 def _stamps(signer: cms.Signer, material: Material) -> tuple[timestamp.Stamp, ...]:
     tokens = signer.unsigned(timestamp.SIGNATURE_TIME_STAMP)
-    anchors = Anchors(material.time_roots, (), material.crls, require_crl=material.require_crl)
+    anchors = time_anchors(material)
     return tuple(
         timestamp.check_token(token, signer.signature, anchors, material.at)
         for token in tokens[:MAX_STAMPS]
     )
+
+
+def _idle(data: cms.SignedData, chain: Chain) -> tuple[str, ...]:
+    """Return a weakness where the message carries much that nothing needs.
+
+    Needed are the chain that was found and authorities of a certificate's size (roots, a
+    second issuer). The rest may be a countersigner's certificate, and is small.
+    """
+    known = set(chain.certificates)
+    idle = 0
+    for certificate in data.certificates:
+        size = len(certificate.dump())
+        if certificate.dump() not in known and (size > MAX_IDLE_BYTES // 4 or not certificate.ca):
+            idle += size
+    found = []
+    if idle > MAX_IDLE_BYTES:
+        found.append(f"{idle} bytes of certificates that nothing needs")
+    if data.ignored_bytes > MAX_LIST_BYTES:
+        found.append(f"{data.ignored_bytes} bytes of lists and the like that nothing needs")
+    return tuple(found)
 
 
 def _unsigned(signer: cms.Signer) -> tuple[str, ...]:

@@ -45,6 +45,9 @@ MAX_SIGNATURES: Final = 16
 MAX_FILE_SIGNATURES: Final = 64
 """Each signature is tried under every key: together they bound the work."""
 MAX_KEY_ID_CHARACTERS: Final = 4096
+MAX_STRANGE_BYTES: Final = 64 * 1024
+"""Bytes of envelopes by keys nobody here knows, in a file beside an update that counts as
+signature container: other signers' statements fit, a program does not."""
 _NEEDED: Final = {"payloadType": str, "payload": str, "signatures": list}
 
 
@@ -165,12 +168,14 @@ class Place:
 class Heard:
     """What one envelope shows. ``aside`` says that it matters only where nothing else holds.
 
-    Aside are signatures of keys that nobody here knows, statements about other contents,
-    and mere descriptions. What the rule's own keys signed and is not understood is not.
+    Aside are signatures of keys that nobody here knows (``strange``), statements about other
+    contents, and mere descriptions. What the rule's own keys signed and is not understood is
+    not.
     """
 
     results: tuple[Signed, ...]
     aside: bool = False
+    strange: bool = False
 
 
 def judge_envelope(
@@ -184,7 +189,7 @@ def judge_envelope(
     if not held:
         axis: Axis = "fail" if material.keys else "unverifiable"
         why = "no key of the rule verifies it" if material.keys else "no key to verify it with"
-        return Heard((_refused(place, why, axis),), aside=True)
+        return Heard((_refused(place, why, axis),), aside=True, strange=True)
     try:
         if envelope.payload_type != intoto.PAYLOAD_TYPE:
             raise Unread(f"payload type {envelope.payload_type[:80]!a} states no subjects")
@@ -274,7 +279,7 @@ def _judge_file(
     scheme = DETACHED_NAME if below else NAME
     place = Place(view.path, scheme, path)
     heard: list[Heard] = []
-    count = 0
+    count = carried = 0
     try:
         for start, end in _lines(data, several=path.lower().endswith(".jsonl")):
             here = dataclasses.replace(place, container=() if below else ((start, end),))
@@ -283,11 +288,16 @@ def _judge_file(
             if count > MAX_FILE_SIGNATURES:
                 raise Malformed(start, "dsse", f"more than {MAX_FILE_SIGNATURES} signatures")
             heard.append(judge_envelope(view, here, envelope, material, below=below))
+            carried += (end - start) * heard[-1].strange
     except Unread as error:
         return (refused(view.path, scheme, f"{path}: {error}", "unverifiable"),)
     except Malformed as error:
         return (refused(view.path, scheme, f"{path}: {error}"),)
-    return telling(tuple(heard))
+    results = telling(tuple(heard))
+    if not below or carried <= MAX_STRANGE_BYTES:
+        return results
+    weak = f"{carried} bytes of envelopes that no key of the rule signed"
+    return tuple(dataclasses.replace(one, weak=(*one.weak, weak)) for one in results)
 
 
 def _applies_detached(view: View) -> bool:

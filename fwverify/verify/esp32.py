@@ -5,7 +5,8 @@ Guarantees:
 - Version 2: the image ends where its header and segments say; the signature sector is
   the next 4096 bytes, and the digest in a signature block must be that of everything
   before the sector. Up to three blocks, each with its checksum, each a result of its
-  own: RSA-PSS 3072 (salt 32) or ECDSA over P-256, with SHA-256. The key in the block is
+  own: RSA-PSS 3072 (salt 32) or ECDSA over P-256, with SHA-256. The constants beside an RSA
+  key are recomputed: the boot loader calculates with them. The key in the block is
   never trusted: it must be one of the rule's.
 - Version 1: ECDSA over P-256 (r and s big-endian) over the whole image.
 - The bytes behind the last block are erased flash (0xFF) or the blocks do not count.
@@ -47,6 +48,7 @@ MAX_BLOCKS: Final = 3
 _RSA, _ECDSA = 2, 3
 _V1_BYTES: Final = 68
 _P256: Final = 2
+_RSA_BITS: Final = 3072
 
 
 def _end(buffer: Buffer) -> int | None:
@@ -139,6 +141,8 @@ def _block(view: View, sector: int, at: int, value: bytes, material: Material) -
     if block[1] not in (_RSA, _ECDSA):
         return refused(view.path, NAME, f"{what}: version {block[1]}", "unverifiable")
     is_rsa = block[1] == _RSA
+    if is_rsa and block[424:812] != _montgomery(int.from_bytes(block[36:420], "little")):
+        return refused(view.path, NAME, f"{what}: its Montgomery constants are not the key's")
     claim = Claim(
         path=view.path,
         scheme=NAME,
@@ -157,6 +161,19 @@ def _block(view: View, sector: int, at: int, value: bytes, material: Material) -
     encoded = to_der(block[101:165], 256, "little") or b""
     check = hashed(primitives.ECDSA, "sha256", encoded, value, (None,))
     return judge(claim, demanding(check, "secp256r1", 256), material)
+
+
+def _montgomery(modulus: int) -> bytes:
+    """Return R and M' of the block: 2^6144 mod n, and -1/n mod 2^32 (little-endian).
+
+    The boot loader computes with them, and nothing signs them.
+    """
+    if modulus % 2 == 0:
+        return b""
+    inverse = -pow(modulus, -1, 1 << 32) % (1 << 32)
+    return pow(2, 2 * _RSA_BITS, modulus).to_bytes(_RSA_BITS // 8, "little") + inverse.to_bytes(
+        4, "little"
+    )
 
 
 def _rsa_key(block: bytes) -> bytes | None:

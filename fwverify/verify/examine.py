@@ -11,7 +11,8 @@ state digests of files of any name (catalogues, statements, bundles). Metadata o
 folder beside a file is looked into as if it were inside. A signature cannot
 hold over a file it does not belong to, so trying more is safe; where it holds for one
 file, its failing for the others says nothing and is left out. How much is tried so is
-bounded (``MAX_TRIED``, ``MAX_TRIED_BYTES``): what is beyond becomes a ``Problem``.
+bounded (``MAX_TRIED``, ``MAX_TRIED_BYTES``, ``MAX_READ_BYTES``): what is beyond becomes
+a ``Problem``.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ MAX_TRIED: Final = 400_000
 MAX_TRIED_BYTES: Final = 256 * 1024**3
 """Bytes of the files of all pairs: each is hashed anew for each signature."""
 
+MAX_READ_BYTES: Final = 2 * 1024**3
+"""Bytes of signatures, each as often as there are files it is tried over: it is parsed anew."""
+
+_PARSED_ONCE: Final = ".cat"
 ATTESTATION: Final = ".attested.toml"
 SPEAKING: Final = (
     *(".cat", ".intoto.jsonl", ".dsse.json", ".att"),
@@ -88,7 +93,7 @@ def examine(
             found.extend(metadata)
             continue
         candidates = files.of(member)
-        if not budget.allows(candidates):
+        if not budget.allows(member, candidates):
             text = "too many signature files of no file's name: it was tried over none of the files"
             problems.append(_problem("signature.unverifiable", member.path, text))
             continue
@@ -107,14 +112,18 @@ class _Budget:
     def __init__(self) -> None:
         self._pairs = MAX_TRIED
         self._bytes = MAX_TRIED_BYTES
+        self._read = MAX_READ_BYTES
 
-    def allows(self, candidates: tuple[Member, ...]) -> bool:
-        """Return whether a signature may be tried over all ``candidates``; it is then paid."""
+    def allows(self, member: Member, candidates: tuple[Member, ...]) -> bool:
+        """Return whether ``member`` may be tried over all ``candidates``; it is then paid."""
         pairs, size = len(candidates[1:]), sum(one.size for one in candidates)
-        if pairs > self._pairs or size > self._bytes:
+        once = member.path.lower().endswith(_PARSED_ONCE)
+        read = 0 if once else pairs * member.size
+        if pairs > self._pairs or size > self._bytes or read > self._read:
             return False
         self._pairs -= pairs
         self._bytes -= size
+        self._read -= read
         return True
 
 

@@ -14,8 +14,8 @@ Guarantees:
 - A configuration without a signature beside signed ones is a weakness: it selects signed
   images in another way (and may be the default). An image signed alone without any
   signed configuration is one too: load address and entry point are not signed.
-- Header, reservations, ``default`` and whatever else of the tree is unsigned is
-  ``steering``; images outside a signed configuration stay uncovered.
+- Header, reservations, ``default`` and whatever else of the tree is unsigned, in a
+  signature node, too, is ``steering``; images outside a signed configuration stay uncovered.
 
 Specification: Flat Image Tree 0.8; U-Boot ``doc/usage/fit/signature.rst``. RSA PKCS #1
 v1.5 or PSS (salt as long as the digest or as fits), ECDSA as r and s, big-endian.
@@ -59,6 +59,19 @@ MAX_SHARE: Final = 2
 """All images together have at most so many times the bytes of the file."""
 
 MAX_SIGNATURE_BYTES: Final = 1024
+_SIGNATURE_PROPERTIES: Final = {
+    **dict.fromkeys(("algo", "padding", "required"), 64),
+    **dict.fromkeys(("key-name-hint", "signer-name", "signer-version"), 128),
+    "value": MAX_SIGNATURE_BYTES,
+    "hashed-nodes": 8192,
+    "hashed-strings": 8,
+    "sign-images": 256,
+    "timestamp": 4,
+    "comment": 256,
+}
+"""What a signature node holds and how many bytes at most (``doc/usage/fit/signature.rst``,
+"Signature properties"): anything else in it is unsigned and no part of the signature."""
+
 _MAGIC: Final = b"\xd0\x0d\xfe\xed"
 _DIGESTS: Final = ("sha1", "sha256", "sha384", "sha512")
 _CRYPTO: Final = {
@@ -337,7 +350,7 @@ class _Fit:
             what=f"{kind} {node.name!a}, {one.name!a} ({algorithm})",
             algorithm=name if crypto.startswith("rsa") else primitives.ECDSA,
             digest=digest,
-            container=tuple(one.inside),
+            container=_signature_properties(one),
         )
         return claim, value
 
@@ -353,6 +366,16 @@ class _Fit:
             salts = (own, (bits + 7) // 8 - own - 2)
         check = hashed(claim.algorithm, claim.digest, value, signed, salts)
         return judge(claim, demanding(check, kind, bits), self.material)
+
+
+def _signature_properties(node: Node) -> tuple[Range, ...]:
+    """Return the properties of a signature node that mkimage writes, of sane size."""
+    placed = zip(node.properties.items(), node.inside, strict=True)
+    return tuple(
+        whole
+        for (name, (start, end)), whole in placed
+        if end - start <= _SIGNATURE_PROPERTIES.get(name, -1)
+    )
 
 
 def _children(tree: Tree, name: str, most: int) -> dict[str, Node]:

@@ -8,7 +8,8 @@ Guarantees:
 - A usign signature is Ed25519 over the image. In a ucert chain the first certificate is
   verified under a key of the rule, each further one under the key of the one before, and
   the image under the last; all must be authorisations valid at the verification time.
-  A chain never looks like a second signer: its result is the rule's key.
+  A chain never looks like a second signer: its result is the rule's key, and leans on
+  the chain's.
 
 Specification: OpenWrt ``fwtool`` (``fwimage.h``: header, data, trailer ``FWx0``),
 ``usign`` and ``ucert`` (libubox blob and blobmsg). Trailers and blobs are big-endian.
@@ -264,7 +265,8 @@ def _by_chain(
         what=f"fwtool trailer, ucert chain of {len(keys)}",
         note=f"the image is signed by the chain's key {keys[-1][-32:].hex()[:16]}",
     )
-    return judge(named, lambda spki: _ed25519(spki, certificates[0]), material)
+    result = judge(named, lambda spki: _ed25519(spki, certificates[0]), material)
+    return dataclasses.replace(result, leans_on=tuple(keys))
 
 
 def _ed25519(spki: bytes, one: Certificate) -> Outcome:

@@ -43,7 +43,7 @@ MAX_TAGS: Final = 4096
 _HEADER, _END = 0x03A617EB, 0xFC0404FC
 _SIGNATURE, _CERTIFICATE = 0xF70A0AF7, 0xF30B0BF3
 _MAGIC: Final = b"\xeb\x17\xa6\x03\x08\x00\x00\x00"
-_SIGNATURE_BYTES, _CERTIFICATE_BYTES = 64, 136
+_CRC_BYTES, _SIGNATURE_BYTES, _CERTIFICATE_BYTES = 4, 64, 136
 _CERTIFICATE_SIGNED: Final = 72
 
 
@@ -85,6 +85,8 @@ def _verify(view: View, material: Material) -> tuple[Signed, ...]:
             return ()
         if len(signatures) > 1:
             raise Malformed(signatures[1].at, "gbl.signature", f"{len(signatures)} of them")
+        if tags[-1].end - tags[-1].start != _CRC_BYTES:
+            raise Malformed(tags[-1].at, "gbl.end", "holds more than its CRC")
         one = signatures[0]
         if one.end - one.start != _SIGNATURE_BYTES:
             raise Malformed(one.start, "gbl.signature", f"{one.end - one.start} bytes")
@@ -152,7 +154,8 @@ def _by_certificate(
         claim, what="GBL signature tag by certificate", note=f"certificate version {version}"
     )
     signed = ((tag.start, tag.start + _CERTIFICATE_SIGNED),)
-    return judge(named, _check(buffer, tag, signed), material)
+    result = judge(named, _check(buffer, tag, signed), material)
+    return dataclasses.replace(result, leans_on=(spki,))
 
 
 GBL: Final = Scheme(

@@ -23,7 +23,7 @@ from fwverify.model import Axes, Axis, SignatureResult
 from fwverify.verify import strength
 from fwverify.verify.coverage import Marks, of_node
 from fwverify.verify.examine import Examined
-from fwverify.verify.keys import identity_of
+from fwverify.verify.keys import identity_of, secret_of
 from fwverify.verify.known_bad import KnownBad
 from fwverify.verify.ranges import normal, without
 from fwverify.verify.rules import Rule
@@ -119,9 +119,10 @@ def judge(
         known_bad=bad,
         reason="; ".join(dict.fromkeys(reason for reason in reasons if reason)),
     )
+    signer = secret_of(signed.spki) if signed.spki is not None else None
     if signed.holder:  # its key was made for this signature: the holder is who signs
-        identity = sha256_hex(signed.holder.encode())
-    return Judged(signed, result, examined.member, identity, roles, state)
+        signer = sha256_hex(signed.holder.encode())
+    return Judged(signed, result, examined.member, signer, roles, state)
 
 
 def _trusted(
@@ -158,10 +159,10 @@ def _barred(signed: Signed, rule: Rule) -> str:
     if not rule.barred:
         return ""
     own = (signed.spki,) if signed.spki is not None else ()
-    used = {identity_of(spki) for spki in (*own, *signed.leans_on, *_spkis(signed.chain))}
+    used = {secret_of(spki) for spki in (*own, *signed.leans_on, *_spkis(signed.chain))}
     for one in rule.barred:
         early = signed.stamped_at is not None and signed.stamped_at < one.revoked_at
-        if one.identity in used and not (signed.chain and early):
+        if one.secret in used and not (signed.chain and early):
             return f"the key {one.id} was revoked on {one.revoked_at:%Y-%m-%d}"
     return ""
 

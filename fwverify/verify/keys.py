@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import re
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -73,6 +74,14 @@ _SMALL_ORDER: Final = tuple(
     )
 )
 """Points of order 1, 2, 4 and 8, sign bit clear: under such a key anything verifies."""
+
+
+_P448: Final = 2**448 - 2**224 - 1
+_SMALL_ORDER_448: Final = (0, 1, _P448 - 1, _P448, _P448 + 1)
+"""y of the points of order 1, 2 and 4 of edwards448 (RFC 8032, 5.2), and what y is modulo p."""
+
+_EXPONENTS: Final = (65537, 3, 5, 17, 37, 257)
+"""RSA exponents that keys are made with, the usual one first."""
 
 
 class KeyFormatError(Exception):
@@ -191,6 +200,29 @@ def identity_of(spki: bytes) -> str:
     return sha256_hex(canonical_spki(spki))
 
 
+@functools.lru_cache(maxsize=256)
+def secret_of(spki: bytes) -> str:
+    """Return what makes two keys one secret: ``identity_of``, for RSA whatever the exponent.
+
+    Who can factor a modulus, or made it, signs under every exponent (RFC 8017, 3.2): two
+    public keys over one modulus are one signer.
+    """
+    return identity_of(next(iter(twins_of(spki)), spki))
+
+
+@functools.lru_cache(maxsize=256)
+def twins_of(spki: bytes) -> tuple[bytes, ...]:
+    """Return the RSA key's modulus under the usual exponents, canonical; none for other keys."""
+    try:
+        key = serialization.load_der_public_key(spki)
+    except _LIBRARY_ERRORS:
+        return ()
+    if not isinstance(key, rsa.RSAPublicKey):
+        return ()
+    modulus = key.public_numbers().n
+    return tuple(_encode(rsa.RSAPublicNumbers(one, modulus).public_key()) for one in _EXPONENTS)
+
+
 def describe(spki: bytes) -> tuple[str, int]:
     """Return kind and size in bits of the key in ``spki``; ``("unknown", 0)`` if unreadable."""
     if lms.key_of(spki) is not None:
@@ -216,10 +248,11 @@ def _public_key(spki: bytes, name: str, file: str) -> PublicKey:
     kind, bits = describe(spki)
     if kind == "unknown":
         raise KeyFormatError(file, "the public key is of a kind that is not known")
-    if kind == "ed25519":
-        point = spki[-32:]
-        if point[:31] + bytes((point[31] & 0x7F,)) in _SMALL_ORDER:
-            raise KeyFormatError(file, "the Ed25519 key is a small-order point: anything verifies")
+    point = spki[-32:]
+    if kind == "ed25519" and point[:31] + bytes((point[31] & 0x7F,)) in _SMALL_ORDER:
+        raise KeyFormatError(file, "the Ed25519 key is a small-order point: anything verifies")
+    if kind == "ed448" and int.from_bytes(spki[-57:-1], "little") in _SMALL_ORDER_448:
+        raise KeyFormatError(file, "the Ed448 key is a small-order point: anything verifies")
     return PublicKey(
         name=name,
         spki=spki,

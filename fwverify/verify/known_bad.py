@@ -14,6 +14,7 @@ Not done: weak key generation (ROCA, shared primes), and keys nobody has listed.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
@@ -23,7 +24,7 @@ from msgspec import Meta
 
 from fwverify.canonical import sha256_hex
 from fwverify.model import _Value as Value
-from fwverify.verify.keys import canonical_spki
+from fwverify.verify.keys import canonical_spki, twins_of
 
 _LIBRARY_ERRORS: Final = (ValueError, TypeError, KeyError)
 _FULL_DIGITS: Final = 64
@@ -61,15 +62,15 @@ class KnownBad:
     subjects: tuple[BadSubject, ...] = ()
 
     def of_key(self, spki: bytes) -> str | None:
-        """Return what the key is publicly known as, or None."""
-        return next(
-            (
-                found
-                for encoding in (canonical_spki(spki), spki)
-                if (found := self._listed("spki", sha256_hex(encoding)))
-            ),
-            None,
-        )
+        """Return what the key is publicly known as, or None.
+
+        Of RSA also under another exponent: the secret that everybody has is the same.
+        """
+        digests = _digests(spki)
+        listed = tuple(key.sha256 for key in self.keys if key.of == "spki")
+        if not any(digest.startswith(listed) for digest in digests):
+            return None
+        return next(found for digest in digests if (found := self._listed("spki", digest)))
 
     def of_certificate(self, encoded: bytes) -> str | None:
         """Return what the DER certificate or its key is publicly known as, or None."""
@@ -113,6 +114,12 @@ class KnownBad:
             if key.of == of and digest.startswith(key.sha256):
                 return f"publicly known key: {key.name} ({key.source})"
         return None
+
+
+@functools.lru_cache(maxsize=256)
+def _digests(spki: bytes) -> tuple[str, ...]:
+    """Return the digests under which a key may be listed, that of its usual encoding first."""
+    return tuple(dict.fromkeys(map(sha256_hex, (canonical_spki(spki), spki, *twins_of(spki)))))
 
 
 def is_consistent(key: BadKey) -> bool:

@@ -32,6 +32,7 @@ from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.unpack.boot.mcuboot import MAGICS, Header, read_header
 from fwverify.verify import primitives
 from fwverify.verify.embedded import Check, Claim, demanding, digest_of, hashed, judge, refused
+from fwverify.verify.keys import describe
 from fwverify.verify.primitives import Outcome
 from fwverify.verify.scheme import Material, Range, Scheme, Signed, View
 
@@ -48,6 +49,7 @@ _HASHES: Final = {0x10: "sha256", 0x11: "sha384", 0x12: "sha512"}
 _RSA: Final = {0x20: 2048, 0x23: 3072}
 _ECDSA_P224, _ECDSA, _ED25519, _PURE, _COUNTER = 0x21, 0x22, 0x24, 0x25, 0x50
 _KEY_HASH, _PUBLIC_KEY = 0x01, 0x02
+_HASH_BYTES: Final = (32, 48, 64)
 _SIGNATURES: Final = (*_RSA, _ECDSA_P224, _ECDSA, _ED25519)
 
 
@@ -155,7 +157,7 @@ def _judge(
     if one.end - one.start > MAX_VALUE_BYTES:
         return refused(view.path, NAME, f"{what}: {one.end - one.start} bytes are absurd")
     signature = bytes(view.content[one.start : one.end])
-    container, steering = _unsigned(image)
+    container, steering = _unsigned(view.content, image)
     claim = Claim(
         path=view.path,
         scheme=NAME,
@@ -211,17 +213,26 @@ def _unpadded(signature: bytes) -> bytes:
     return signature
 
 
-def _unsigned(image: Image) -> tuple[tuple[Range, ...], tuple[Range, ...]]:
+def _unsigned(buffer: Buffer, image: Image) -> tuple[tuple[Range, ...], tuple[Range, ...]]:
     """Return container and steering bytes of the unprotected area; what is absurd is neither."""
     ours = (*_HASHES, *_SIGNATURES, _KEY_HASH, _PUBLIC_KEY)
     container = [(image.signed_end, image.signed_end + 4)]
-    steering = []
-    for one in image.tlvs:
-        if one.kind not in ours:
-            steering.append((one.at, one.end))
-        elif one.end - one.start <= MAX_VALUE_BYTES:  # a program is no key and no signature
-            container.append((one.at, one.end))
+    steering = [(one.at, one.end) for one in image.tlvs if one.kind not in ours]
+    for kind in ours:
+        # one hint or key per signature: many of them are a program in pieces
+        several = image.of_kind(kind)[:MAX_SIGNATURES]
+        container += [(one.at, one.end) for one in several if _is_sane(buffer, one)]
     return tuple(container), tuple(steering)
+
+
+def _is_sane(buffer: Buffer, one: Tlv) -> bool:
+    """Return whether an entry that nothing signs is what its kind says, by its form."""
+    size = one.end - one.start
+    if one.kind == _KEY_HASH:
+        return size in _HASH_BYTES
+    if one.kind == _PUBLIC_KEY and size <= MAX_VALUE_BYTES:
+        return describe(bytes(buffer[one.start : one.end]))[0] != "unknown"
+    return size <= MAX_VALUE_BYTES  # a program is no signature
 
 
 def _facts(buffer: Buffer, image: Image) -> str:

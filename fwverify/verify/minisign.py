@@ -35,6 +35,8 @@ _TRUSTED: Final = b"trusted comment: "
 _BLOB_BYTES: Final = 74
 _MAX_BYTES: Final = 64 * 1024
 _MAX_COMMENT_SHOWN: Final = 120
+_MAX_UNTRUSTED_BYTES: Final = 1024 + len(_UNTRUSTED)
+"""What minisign itself takes of an untrusted comment, which nothing signs."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ def parse(member: bytes) -> Signature:
     lines = [line.removesuffix(b"\r") for line in member.removesuffix(b"\n").split(b"\n")]
     if len(lines) not in (2, 4) or not lines[0].startswith(_UNTRUSTED):
         raise Malformed(0, "minisign", f"has {len(lines)} lines, not 2 or 4")
+    if len(lines[0]) > _MAX_UNTRUSTED_BYTES:
+        raise Malformed(0, "minisign.comment", f"{len(lines[0])} bytes that nobody signed")
     blob = _base64(lines[1], _BLOB_BYTES, "signature")
     if blob[:2] not in (b"Ed", b"ED"):
         raise Malformed(0, "minisign.algorithm", f"{blob[:2].hex()} is not known")

@@ -46,6 +46,16 @@ Packet = tuple[int, bytes]
 _CRC24_INIT, _CRC24_POLY = 0xB704CE, 0x1864CFB
 
 
+def _crc24_of_byte(byte: int) -> int:
+    crc = byte << 16
+    for _ in range(8):
+        crc = crc << 1 ^ (_CRC24_POLY if crc & 0x800000 else 0)
+    return crc & 0xFFFFFF
+
+
+_CRC24_TABLE: Final = tuple(map(_crc24_of_byte, range(256)))
+
+
 def is_binary(data: bytes) -> bool:
     """Return whether ``data`` begins with the framing of a version 4 or 6 public key packet."""
     return _first_packet(data) == _PUBLIC_KEY
@@ -140,14 +150,11 @@ def _armor_body(text: bytes, offset: int) -> bytes:
 
 
 def _crc24(data: bytes) -> int:
+    """Return the CRC-24 of RFC 9580, 6.1.1, a byte at a time."""
     crc = _CRC24_INIT
     for byte in data:
-        crc ^= byte << 16
-        for _ in range(8):
-            crc <<= 1
-            if crc & 0x1000000:
-                crc ^= _CRC24_POLY
-    return crc & 0xFFFFFF
+        crc = (crc << 8 ^ _CRC24_TABLE[crc >> 16 ^ byte]) & 0xFFFFFF
+    return crc
 
 
 def packets(data: bytes) -> Iterator[tuple[int, bytes]]:

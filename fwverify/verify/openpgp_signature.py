@@ -42,7 +42,10 @@ _KNOWN: Final = frozenset(
     (2, 3, 4, 5, 6, 7, 9, 11, 12, 16, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34)
 )
 _ONCE: Final = (CREATED, EXPIRES, KEY_EXPIRES, KEY_FLAGS)
-_HINTS: Final = (ISSUER, ISSUER_FINGERPRINT, EMBEDDED)
+_HINTS: Final = (ISSUER, ISSUER_FINGERPRINT)
+_MAX_HINT_BYTES: Final = 33
+"""A version and a fingerprint of version 6 (5.2.3.35): whatever is longer is no hint."""
+
 
 HASHES: Final = {
     1: "md5",
@@ -130,7 +133,11 @@ class Signature:
     @property
     def weak(self) -> tuple[str, ...]:
         """What lies unhashed in the packet and is no hint: anything may be carried there."""
-        strange = [each for each in self.unhashed if each.kind not in _HINTS]
+        strange = [
+            each
+            for each in self.unhashed
+            if each.kind not in _HINTS or len(each.body) > _MAX_HINT_BYTES
+        ]
         return tuple(f"unhashed subpacket {one.kind} of {len(one.body)} bytes" for one in strange)
 
     @property

@@ -19,6 +19,7 @@ Specification: RFC 9580 (and RFC 4880 for what it replaces).
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -35,7 +36,13 @@ ARMOR_BEGIN: Final = b"-----BEGIN PGP SIGNATURE-----"
 ARMOR_END: Final = b"-----END PGP SIGNATURE-----"
 MAX_MEMBER_BYTES: Final = 1024 * 1024
 MAX_SIGNATURES: Final = 16
+MAX_STRANGE_BYTES: Final = 64 * 1024
+"""Of signatures by keys nobody here knows: the next key's fit, a program does not."""
+
 _MAX_ARMOR_HEADER_BYTES: Final = 256
+_ARMOR_HEADER: Final = re.compile(rb"(Version|Comment|MessageID|Hash|Charset): .*")
+"""RFC 4880, 6.2 and RFC 9580, 6.2.2: any other line is a command for who runs the file."""
+
 _SIGNATURE_TAG: Final = 2
 _BY_LINE: Final = ("openpgp-cleartext", "debian-release")
 """Schemes whose ``covered`` leaves out what a text signature does not hash."""
@@ -82,6 +89,8 @@ def _refuse_around(member: bytes) -> None:
         headers = lines[: lines.index(b"")] if b"" in lines else lines
         if sum(map(len, headers)) > _MAX_ARMOR_HEADER_BYTES:
             raise Malformed(start, "openpgp.armor", "its headers are absurdly long")
+        if not all(map(_ARMOR_HEADER.fullmatch, headers)):
+            raise Malformed(start, "openpgp.armor", "a line among its headers is none")
         at = end + len(ARMOR_END)
     if member[at:].strip():
         raise Malformed(at, "openpgp.armor", "text outside the armor")
@@ -124,15 +133,23 @@ def judge(
     if strangers:
         note = f"no key of the rule is that of the signature by {', '.join(strangers)}"
         if any(result.authentic == "pass" for result in results):
-            results = tuple(_noting(one, note) for one in results)
+            carried = sum(_size(one) for one, keys in named if not keys)
+            results = tuple(_noting(one, note, carried) for one in results)
         else:
             results = (*results, refused(frame, f"{frame.note}: {note}", "unverifiable"))
     names = tuple(sorted({name_of(one) for one in signatures}))
     return tuple(dataclasses.replace(one, names=names, spoken=frame.covered) for one in results)
 
 
-def _noting(one: Signed, note: str) -> Signed:
-    return dataclasses.replace(one, reason=f"{one.reason}; {note}")
+def _noting(one: Signed, note: str, carried: int) -> Signed:
+    weak = f"{carried} bytes of signatures that no key of the rule made"
+    more = (weak,) if carried > MAX_STRANGE_BYTES else ()
+    return dataclasses.replace(one, reason=f"{one.reason}; {note}", weak=(*one.weak, *more))
+
+
+def _size(one: Signature) -> int:
+    unhashed = sum(len(each.body) for each in one.unhashed)
+    return len(one.prefix) + unhashed + len(one.value)
 
 
 def _candidates(material: Material) -> tuple[_Candidate, ...]:

@@ -9,8 +9,8 @@ Guarantees:
   covered by it only where the header states its SHA-256 or SHA-512 and that is the
   payload's; a stated digest that is wrong refuses the package.
 - A package signature (tags 1002, 1005) is over the main header and the payload.
-- The signature header is container only where it holds nothing but what belongs there,
-  and its reserved space is zeros. The lead is covered by nothing: it is ``steering``
+- The signature header is container only as far as it holds what belongs there, in sane
+  sizes, and its reserved space is zeros. The lead is covered by nothing: it is ``steering``
   where it has its form, and unsigned bytes like any others where it has not.
 - Digests without a signature (269, 273, 1004) are integrity only and count for nothing.
 
@@ -32,6 +32,7 @@ from fwverify.reader import Buffer, Malformed, Reader
 from fwverify.verify import openpgp_verify, primitives
 from fwverify.verify.cms_signer import Frame, refused
 from fwverify.verify.openpgp_signature import HASHES
+from fwverify.verify.ranges import normal, without
 from fwverify.verify.scheme import Material, Range, Scheme, Signed, View
 
 NAME: Final = "rpm"
@@ -52,6 +53,10 @@ _WIDTHS: Final = {0: 0, 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}
 _KNOWN_SIGNATURE_TAGS: Final = frozenset(
     (_SIGNATURES_REGION, *range(267, 272), 273, *range(274, 280), *range(1000, 1009))
 )
+_FILE_TAGS: Final = range(274, 278)
+_SIGNATURE_BYTES, _PLAIN_BYTES = 32 * 1024, 144
+"""The most that a signature takes, and a digest in hexadecimal, a size or a region."""
+
 _PAYLOAD_DIGESTS: Final = ("sha256", "sha512")
 
 
@@ -175,13 +180,45 @@ def _payload_digest(content: Buffer, main: Header) -> bool:
 
 
 def _container(content: Buffer, header: Header) -> tuple[Range, ...]:
-    """Return the bytes of the signature header, none where something strange lies in it."""
+    """Return the bytes of the signature header that rpm writes.
+
+    None where a tag is strange or the reserved space is not zeros.
+
+    The index, entries of sane size, zeros to align the next one. Bytes of the store that no
+    entry names, file signatures (nothing here verifies them) and whatever is larger than
+    what its tag says are no container: they could be a program.
+    """
     reserved = header.entries.get(_RESERVED_TAG)
-    strange = not _KNOWN_SIGNATURE_TAGS.issuperset(header.entries)
     space = b"" if reserved is None else bytes(content[reserved.start : reserved.end])
+    strange = not _KNOWN_SIGNATURE_TAGS.issuperset(header.entries)
     if strange or space.count(0) != len(space):
         return ()
-    return ((header.start, header.end + -header.end % 8),)
+    store = header.start + _ENTRY_BYTES * (1 + len(header.entries))
+    end = header.end + -header.end % 8
+    held: list[Range] = [(header.start, store)]
+    held += [place for entry in header.entries.values() if (place := _sane(content, entry))]
+    gaps = without(((store, end),), held)
+    held += [gap for gap in gaps if gap[1] - gap[0] < 8 and not any(content[slice(*gap)])]
+    return normal(held)
+
+
+def _sane(content: Buffer, entry: Entry) -> Range | None:
+    """Return where the entry's value lies, None where it is not what its tag says."""
+    signs = (*_HEADER_TAGS, *_PACKAGE_TAGS, _OPENPGP_TAG)
+    most = _SIGNATURE_BYTES if entry.tag in signs else _PLAIN_BYTES
+    if entry.tag in _FILE_TAGS:
+        return None
+    if entry.type in _TEXTS:
+        count = openpgp_verify.MAX_SIGNATURES if entry.tag == _OPENPGP_TAG else 1
+        try:
+            texts = _strings(content, entry, count)
+        except Malformed:
+            return None
+        end = entry.start + sum(len(text) + 1 for text in texts)
+    else:
+        end = entry.end
+    sane = entry.tag == _RESERVED_TAG or end - entry.start <= most
+    return (entry.start, end) if sane else None
 
 
 def _lead(content: Buffer) -> tuple[Range, ...]:

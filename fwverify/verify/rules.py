@@ -73,12 +73,12 @@ class RootEntry:
 class Barred:
     """A key that was revoked: whatever signs with it, or chains through it, is refused.
 
-    ``identity`` is the canonical key's digest; a trusted time stamp before
+    ``secret`` is what ``keys.secret_of`` says of it; a trusted time stamp before
     ``revoked_at`` clears a chain through it.
     """
 
     id: str
-    identity: str
+    secret: str
     revoked_at: datetime
 
 
@@ -140,6 +140,7 @@ class Rule:
             ),
             crls=self.crls,
             require_crl=self.crl_required,
+            barred=tuple(one.secret for one in self.barred),
             schemes=self.schemes,
             profiles=self.profiles,
             algorithms=self.algorithms,

@@ -85,6 +85,8 @@ class Material:
 
     ``code_roots`` and ``time_roots`` are kept apart; ``pins`` are exact end-entity
     certificates; ``profiles`` are the data-driven trailer profiles the rule allows.
+    ``barred`` are the secrets (``keys.secret_of``) of keys that were revoked: no time stamp
+    may chain through one. What else leans on one is the stage's to refuse.
     ``algorithms`` limits raw signatures to these (``ecdsa:sha256``); empty leaves those
     natural for each key. ``at`` is the verification time, aware, in UTC. ``lab_*`` anchor
     attestations (``fwverify.verify.attested``) and nothing else; ``identity_roots``, ``logs``
@@ -99,6 +101,7 @@ class Material:
     pins: tuple[asn1_x509.Certificate, ...] = ()
     crls: tuple[asn1_crl.CertificateList, ...] = ()
     require_crl: bool = False
+    barred: tuple[str, ...] = ()
     schemes: tuple[str, ...] = ()
     profiles: tuple[Profile, ...] = ()
     algorithms: tuple[str, ...] = ()

@@ -44,6 +44,7 @@ from fwverify.model import Axis, Vouch
 from fwverify.reader import Malformed
 from fwverify.verify import dsse, intoto, primitives
 from fwverify.verify.chain import CODE_SIGNING, Anchors, Chain, Purpose, check_chain
+from fwverify.verify.cms_signer import time_anchors
 from fwverify.verify.detached_kind import kind_of
 from fwverify.verify.embedded import refused
 from fwverify.verify.primitives import Outcome
@@ -234,7 +235,7 @@ def _times(
             found.append(datetime.fromtimestamp(entry.time, UTC))
         else:
             notes[outcome.reason] = outcome.axis
-    anchors = Anchors(material.time_roots, (), material.crls, require_crl=material.require_crl)
+    anchors = time_anchors(material)
     for token in bundle.stamps:
         stamp = check_token(token, bundle.signature, anchors, material.at)
         if stamp.axis == "pass" and stamp.time is not None:

@@ -46,6 +46,7 @@ TAG: Final = 107
 MAX_BLOCKS: Final = 8
 MAX_SEQUENCES: Final = 256
 MAX_DIGESTS: Final = 1024
+MAX_NAME_CHARACTERS: Final = 256
 _AUTHENTICATION, _MANIFEST = 2, 3
 _SEVERABLE: Final = (15, 16, 18, 20, 23)
 """Members that may stand in the envelope: resolution, fetch, verification, install, text."""
@@ -94,7 +95,9 @@ def parse(content: Buffer) -> Envelope:
     known = dict(members)
     for key, value in members:
         if value.kind != "bytes":
-            raise Malformed(value.at, f"suit.{key}", "is no byte string")
+            raise Malformed(value.at, f"suit.{str(key)[:40]}", "is no byte string")
+        if len(str(key)) > MAX_NAME_CHARACTERS:  # nobody signs the name itself
+            raise Malformed(value.at, "suit.payload", f"a name of {len(str(key))} characters")
     if _MANIFEST not in known or _AUTHENTICATION not in known:
         raise Malformed(0, "suit", "has no manifest or no authentication wrapper")
     wrapper = _inside(content, known[_AUTHENTICATION], "array", "suit.authentication")

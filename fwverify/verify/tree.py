@@ -30,19 +30,28 @@ _INTERPRETED_SUFFIXES: Final = (
     *(".py", ".pyw", ".pyc", ".pth", ".lua", ".js", ".mjs", ".cjs", ".pl", ".pm", ".rb", ".php"),
     *(".tcl", ".expect", ".groovy", ".cmm", ".gdb"),
     *(".bat", ".cmd", ".ps1", ".psm1", ".vbs", ".vbe", ".jse", ".wsf", ".hta", ".inf", ".reg"),
-    *(".nsh", ".service", ".timer", ".socket", ".path", ".mount", ".rules", ".desktop"),
+    *(".nsh", ".service", ".timer", ".socket", ".path", ".mount", ".automount", ".target"),
+    *(".rules", ".desktop", ".rc", ".prop", ".mk", ".cron", ".initramfs"),
 )
 _INTERPRETED_FOLDERS: Final = re.compile(
-    r"(init|rc[0-9s]?|cron|profile|hotplug|modprobe|modules-load|sudoers)\.d"
-    r"|cron\.(hourly|daily|weekly|monthly)|crontabs|uci-defaults|hooks|autostart"
+    r"(init|rc[0-9s]?|cron|profile|hotplug|modprobe|modules-load|sudoers|pam|ld\.so\.conf"
+    r"|tmpfiles|sysctl|xinetd|sshd_config|dpkg\.cfg|apt\.conf|binfmt|environment|extensions)\.d"
+    r"|cron\.(hourly|daily|weekly|monthly)|crontabs|uci-defaults|hooks|autostart|\.ssh"
 )
 _INTERPRETED_NAMES: Final = frozenset(
     (
         *("init", "linuxrc", "inittab", "rcs", "rck", "rc.local", "rc.common", "crontab"),
         *("profile", ".profile", ".bashrc", "ld.so.preload", "authorized_keys", "sudoers"),
+        *("bash.bashrc", ".bash_profile", ".bash_login", ".bash_logout", ".zshrc", ".zshenv"),
+        *(".xinitrc", ".xsession", ".login", ".cshrc", "environment", "ld.so.conf", "anacrontab"),
+        *("passwd", "shadow", "group", "fstab", "mdev.conf", "inetd.conf", "nsswitch.conf"),
+        *("sshd_config", "securetty", "exports", "hosts.equiv", ".rhosts", ".netrc"),
         *("preinst", "postinst", "prerm", "postrm", "install", "uninstall", "makefile"),
         *("update-script", "updater-script", "sw-description", "autorun"),
         *("uenv.txt", "boot.cmd", "cmdline.txt", "extlinux.conf", "syslinux.cfg", "grub.cfg"),
+        *("isolinux.cfg", "menu.lst", "grubenv", "loader.conf", "config.txt", "armbianenv.txt"),
+        *("boot.ini", "autounattend.xml", "unattend.xml", "autoexec.ncf", "desktop.ini"),
+        *("user-data", "docker-compose.yml", "docker-compose.yaml", "dockerfile", "containerfile"),
     )
 )
 """Files that a boot loader, shell or scheduler obeys by their place alone, in lower case:

@@ -7,7 +7,8 @@ and files listed by version alone) has results of its own, over its signed bytes
 
 Trust begins at the keys of the rule: a root of the chain is trusted where as many usable
 keys of the rule signed it as its own threshold demands, and trust flows from it to the
-last root. The keys below the root are links of that chain, as intermediates are. The
+last root. The keys below the root are links of that chain, as intermediates are: the
+results lean on them, so that a revoked or publicly known one refuses. The
 rule should therefore name the root keys and the root's threshold: a root of an
 attacker's making states its own.
 
@@ -53,11 +54,15 @@ _PLACES: Final = ("../targets/", "targets/", "", "../", "../../", "../../targets
 
 @dataclass(frozen=True)
 class Anchor:
-    """Who stands behind a repository: keys of the rule with how they signed its root."""
+    """Who stands behind a repository: keys of the rule with how they signed its root.
+
+    ``leans_on`` are the keys (SPKI) that signed what follows from that root.
+    """
 
     keys: tuple[tuple[TrustedKey, Key], ...]
     reason: str
     axis: Axis
+    leans_on: tuple[bytes, ...] = ()
 
 
 def files_of(view: View, prefix: str = "") -> Files:
@@ -120,20 +125,25 @@ def _verify(view: View, material: Material) -> tuple[Signed, ...]:
         why = "no timestamp.json lies beside it"
         return (refused(view, NAME, material.at, why, "unverifiable"),)
     anchor = anchor_of(repository, material)
-    return rows(view, NAME, (repository,), (anchor,), vouched(targets, "TUF targets"))
+    try:
+        return rows(view, NAME, (repository,), (anchor,), vouched(targets, "TUF targets"))
+    except Malformed as error:  # spelled in more pieces than are told apart
+        return (refused(view, NAME, material.at, str(error)),)
 
 
 def anchor_of(repository: Repository, material: Material) -> Anchor:
     """Return who stands behind the roots; the newest root that the rule's keys signed."""
     why = "no root is signed by enough keys of the rule"
-    for checked in reversed(repository.roots):
+    for position, checked in reversed(tuple(enumerate(repository.roots, 1))):
         known = [(key_of(one.spki, material), one) for one in checked.signers]
         mine = tuple((trusted, one) for trusted, one in known if trusted is not None)
         usable = tuple((trusted, one) for trusted, one in mine if trusted.usable)
         roles = checked.document.signed["roles"]["root"]
         number = checked.document.version
         if len(usable) >= int(roles["threshold"]):
-            return Anchor(usable, f"root {number} is signed by the rule's keys", "pass")
+            below = (*repository.roots[position:], *repository.others)
+            leans_on = tuple(dict.fromkeys(key.spki for each in below for key in each.signers))
+            return Anchor(usable, f"root {number} is signed by the rule's keys", "pass", leans_on)
         if mine:
             not_usable = "; ".join(trusted.why_not for trusted, _ in mine if not trusted.usable)
             why = not_usable or f"root {number}: {len(usable)} keys of the rule signed it"
@@ -223,6 +233,7 @@ def rows(
             digest=key.digest,
             algorithm=key.algorithm,
             weak=weak,
+            leans_on=tuple(dict.fromkeys(spki for one in anchors for spki in one.leans_on)),
             fresh="fail" if stale else "pass",
             counters=_counters(checked),
         )

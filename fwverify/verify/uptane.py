@@ -60,7 +60,10 @@ def _verify(view: View, material: Material) -> tuple[Signed, ...]:
     repositories = (director, image)
     anchors = (tuf.anchor_of(director, material), tuf.anchor_of(image, material))
     vouches = tuf.vouched(targets, "Uptane director and image targets")
-    return tuf.rows(view, NAME, repositories, anchors, vouches)
+    try:
+        return tuf.rows(view, NAME, repositories, anchors, vouches)
+    except Malformed as error:  # spelled in more pieces than are told apart
+        return (tuf.refused(view, NAME, material.at, str(error)),)
 
 
 def _refuse_shared_roots(director: Repository, image: Repository) -> None:

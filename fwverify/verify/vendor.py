@@ -19,9 +19,9 @@ from fwverify.verify.anchors import SCHEMES_OF, Anchor, open_anchor
 from fwverify.verify.keys import (
     KeyFormatError,
     PublicKey,
-    identity_of,
     read_anchors,
     read_keys,
+    secret_of,
 )
 from fwverify.verify.profiles import SCHEME_PREFIX, TRAILER_PROFILE, Profile
 from fwverify.verify.raw import algorithm_names
@@ -98,12 +98,12 @@ class Holdings:
     def barred(self) -> tuple[Barred, ...]:
         """Return the keys that were revoked, of bare keys and of certificates."""
         found = [
-            Barred(one.id, one.key.identity, one.revoked_at)
+            Barred(one.id, secret_of(one.key.spki), one.revoked_at)
             for one in self.keys
             if one.revoked_at is not None
         ]
         found += [
-            Barred(table.id, identity_of(root.certificate.public_key.dump()), table.revoked_at)
+            Barred(table.id, secret_of(root.certificate.public_key.dump()), table.revoked_at)
             for table, root in self.roots
             if table.revoked_at is not None
         ]
@@ -118,7 +118,7 @@ def _keys(path: Path, file: VendorFile) -> tuple[KeyEntry, ...]:
         _require_two_people(path, where, table)
         _refuse_mixed_lab(path, where, table)
         key = pinned_key(path, where, table)
-        if any(key.identity == other.key.identity for other in entries):
+        if any(secret_of(key.spki) == secret_of(other.key.spki) for other in entries):
             raise _error(path, [*where, "file"], "this key already stands under another id")
         if table.not_before and table.not_after and table.not_before > table.not_after:
             raise _error(path, [*where, "not_after"], "is before not_before")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fwverify.verify.judge import _barred
-from fwverify.verify.keys import identity_of
+from fwverify.verify.keys import secret_of
 from fwverify.verify.rules import Barred, Rule
 from fwverify.verify.scheme import Signed
 from tests.builders import pki
@@ -18,7 +18,7 @@ CHAIN = (LEAF.der, ISSUER.der, ROOT.der)
 
 
 def rule(private) -> Rule:
-    one = Barred("leaked", identity_of(pki.spki(private)), SINCE)
+    one = Barred("leaked", secret_of(pki.spki(private)), SINCE)
     return Rule("v/r", keys=(), roots=(), thresholds=(), barred=(one,))
 
 

@@ -393,7 +393,8 @@ def esp_block(private, image: bytes, *, digest: bytes | None = None) -> bytes:
     else:
         numbers = private.public_key().public_numbers()
         block = b"\xe7\x02\0\0" + value + numbers.n.to_bytes(384, "little")
-        block += struct.pack("<I", numbers.e) + bytes(384) + bytes(4)
+        block += struct.pack("<I", numbers.e) + pow(2, 6144, numbers.n).to_bytes(384, "little")
+        block += struct.pack("<I", -pow(numbers.n, -1, 2**32) % 2**32)
         block += keys.sign_rsa(private, image, pss_salt=32)[::-1]
     block = block.ljust(1196, b"\0")
     return block + struct.pack("<I", zlib.crc32(block)) + bytes(16)

@@ -1,0 +1,1 @@
+"""Attacks on the signatures: each theme is what an adversary tried, and what refuses it."""
