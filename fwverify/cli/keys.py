@@ -252,7 +252,10 @@ def profile() -> None:
 @click.option("--key", "key_files", multiple=True, required=True, type=common.FILE,
               metavar="FILE", help="Public key that signed the samples.")  # fmt: skip
 def test_profile(file: Path, samples: tuple[Path, ...], key_files: tuple[Path, ...]) -> None:
-    """Run the profile FILE on GOOD samples and on mutants of them; exit 4 if any is accepted."""
+    """Run the profile FILE on GOOD samples and on mutants of them; exit 4 if any is accepted.
+
+    The signature of a HEX or S-record file stands beside it (GOOD.sig).
+    """
     from fwverify.keyring.profile_trial import try_sample
     from fwverify.strict import read_bounded
     from fwverify.verify.keys import read_keys
@@ -261,7 +264,7 @@ def test_profile(file: Path, samples: tuple[Path, ...], key_files: tuple[Path, .
     found = load_profile(file)
     public = tuple(key for path in key_files for key in read_keys(read_bounded(path), str(path)))
     results = [
-        try_sample(found, path.name, read_bounded(path, _MAX_SAMPLE_BYTES), public)
+        try_sample(found, path.name, read_bounded(path, _MAX_SAMPLE_BYTES), public, _beside(path))
         for path in samples
     ]
     for result in results:
@@ -274,6 +277,13 @@ def test_profile(file: Path, samples: tuple[Path, ...], key_files: tuple[Path, .
         )
     failed = any(result.faults for result in results)
     common.finish(exit_codes.DENY if failed else exit_codes.OK, exit_zero=False)
+
+
+def _beside(sample: Path) -> bytes | None:
+    from fwverify.strict import read_bounded
+
+    path = sample.with_name(f"{sample.name}.sig")
+    return read_bounded(path) if path.is_file() else None
 
 
 _MAX_SAMPLE_BYTES = 64 * 1024 * 1024
