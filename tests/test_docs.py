@@ -66,3 +66,13 @@ def test_nothing_names_a_machine() -> None:
 def _generated(file: Path) -> bool:
     parts = file.relative_to(ROOT).parts
     return parts[0].startswith(".") or parts[:2] == ("samples", "out") or parts[0] == "tests"
+
+
+def test_every_test_that_a_page_names_is_there():
+    named = re.findall(
+        r"`(tests/[\w/]+\.py)(?:::(test_\w+))?`", (ROOT / "docs" / "verifiers.md").read_text()
+    )
+    assert len(named) > 20
+    for file, name in named:
+        text = (ROOT / file).read_text()
+        assert not name or f"def {name}(" in text, (file, name)
