@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fwverify.report.tables import formats_page, schemes_page
+from fwverify.verify.schemes import SCHEMES
 from tests.cli.program import ROOT, fwverify
 
 README = (ROOT / "README.md").read_text()
@@ -76,3 +77,10 @@ def test_every_test_that_a_page_names_is_there():
     for file, name in named:
         text = (ROOT / file).read_text()
         assert not name or f"def {name}(" in text, (file, name)
+
+
+def test_every_scheme_has_its_line_on_how_to_write_the_rule():
+    named = set(re.findall(r"`([\w-]+)`", (ROOT / "docs" / "trust-rules.md").read_text()))
+    assert {scheme.name for scheme in SCHEMES} - named == set()
+    anchors = {one.name for one in (ROOT / "signatures" / "anchors").iterdir()}
+    assert {name for name in named if name.startswith("debian-archive")} <= anchors

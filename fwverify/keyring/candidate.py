@@ -70,6 +70,9 @@ def examine(data: bytes, name: str, store: TrustStore, at: datetime) -> Candidat
             raise KeyFormatError(name, f"holds {len(keys)} keys; add them one by one") from None
         return of_key(keys[0], data, store, at)
     if len(found.certificates) != 1 or found.crls or found.unusable:
+        if found.crls and not found.certificates:
+            why = "holds a revocation list: name it under [[crl]] of vendor.toml"
+            raise KeyFormatError(name, why)
         held = f"holds {len(found.certificates)} certificates and {len(found.crls)} CRLs"
         held += f", {len(found.unusable)} cannot be read" if found.unusable else ""
         raise KeyFormatError(name, f"{held}; add certificates one by one, each in its own file")
