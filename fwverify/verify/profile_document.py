@@ -364,7 +364,17 @@ def _verify_inside(view: View, material: Material) -> tuple[Signed, ...]:
             _judge(view, profile, found, (one,), place, material) for place, one in found.signatures
         ]
         results += _by_key(judged)
-    return tuple(results)
+    return _of_fitting(results, material) or tuple(results)
+
+
+def _of_fitting(results: list[Signed], material: Material) -> tuple[Signed, ...]:
+    """Return the results of profiles that the rule names, or under which something holds.
+
+    A rule from the command line names none: what another vendor's profile makes of a file
+    says nothing of it.
+    """
+    fitting = {one.scheme for one in results if one.authentic == "pass"} | set(material.schemes)
+    return tuple(one for one in results if one.scheme in fitting)
 
 
 def _by_key(results: list[Signed]) -> Iterator[Signed]:
@@ -407,8 +417,7 @@ def _verify_beside(view: View, material: Material) -> tuple[Signed, ...]:
         for _, member in view.detached:
             values = raw.decoded(member) if len(member) <= MAX_DIGITS else ()
             results.append(_judge(view, profile, found, values, None, material))
-    named = set(material.schemes)
-    return tuple(one for one in results if one.authentic == "pass" or one.scheme in named)
+    return _of_fitting(results, material)
 
 
 def _judge(

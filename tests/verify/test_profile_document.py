@@ -269,6 +269,20 @@ def test_a_profile_that_the_rule_does_not_name_says_nothing_of_a_plain_signature
     assert held(judged(profile, GOOD, beside=BESIDE, schemes=()))
 
 
+def test_another_vendors_profile_says_nothing_under_a_rule_of_the_command_line(profiles, tmp_path):
+    mine, other = profiles["acme-vbf"], data_profile(tmp_path)
+    other = msgspec.structs.replace(other, id="other-vbf")
+    content = made.table_vbf(RSA)
+    both = {"profiles": (mine, other)}
+    assert held(judged(mine, content, schemes=(), **both))
+    named = judged(mine, content, schemes=(mine.scheme, other.scheme), **both)
+    assert sorted(one.authentic for one in named) == ["fail", "pass"]
+    refused(judged(mine, content, keys.rsa_key(2048, 1), schemes=(), **both), "does not match")
+    good, _ = made.odx_signatures(EC)
+    half = judged(profiles["acme-odx"], made.signed_odx(good, bytes(95) + b"\1"), schemes=())
+    assert sorted(one.authentic for one in half) == ["fail", "pass"]
+
+
 # --- the profile itself ------------------------------------------------------------
 
 
