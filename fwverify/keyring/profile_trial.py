@@ -23,7 +23,7 @@ from fwverify.model import _Value as Value
 from fwverify.reader import Malformed
 from fwverify.verify import raw
 from fwverify.verify.keys import PublicKey
-from fwverify.verify.profile_document import Message, read_document
+from fwverify.verify.profile_data import Message, read_document
 from fwverify.verify.profiles import Document, Layouted, Profile, check, check_hashed, lay_out
 from fwverify.verify.ranges import normal, without
 from fwverify.verify.scheme import Range
