@@ -23,8 +23,10 @@ from fwverify.people import Person
 from fwverify.strict import InputFileError, load_toml
 from fwverify.trust_listing import SIGNATURES
 from fwverify.verify.anchors import Anchor, load_anchors, open_anchor
+from fwverify.verify.attested import ATTESTED
 from fwverify.verify.keys import PublicKey
 from fwverify.verify.profiles import load_profile
+from fwverify.verify.rules import LAB_ROLE
 from fwverify.verify.strength import key_faults
 from fwverify.verify.trust import TrustStore, load_trust
 from fwverify.verify.vendor import pinned_certificate, pinned_key, rules_of
@@ -105,6 +107,8 @@ def _vendor(store: Path, path: Path, trust: TrustStore, at: datetime) -> list[Re
     file = load_toml(path, VendorFile)
     name = _inside(store, str(path))
     used = {role.role for rule in file.rule for role in rule.roles}
+    if any(ATTESTED.name in rule.schemes for rule in file.rule):
+        used.add(LAB_ROLE)  # no rule may ask for it: it stands beside those who sign
     found: list[Remark] = []
     for number, key in enumerate(file.key):
         found += [_fault(name, key.id, why) for why in _key_faults(path, number, key, trust, at)]

@@ -60,6 +60,15 @@ def test_a_rule_that_nothing_in_force_can_satisfy_is_a_note(folder):
     assert faults(folder) == []
 
 
+def test_a_lab_key_is_wanted_by_a_rule_that_takes_attestations(folder):
+    lab = keys.ed_key(43)
+    entries.add(folder, keys.pem(lab), "lab.pem", wish(id="lab", roles=("lab",), products=()))
+    activate(folder, lab, id="lab", fingerprint=keys.spki_sha256(lab))
+    assert "no rule asks for lab" in notes(folder)
+    edit(folder, 'schemes = ["raw"', 'schemes = ["attested", "raw"')
+    assert "no rule asks for lab" not in notes(folder)
+
+
 def test_a_rule_by_hand_is_a_note(folder):
     assert not any("by hand" in text for text in notes(folder))
     text = (folder / "vendors/acme/vendor.toml").read_text()
