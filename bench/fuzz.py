@@ -57,6 +57,8 @@ SCHEME_OF: Final = {
     "openpgp-cleartext": "openpgp-cleartext",
     "openpgp-detached": "openpgp",
     "profile": "profile",
+    "profile-document": "profile-document",
+    "profile-image": "profile-image",
     "rauc-plain": "rauc",
     "rauc-verity": "rauc",
     "raw": "raw",

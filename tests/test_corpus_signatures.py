@@ -110,6 +110,9 @@ def test_a_jcat_holds_under_its_authority_and_its_tail_is_named() -> None:
     assert {(each["axes"]["authentic"], each["axes"]["trusted"]) for each in results} == {
         ("pass", "pass")
     }
+    coverage = ran.json["signature_coverage"]  # its files are compressed as one
+    assert (coverage["covered"] > 4000, coverage["unsigned_executable"]) == (True, 0)
+    assert "trust.coverage" not in {each["rule"] for each in ran.json["findings"]}
     assert any("8 bytes after the gzip member" in each["reason"] for each in results)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fwverify.report.tables import formats_page, schemes_page
+from fwverify.verify.schemes import SCHEMES
 from tests.cli.program import ROOT, fwverify
 
 README = (ROOT / "README.md").read_text()
@@ -66,3 +67,20 @@ def test_nothing_names_a_machine() -> None:
 def _generated(file: Path) -> bool:
     parts = file.relative_to(ROOT).parts
     return parts[0].startswith(".") or parts[:2] == ("samples", "out") or parts[0] == "tests"
+
+
+def test_every_test_that_a_page_names_is_there():
+    named = re.findall(
+        r"`(tests/[\w/]+\.py)(?:::(test_\w+))?`", (ROOT / "docs" / "verifiers.md").read_text()
+    )
+    assert len(named) > 20
+    for file, name in named:
+        text = (ROOT / file).read_text()
+        assert not name or f"def {name}(" in text, (file, name)
+
+
+def test_every_scheme_has_its_line_on_how_to_write_the_rule():
+    named = set(re.findall(r"`([\w-]+)`", (ROOT / "docs" / "trust-rules.md").read_text()))
+    assert {scheme.name for scheme in SCHEMES} - named == set()
+    anchors = {one.name for one in (ROOT / "signatures" / "anchors").iterdir()}
+    assert {name for name in named if name.startswith("debian-archive")} <= anchors

@@ -84,17 +84,26 @@ def add(
     when = common.moment(at)
     if activate is not None:
         if file is not None or not fingerprint or not channel:
-            raise click.UsageError("--activate takes --fingerprint and --channel, and no FILE")
-        change = entries.activate(
+            raise click.UsageError(
+                "--activate wants --fingerprint (the SHA-256 as the vendor said it) and --channel "
+                "(over what), and no FILE"
+            )
+        change, candidate = entries.activate(
             _store(trust), vendor, activate, by=person, fingerprint=fingerprint, channel=channel,
             at=when,
         )  # fmt: skip
+        _print_candidate(candidate)
         _print_change(change)
         return
     if file is None or fingerprint or channel:
-        raise click.UsageError("a FILE is added, or an entry activated with --activate")
-    if (use == "code") != bool(roles):
-        raise click.UsageError("--role stands with --use code, and only with it")
+        raise click.UsageError(
+            "name the FILE with the key, or the pending entry to confirm: --activate ID "
+            "--fingerprint SHA256 --channel TEXT"
+        )
+    if use == "code" and not roles:
+        raise click.UsageError("say what it may sign as: --role ROLE (for example release)")
+    if use != "code" and roles:
+        raise click.UsageError("a certificate for time stamps signs as nothing: leave out --role")
     wish = entries.Wish(
         vendor=vendor, id=id_ or file.stem, roles=roles, by=person, at=when, products=products,
         schemes=schemes, use=use, title=title,
@@ -122,10 +131,14 @@ def _print_candidate(found: Candidate) -> None:
 
 
 def _print_change(change: Change) -> None:
+    from fwverify.keyring.listing import of_rule
+
     entry = change.entry
     click.echo(f"{change.vendor}/{entry.id}: {entry.status}")
     for rule in change.rules:
-        click.echo(f"{change.vendor}/{rule}: rule {entry.status}")
+        click.echo(f"{change.vendor}/{rule.id}: rule {entry.status}")
+        for line in of_rule(rule):
+            click.echo(f"  {line}")
     if entry.status == "pending":
         click.echo("It counts for nothing yet. Another person confirms the SHA-256 and runs:")
         click.echo(f"  fwverify keys add {change.vendor} --activate {entry.id} \\")
@@ -133,10 +146,11 @@ def _print_change(change: Change) -> None:
 
 
 @keys.command("list")
+@click.option("--anchors", is_flag=True, help="The shipped anchors, too (json has them always).")
 @_FORMAT
 @_TRUST
-def list_(output: str, trust: Path | None) -> None:
-    """List every key, certificate and anchor of the trust store."""
+def list_(anchors: bool, output: str, trust: Path | None) -> None:
+    """List every key, certificate and rule of the trust store, and the shipped anchors."""
     from fwverify.canonical import canonical_json
     from fwverify.keyring.listing import listing, render
 
@@ -144,7 +158,7 @@ def list_(output: str, trust: Path | None) -> None:
     if output == "json":
         click.echo(canonical_json(found).decode())
     else:
-        click.echo(render(found, _store(trust)), nl=False)
+        click.echo(render(found, _store(trust), anchors=anchors), nl=False)
 
 
 @keys.command()
@@ -252,7 +266,10 @@ def profile() -> None:
 @click.option("--key", "key_files", multiple=True, required=True, type=common.FILE,
               metavar="FILE", help="Public key that signed the samples.")  # fmt: skip
 def test_profile(file: Path, samples: tuple[Path, ...], key_files: tuple[Path, ...]) -> None:
-    """Run the profile FILE on GOOD samples and on mutants of them; exit 4 if any is accepted."""
+    """Run the profile FILE on GOOD samples and on mutants of them; exit 4 if any is accepted.
+
+    The signature of a HEX or S-record file stands beside it (GOOD.sig).
+    """
     from fwverify.keyring.profile_trial import try_sample
     from fwverify.strict import read_bounded
     from fwverify.verify.keys import read_keys
@@ -261,7 +278,7 @@ def test_profile(file: Path, samples: tuple[Path, ...], key_files: tuple[Path, .
     found = load_profile(file)
     public = tuple(key for path in key_files for key in read_keys(read_bounded(path), str(path)))
     results = [
-        try_sample(found, path.name, read_bounded(path, _MAX_SAMPLE_BYTES), public)
+        try_sample(found, path.name, read_bounded(path, _MAX_SAMPLE_BYTES), public, _beside(path))
         for path in samples
     ]
     for result in results:
@@ -274,6 +291,13 @@ def test_profile(file: Path, samples: tuple[Path, ...], key_files: tuple[Path, .
         )
     failed = any(result.faults for result in results)
     common.finish(exit_codes.DENY if failed else exit_codes.OK, exit_zero=False)
+
+
+def _beside(sample: Path) -> bytes | None:
+    from fwverify.strict import read_bounded
+
+    path = sample.with_name(f"{sample.name}.sig")
+    return read_bounded(path) if path.is_file() else None
 
 
 _MAX_SAMPLE_BYTES = 64 * 1024 * 1024

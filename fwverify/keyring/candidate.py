@@ -70,13 +70,19 @@ def examine(data: bytes, name: str, store: TrustStore, at: datetime) -> Candidat
         keys = read_keys(data, name)
         if len(keys) != 1:
             raise KeyFormatError(name, f"holds {len(keys)} keys; add them one by one") from None
-        return _of_key(keys[0], data, store, at)
+        return of_key(keys[0], data, store, at)
     if len(found.certificates) != 1 or found.crls or found.unusable:
-        raise KeyFormatError(name, "must hold one certificate whose key is of a known kind")
+        if found.crls and not found.certificates:
+            why = "holds a revocation list: name it under [[crl]] of vendor.toml"
+            raise KeyFormatError(name, why)
+        held = f"holds {len(found.certificates)} certificates and {len(found.crls)} CRLs"
+        held += f", {len(found.unusable)} cannot be read" if found.unusable else ""
+        raise KeyFormatError(name, f"{held}; add certificates one by one, each in its own file")
     return of_certificate(found.certificates[0], store, at)
 
 
-def _of_key(key: PublicKey, data: bytes, store: TrustStore, at: datetime) -> Candidate:
+def of_key(key: PublicKey, data: bytes, store: TrustStore, at: datetime) -> Candidate:
+    """Return the candidate for a public key; ``data`` is the file it was read from."""
     return Candidate(
         table="key",
         fingerprint=key.spki_sha256,

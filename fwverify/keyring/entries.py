@@ -25,12 +25,12 @@ from typing import Any, Final
 
 from fwverify import people
 from fwverify.keyring import edit
-from fwverify.keyring.candidate import Candidate, examine
+from fwverify.keyring.candidate import Candidate, examine, of_certificate, of_key
 from fwverify.strict import InputFileError, parse_toml
 from fwverify.verify.keys import identity_of, secret_of
 from fwverify.verify.trust import TrustStore, load_trust
 from fwverify.verify.vendor import pinned_certificate, pinned_key, rules_of
-from fwverify.verify.vendor_file import KeyTable, RootTable, VendorFile
+from fwverify.verify.vendor_file import KeyTable, RootTable, RuleTable, VendorFile
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SHA256_DIGITS: Final = 64
@@ -62,7 +62,7 @@ class Change:
 
     vendor: str
     entry: KeyTable | RootTable
-    rules: tuple[str, ...] = ()
+    rules: tuple[RuleTable, ...] = ()
 
 
 def add(store: Path, data: bytes, name: str, wish: Wish) -> tuple[Change, Candidate]:
@@ -91,16 +91,17 @@ def add(store: Path, data: bytes, name: str, wish: Wish) -> tuple[Change, Candid
         text, rules = _with_rule(path, text, before, wish, by)
         write = _write_vendor if before is None else _write_pair
         write(path, text, entry["file"], candidate.content, trust)
-    return Change(wish.vendor, _find(path, _parsed(path, text), wish.id)[1], rules), candidate
+    after = _parsed(path, text)
+    return Change(wish.vendor, _find(path, after, wish.id)[1], _named(after, rules)), candidate
 
 
 def activate(
     store: Path, vendor: str, id_: str, *, by: str, fingerprint: str, channel: str, at: datetime
-) -> Change:
+) -> tuple[Change, Candidate]:
     """Activate the pending entry ``id_``, and the pending rules that name its roles.
 
-    ``fingerprint`` is the whole SHA-256 as the second person has it from ``channel``.
-    Raises ``InputFileError``.
+    ``fingerprint`` is the whole SHA-256 as the second person has it from ``channel``. Returns
+    what was confirmed, too: who confirms it did not see it being added. Raises ``InputFileError``.
     """
     person, said = _person(by), _line("channel", channel)
     with edit.locked(store):
@@ -110,10 +111,10 @@ def activate(
             raise InputFileError(path, None, id_, f"is {entry.status}, not pending")
         _refuse_same(path, id_, entry.added_by, person)
         _compare(path, id_, _pin(entry), fingerprint)
-        bad = _known_bad(path, entry, number, trust)
-        if bad:
-            raise InputFileError(path, None, id_, f"refused: {bad}")
-        _refuse_revoked(store, vendor, _spki(path, entry, number))
+        candidate = _candidate(path, entry, number, trust, at)
+        if candidate.known_bad:
+            raise InputFileError(path, None, id_, f"refused: {candidate.known_bad}")
+        _refuse_revoked(store, vendor, candidate.spki)
         values: dict[str, Any] = {
             "status": "active",
             "approved_by": person,
@@ -122,7 +123,7 @@ def activate(
         }
         text = edit.changed(path, text, table, number, values)
         text, rules = _activate_rules(path, text, entry.roles, person)
-        return _finished(path, text, vendor, id_, trust, rules)
+        return _finished(path, text, vendor, id_, trust, rules), candidate
 
 
 def retire(store: Path, vendor: str, id_: str, *, by: str, at: datetime) -> Change:
@@ -161,6 +162,10 @@ def _opened(store: Path, vendor: str) -> tuple[TrustStore, Path, str, VendorFile
     _check_id("vendor", vendor)
     trust = load_trust(store)
     path = store / "vendors" / vendor / "vendor.toml"
+    if not path.is_file():
+        known = sorted(one.name for one in (store / "vendors").glob("*") if one.is_dir())
+        why = f"the store knows no vendor {vendor}; it has {', '.join(known[:8]) or 'none'}"
+        raise InputFileError(path, None, "", why)
     text, file = edit.read_vendor(path)
     return trust, path, text, file
 
@@ -171,7 +176,11 @@ def _finished(
     after = _parsed(path, text)
     rules_of(path, after, trust.profiles, trust.anchors)
     edit.write_whole(path, text.encode())
-    return Change(vendor, _find(path, after, id_)[1], rules)
+    return Change(vendor, _find(path, after, id_)[1], _named(after, rules))
+
+
+def _named(file: VendorFile, ids: tuple[str, ...]) -> tuple[RuleTable, ...]:
+    return tuple(rule for rule in file.rule if rule.id in ids)
 
 
 def _write_pair(path: Path, text: str, name: str, data: bytes, trust: TrustStore) -> None:
@@ -306,7 +315,11 @@ def _find(path: Path, file: VendorFile, id_: str) -> tuple[edit.Table, KeyTable 
     for number, root in enumerate(file.root):
         if root.id == id_:
             return "root", root, number
-    raise InputFileError(path, None, "", f"has no key and no root {id_!a}")
+    ids = [*(key.id for key in file.key), *(root.id for root in file.root)]
+    known = ", ".join(ids)
+    raise InputFileError(
+        path, None, "", f"has no key and no root {id_!a}; it has {known or 'none'}"
+    )
 
 
 def _pin(entry: KeyTable | RootTable) -> str:
@@ -321,10 +334,10 @@ def _refuse_revoked(store: Path, vendor: str, spki: bytes) -> None:
         _, file = edit.read_vendor(path)
         tables: tuple[tuple[KeyTable | RootTable, ...], ...] = (file.key, file.root)
         for entry, number in ((one, n) for each in tables for n, one in enumerate(each)):
-            if entry.status == "revoked" and secret_of(_spki(path, entry, number)) == secret_of(
-                spki
-            ):
-                raise InputFileError(path, None, entry.id, "is this key, and revoked")
+            if entry.status == "revoked":
+                known = _spki(path, entry, number)
+                if secret_of(known) == secret_of(spki):
+                    raise InputFileError(path, None, entry.id, "is this key, and revoked")
 
 
 def _spki(path: Path, entry: KeyTable | RootTable, number: int) -> bytes:
@@ -333,14 +346,13 @@ def _spki(path: Path, entry: KeyTable | RootTable, number: int) -> bytes:
     return bytes(pinned_certificate(path, ["root", number], entry).public_key.dump())
 
 
-def _known_bad(
-    path: Path, entry: KeyTable | RootTable, number: int, trust: TrustStore
-) -> str | None:
+def _candidate(
+    path: Path, entry: KeyTable | RootTable, number: int, trust: TrustStore, at: datetime
+) -> Candidate:
+    """Return what the pinned file of an entry holds. Raises ``InputFileError``."""
     if isinstance(entry, KeyTable):
-        key = pinned_key(path, ["key", number], entry)
-        return trust.known_bad.of_key(key.spki)
-    certificate = pinned_certificate(path, ["root", number], entry)
-    return trust.known_bad.of_certificate(certificate.dump())
+        return of_key(pinned_key(path, ["key", number], entry), b"", trust, at)
+    return of_certificate(pinned_certificate(path, ["root", number], entry), trust, at)
 
 
 # --- what people type ------------------------------------------------------------------

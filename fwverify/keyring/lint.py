@@ -23,12 +23,14 @@ from fwverify.people import Person
 from fwverify.strict import InputFileError, load_toml
 from fwverify.trust_listing import SIGNATURES
 from fwverify.verify.anchors import Anchor, load_anchors, open_anchor
+from fwverify.verify.attested import ATTESTED
 from fwverify.verify.keys import PublicKey
 from fwverify.verify.profiles import load_profile
+from fwverify.verify.rules import LAB_ROLE
 from fwverify.verify.strength import key_faults
 from fwverify.verify.trust import TrustStore, load_trust
 from fwverify.verify.vendor import pinned_certificate, pinned_key, rules_of
-from fwverify.verify.vendor_file import CrlTable, KeyTable, RootTable, VendorFile
+from fwverify.verify.vendor_file import CrlTable, KeyTable, RootTable, RuleTable, VendorFile
 
 _KNOWN_AT_TOP: Final = (
     "README.md",
@@ -105,6 +107,8 @@ def _vendor(store: Path, path: Path, trust: TrustStore, at: datetime) -> list[Re
     file = load_toml(path, VendorFile)
     name = _inside(store, str(path))
     used = {role.role for rule in file.rule for role in rule.roles}
+    if any(ATTESTED.name in rule.schemes for rule in file.rule):
+        used.add(LAB_ROLE)  # no rule may ask for it: it stands beside those who sign
     found: list[Remark] = []
     for number, key in enumerate(file.key):
         found += [_fault(name, key.id, why) for why in _key_faults(path, number, key, trust, at)]
@@ -121,6 +125,7 @@ def _vendor(store: Path, path: Path, trust: TrustStore, at: datetime) -> list[Re
             found.append(
                 _note(name, rule.id, f"the rule waits for a second person ({rule.added_by})")
             )
+        found += [_note(name, rule.id, why) for why in _rule_notes(file, rule)]
         for anchor in rule.anchors:
             found += _anchor_notes(name, rule.id, by_name[anchor], at)
     found += _unnamed(store, path, file)
@@ -151,6 +156,23 @@ def certificate_faults(
     expired = (f"expired on {end:%Y-%m-%d}: retire it",) if at > end else ()
     known = (found.known_bad,) if found.known_bad else ()
     return (*found.weak, *known, *expired)
+
+
+def _rule_notes(file: VendorFile, rule: RuleTable) -> list[str]:
+    """Return what people should know of a rule in force: nobody's, or one nothing can satisfy.
+
+    A certificate or an anchor may stand for any number of signers: such roles are not counted.
+    """
+    if rule.status != "active":
+        return []
+    found = [] if rule.added_by and rule.approved_by else ["names no two people: written by hand"]
+    for wanted in rule.roles:
+        issued = any(wanted.role in one.roles and one.status == "active" for one in file.root)
+        held = sum(wanted.role in one.roles and one.status == "active" for one in file.key)
+        if not rule.anchors and not issued and held < wanted.threshold:
+            keys = f"{held} active {'key has' if held == 1 else 'keys have'} it"
+            found.append(f"wants {wanted.threshold} of role {wanted.role}, and {keys}")
+    return found
 
 
 def _notes(

@@ -14,7 +14,7 @@ from fwverify.model import _Value as Value
 from fwverify.strict import load_toml
 from fwverify.verify.rules import Status
 from fwverify.verify.trust import TrustStore, load_trust
-from fwverify.verify.vendor_file import KeyTable, RootTable, VendorFile
+from fwverify.verify.vendor_file import KeyTable, RootTable, RuleTable, VendorFile
 
 _WIDTH = 80
 
@@ -37,6 +37,19 @@ class Listed(Value, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class ListedRule(Value, frozen=True, kw_only=True):
+    """One rule: what must have signed which products."""
+
+    vendor: str
+    id: str
+    status: Status
+    products: tuple[str, ...]
+    schemes: tuple[str, ...]
+    roles: tuple[str, ...]
+    coverage: str
+    anchors: tuple[str, ...]
+
+
 class ListedAnchor(Value, frozen=True, kw_only=True):
     """One shipped anchor and the rules that name it."""
 
@@ -52,6 +65,7 @@ class Listing(Value, frozen=True, kw_only=True):
     schema: Literal["fwverify.keys/1"] = "fwverify.keys/1"
     sha256: str
     keys: tuple[Listed, ...]
+    rules: tuple[ListedRule, ...] = ()
     anchors: tuple[ListedAnchor, ...]
 
 
@@ -64,7 +78,36 @@ def listing(store: Path) -> Listing:
     return Listing(
         sha256=trust.sha256,
         keys=tuple(one for file in files for one in _of_vendor(file)),
+        rules=tuple(
+            ListedRule(
+                vendor=file.vendor,
+                id=rule.id,
+                status=rule.status,
+                products=rule.products,
+                schemes=rule.schemes,
+                roles=_roles(rule),
+                coverage=rule.coverage,
+                anchors=rule.anchors,
+            )
+            for file in files
+            for rule in file.rule
+        ),
         anchors=_anchors(trust, files),
+    )
+
+
+def _roles(rule: RuleTable) -> tuple[str, ...]:
+    return tuple(f"{one.threshold} x {one.role}" for one in rule.roles)
+
+
+def of_rule(rule: RuleTable | ListedRule) -> tuple[str, ...]:
+    """Return in words what a rule wants of whom, for who is to put it into force."""
+    roles = rule.roles if isinstance(rule, ListedRule) else _roles(rule)
+    anchors = f", anchored in {', '.join(rule.anchors)}" if rule.anchors else ""
+    return (
+        f"products {', '.join(rule.products)}",
+        f"schemes {', '.join(rule.schemes)}",
+        f"wants {', '.join(roles)} over {rule.coverage}{anchors}",
     )
 
 
@@ -105,8 +148,8 @@ def _anchors(trust: TrustStore, files: tuple[VendorFile, ...]) -> tuple[ListedAn
     )
 
 
-def render(found: Listing, store: Path) -> str:
-    """Return the list as text of at most 80 columns."""
+def render(found: Listing, store: Path, *, anchors: bool = False) -> str:
+    """Return the list as text of at most 80 columns, all shipped anchors only if asked for."""
     lines = [f"{store}", f"sha256 {found.sha256}", ""]
     lines.append(f"{'STATUS':<8} {'VENDOR/ID':<29} {'ROLES':<16} SHA-256")
     for one in found.keys:
@@ -120,9 +163,16 @@ def render(found: Listing, store: Path) -> str:
             lines.append(f"{'':<8} compromised since {one.revoked_at}: {one.reason or 'no reason'}")
     if not found.keys:
         lines.append("no vendor has a key")
+    if found.rules:
+        lines += ["", f"{'STATUS':<8} RULE"]
+    for rule in found.rules:
+        lines.append(f"{rule.status:<8} {rule.vendor}/{rule.id}")
+        lines += [f"{'':<8} {text}" for text in of_rule(rule)]
     used = [one for one in found.anchors if one.rules]
-    lines += ["", f"{len(found.anchors)} shipped anchors, {len(used)} named by a rule"]
-    lines += [f"{'':<8} {one.name}: {', '.join(one.rules)}" for one in used]
+    more = "" if anchors or not found.anchors else " (--anchors lists them)"
+    lines += ["", f"{len(found.anchors)} shipped anchors, {len(used)} named by a rule{more}"]
+    shown = found.anchors if anchors else used
+    lines += [f"{one.use:<9} {one.name}: {', '.join(one.rules) or one.title}" for one in shown]
     return "".join(f"{_cut(line)}\n" for line in lines)
 
 

@@ -178,6 +178,27 @@ def _take(scan: _Scan, record: Record, lines: Range) -> bool:
     return True
 
 
+def image_of(data: bytes, kind: Literal["intel-hex", "srec"]) -> tuple[tuple[Written, ...], ...]:
+    """Return the runs of consecutive addresses that the file writes, in address order.
+
+    For a reader that must know the one memory image: raises ``Malformed`` where a line is no
+    record, an address is written twice, or the end record is missing or not the last.
+    """
+    scan = _scan(data, parse_intel if kind == "intel-hex" else parse_srec)
+    if scan.bad_lines:
+        number, at = scan.bad_lines[0]
+        raise Malformed(at, f"{kind}.line", f"{number} is no valid record")
+    if scan.end is None or scan.behind_end is not None:
+        raise Malformed(
+            scan.behind_end or len(data), f"{kind}.end", "the end record is not the last"
+        )
+    first, doubled = _one_layer(scan.written)
+    if doubled:
+        at = doubled[0].lines[0]
+        raise Malformed(at, f"{kind}.address", f"{doubled[0].address:#010x} is written twice")
+    return segments(tuple(first))
+
+
 # --- segments ----------------------------------------------------------------------
 
 

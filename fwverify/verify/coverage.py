@@ -50,7 +50,9 @@ _Worst: TypeAlias = Class | Literal["sealed"]
 _ORDER: Final[tuple[_Worst, ...]] = (_RANK[0], "sealed", *_RANK[1:])
 """As ``_RANK``, with ``sealed``: a content that is not stored verbatim and of which nothing
 is left beyond covered bytes, the signature that covers them, and padding. What it was
-decoded from is covered as far as it can be: the mildest place after covered itself."""
+decoded from is covered as far as it can be: the mildest place after covered itself. So are
+bytes that several contents share of which some are covered and the rest are signatures or
+padding (the folder of a cabinet that compresses its files as one)."""
 
 _WORST: Final[Class] = _RANK[-1]
 _MAX_BLAMED: Final = 8
@@ -346,6 +348,8 @@ def _between_edges(
             worst = next(kind for kind in reversed(_ORDER) if by_class[kind])
             first = next(iter(by_class[worst]))
             alone = first if len(depth) == 1 else None
+            if worst in ("container", "padding") and (by_class["covered"] or by_class["sealed"]):
+                worst = "sealed"  # compressed together: the signature and what it covers
             yield previous, at, _Active(worst, class_of(first)[1], alone)
         kind = class_of(child)[0]
         depth[child] = depth.get(child, 0) + (1 if begins else -1)

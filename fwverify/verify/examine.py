@@ -28,6 +28,8 @@ from fwverify.model import Member, Placed, Problem, Subject, Unpacked
 from fwverify.reader import Buffer
 from fwverify.store import Store
 from fwverify.verify.attested import ATTESTED
+from fwverify.verify.profiles import SCHEME_PREFIX
+from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.scheme import Material, Neighbour, Scheme, Signed, View
 from fwverify.verify.schemes import DETACHED, EMBEDDED, METADATA
 from fwverify.verify.tree import Tree
@@ -217,9 +219,29 @@ def _telling(results: tuple[Examined, ...]) -> tuple[Examined, ...]:
     held = ("pass", "attested")
     paths_held = {one.signed.path for one in results if one.signed.authentic in held}
     if paths_held:
-        return tuple(one for one in results if one.signed.path in paths_held)
+        told = tuple(one for one in results if one.signed.path in paths_held)
+        return _without_other_readings(told)
     first = {one.signed.path for one in results[:1]}
     return tuple(one for one in results if one.signed.path in first)
+
+
+def _without_other_readings(results: tuple[Examined, ...]) -> tuple[Examined, ...]:
+    """Leave out that bare bytes are no signature over a text whose memory image they sign.
+
+    Both readings of one bare value are tried; it can be only one of them.
+    """
+    images = {
+        one.signed.path
+        for one in results
+        if one.signed.scheme.startswith(SCHEME_PREFIX) and one.signed.authentic == "pass"
+    }
+    return tuple(
+        one
+        for one in results
+        if one.signed.path not in images
+        or one.signed.scheme != DETACHED_RAW.name
+        or one.signed.authentic == "pass"
+    )
 
 
 def _run(schemes: tuple[Scheme, ...], view: View, material: Material) -> tuple[Signed, ...]:

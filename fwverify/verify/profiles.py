@@ -10,6 +10,9 @@ truncated or padded file is no such file. RSA padding is checked by building the
 expected block and comparing it (RFC 8017, 8.2.2 step 4 for the method), so that no
 forgery under a small exponent can hide bytes; the signature must be below the modulus.
 
+A profile with a ``[document]`` table describes a signature over the data that a VBF, ODX,
+Intel HEX or S-record file carries instead (``fwverify.verify.profile_document`` reads it).
+
 Steering bytes are unsigned bytes that decide how the rest is used. Where a field of
 theirs is fixed by the profile (it must equal a place) another value makes the profile
 not apply.
@@ -82,6 +85,35 @@ class Span(Value, frozen=True, kw_only=True):
     end: Place
 
 
+class AddressRange(Value, frozen=True, kw_only=True):
+    """Addresses ``[start, end)`` whose bytes are signed; without ``end`` up to the last one.
+
+    ``fill`` is the value of addresses that the file does not write; without it they are an
+    error.
+    """
+
+    start: Annotated[int, Meta(ge=0, lt=1 << 32)]
+    end: Annotated[int, Meta(gt=0, le=1 << 32)] | None = None
+    fill: Annotated[int, Meta(ge=0, le=255)] | None = None
+
+
+class Document(Value, frozen=True, kw_only=True):
+    """What is signed of a file that carries its data in another form.
+
+    ``message``: the ``data`` of all blocks as the file orders them (VBF, ODX), the
+    verification block ``table`` of a VBF, or the memory ``image`` over the ranges (Intel
+    HEX, S-record). ``signature`` is the key of a VBF header that holds it; an ODX holds it in
+    FW-SIGNATURE, and beside a HEX it stands in a file of its own. ``per``: one signature
+    over all data, or (ODX) one over each FLASHDATA.
+    """
+
+    format: Literal["vbf", "odx-f", "intel-hex", "srec"]
+    message: Literal["data", "table", "image"]
+    signature: Annotated[str, Meta(pattern="^[a-z0-9_]+$")] = ""
+    per: Literal["file", "block"] = "file"
+    range: tuple[AddressRange, ...] = ()
+
+
 class Profile(Value, frozen=True, kw_only=True):
     """One profile. ``byte_order`` is that of the signature's numbers."""
 
@@ -97,11 +129,12 @@ class Profile(Value, frozen=True, kw_only=True):
     exponents: tuple[Annotated[int, Meta(ge=3)], ...] = ()
     curves: tuple[Literal["secp256r1", "secp384r1", "secp521r1"], ...] = ()
     salt_bytes: Annotated[int, Meta(ge=0, le=512)] | None = None
-    signed: Annotated[tuple[Span, ...], Meta(min_length=1)]
-    signature: Span
+    signed: tuple[Span, ...] = ()
+    signature: Span | None = None
     steering: tuple[Span, ...] = ()
     field: tuple[Field, ...] = ()
     magic: tuple[Magic, ...] = ()
+    document: Document | None = None
 
     @property
     def scheme(self) -> str:
@@ -140,9 +173,50 @@ def _inconsistency(profile: Profile, stem: str) -> tuple[str, str] | None:
         return "exponents", "an RSA exponent is odd"
     if (profile.padding == "pss") != (profile.salt_bytes is not None):
         return "salt_bytes", "is named for pss, and only for it"
+    if profile.document is not None:
+        return _document_inconsistency(profile, profile.document)
+    if profile.signature is None or not profile.signed:
+        return "signature", "signed and signature are named, or a document"
     if not profile.field and not profile.magic:
         return "field", "no field or magic: such a profile would apply to every file"
     return _field_inconsistency(profile)
+
+
+_MESSAGES: Final = {
+    "vbf": ("data", "table"),
+    "odx-f": ("data",),
+    "intel-hex": ("image",),
+    "srec": ("image",),
+}
+
+
+def _document_inconsistency(profile: Profile, document: Document) -> tuple[str, str] | None:
+    """Return key and reason where what is said of a document does not fit its format."""
+    if profile.signature is not None or profile.signed or profile.steering:
+        return "document", "stands instead of signed, signature and steering"
+    if profile.field or profile.magic:
+        return "document", "stands instead of field and magic"
+    allowed = _MESSAGES[document.format]
+    if document.message not in allowed:
+        return "document.message", f"{document.format} has {' or '.join(allowed)}"
+    if (document.format == "vbf") != bool(document.signature):
+        return "document.signature", "is named for vbf, and only for it"
+    if document.per == "block" and document.format != "odx-f":
+        return "document.per", "block is for odx-f alone"
+    return _range_inconsistency(document)
+
+
+def _range_inconsistency(document: Document) -> tuple[str, str] | None:
+    if (document.message == "image") != bool(document.range):
+        return "document.range", "is named for an image, and only for it"
+    reached = -1
+    for number, one in enumerate(document.range):
+        if one.start < reached or (one.end is not None and one.end <= one.start):
+            return "document.range", "the ranges hold something, rise and do not overlap"
+        if one.end is None and number + 1 < len(document.range):
+            return "document.range", "only the last one may be open"
+        reached = one.start if one.end is None else one.end
+    return None
 
 
 def _field_inconsistency(profile: Profile) -> tuple[str, str] | None:
@@ -162,7 +236,8 @@ def _field_inconsistency(profile: Profile) -> tuple[str, str] | None:
 
 
 def _places(profile: Profile) -> list[Place]:
-    spans = (*profile.signed, profile.signature, *profile.steering)
+    own = () if profile.signature is None else (profile.signature,)
+    spans = (*profile.signed, *own, *profile.steering)
     places = [place for span in spans for place in (span.start, span.end)]
     for one in profile.field:
         places += [one.at] + ([one.equals] if one.equals is not None else [])
@@ -178,6 +253,8 @@ def lay_out(profile: Profile, content: Buffer) -> Layouted:
     Raises ``Malformed`` where a field or magic disagrees, a place is outside the file,
     or signed, signature and steering bytes overlap.
     """
+    if profile.signature is None:
+        raise Malformed(0, "profile", "is of documents")
     size = len(content)
     values: dict[str, int] = {}
     for one in profile.field:
@@ -246,13 +323,20 @@ def _refuse_overlap(layouted: Layouted) -> None:
 
 def check(profile: Profile, content: Buffer, layouted: Layouted, spki: bytes) -> tuple[Axis, str]:
     """Return whether the signature of the laid-out file holds under the key, and why not."""
+    signature = bytes(content[layouted.signature[0] : layouted.signature[1]])
+    return check_hashed(profile, _digest(profile, content, layouted), signature, spki)
+
+
+def check_hashed(
+    profile: Profile, hashed: bytes, signature: bytes, spki: bytes
+) -> tuple[Axis, str]:
+    """Return whether ``signature`` over bytes with the digest ``hashed`` holds, and why not."""
     try:
         key = serialization.load_der_public_key(spki)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         return "unverifiable", f"the key cannot be read: {error}"
-    signature = bytes(content[layouted.signature[0] : layouted.signature[1]])
     if profile.padding == "ecdsa-raw":
-        return _check_ecdsa(profile, content, layouted, key, spki, signature)
+        return _check_ecdsa(profile, hashed, key, spki, signature)
     if not isinstance(key, rsa.RSAPublicKey):
         return "fail", "the profile is RSA, the key is none"
     if key.key_size not in profile.modulus_bits:
@@ -263,7 +347,6 @@ def check(profile: Profile, content: Buffer, layouted: Layouted, spki: bytes) ->
         return "fail", f"the signature has {len(signature)} bytes"
     if profile.byte_order == "little":
         signature = signature[::-1]
-    hashed = _digest(profile, content, layouted)
     if profile.padding == "raw-type1-no-digestinfo":
         return _check_type1(key.public_numbers(), signature, hashed)
     algorithm = primitives.RSA_PSS if profile.padding == "pss" else primitives.RSA_PKCS1
@@ -305,8 +388,7 @@ def _check_type1(
 
 def _check_ecdsa(
     profile: Profile,
-    content: Buffer,
-    layouted: Layouted,
+    hashed: bytes,
     key: object,
     spki: bytes,
     signature: bytes,
@@ -316,7 +398,6 @@ def _check_ecdsa(
     encoded = to_der(signature, key.curve.key_size, profile.byte_order)
     if encoded is None:
         return "fail", f"the signature has {len(signature)} bytes"
-    hashed = _digest(profile, content, layouted)
     outcome = primitives.check_hashed(spki, primitives.ECDSA, profile.digest, encoded, hashed)
     return outcome.axis, outcome.reason
 
@@ -331,6 +412,8 @@ def _applies(_: View) -> bool:
 def _verify(view: View, material: Material) -> tuple[Signed, ...]:
     results = []
     for profile in material.profiles:
+        if profile.document is not None:
+            continue
         try:
             layouted = lay_out(profile, view.content)
         except Malformed:
@@ -359,7 +442,7 @@ def _signed(
         trusted=axis,
         reason=reason,
         digest=profile.digest,
-        algorithm=_algorithm(profile),
+        algorithm=algorithm_of(profile),
     )
 
 
@@ -375,14 +458,15 @@ def _passed(view: View, profile: Profile, layouted: Layouted, key: TrustedKey, w
         key_id=key.id,
         roles=key.roles,
         digest=profile.digest,
-        algorithm=_algorithm(profile),
+        algorithm=algorithm_of(profile),
         covered=layouted.signed,
         container=(layouted.signature,),
         steering=layouted.steering,
     )
 
 
-def _algorithm(profile: Profile) -> str:
+def algorithm_of(profile: Profile) -> str:
+    """Return the name of the profile's algorithm, as results and floors have it."""
     return {
         "pkcs1v15": primitives.RSA_PKCS1,
         "pss": primitives.RSA_PSS,

@@ -34,6 +34,7 @@ from fwverify.verify.mender import MENDER
 from fwverify.verify.minisign import MINISIGN
 from fwverify.verify.openpgp_schemes import OPENPGP_CLEARTEXT, OPENPGP_DETACHED
 from fwverify.verify.payload import PAYLOAD
+from fwverify.verify.profile_document import DOCUMENT_PROFILE, IMAGE_PROFILE
 from fwverify.verify.profiles import TRAILER_PROFILE
 from fwverify.verify.rauc import RAUC_BUNDLE
 from fwverify.verify.raw import DETACHED_RAW
@@ -70,6 +71,7 @@ EMBEDDED: Final[tuple[Scheme, ...]] = (
     *_BOOT,
     *_PACKAGES,
     TRAILER_PROFILE,
+    DOCUMENT_PROFILE,
     *RECOGNISED,
 )
 DETACHED: Final[tuple[Scheme, ...]] = (
@@ -84,6 +86,7 @@ DETACHED: Final[tuple[Scheme, ...]] = (
     COSE_DETACHED,
     SUIT_DETACHED,
     ATTESTED,
+    IMAGE_PROFILE,
     DETACHED_RAW,
 )
 SCHEMES: Final[tuple[Scheme, ...]] = (*EMBEDDED, *DETACHED)

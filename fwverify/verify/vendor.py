@@ -23,6 +23,7 @@ from fwverify.verify.keys import (
     read_keys,
     secret_of,
 )
+from fwverify.verify.profile_document import PROFILE_SCHEMES
 from fwverify.verify.profiles import SCHEME_PREFIX, TRAILER_PROFILE, Profile
 from fwverify.verify.raw import algorithm_names
 from fwverify.verify.rules import (
@@ -313,7 +314,8 @@ def _profiles(
     path: Path, where: list[str | int], schemes: tuple[str, ...], profiles: tuple[Profile, ...]
 ) -> tuple[Profile, ...]:
     known = {profile.scheme: profile for profile in profiles}
-    names = {scheme.name for scheme in SCHEMES} - {TRAILER_PROFILE.name}
+    by_profile = {scheme.name for scheme in (TRAILER_PROFILE, *PROFILE_SCHEMES)}
+    names = {scheme.name for scheme in SCHEMES} - by_profile
     for scheme in schemes:
         if scheme not in known and scheme not in names:
             kind = "profile" if scheme.startswith(SCHEME_PREFIX) else "scheme"

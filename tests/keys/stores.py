@@ -37,7 +37,7 @@ def activate(folder: Path, private, **changes):
         "by": BOB, "fingerprint": keys.spki_sha256(private), "channel": "telephone", "at": AT,
     }  # fmt: skip
     id_ = changes.pop("id", "release")
-    return entries.activate(folder, "acme", id_, **(fields | changes))
+    return entries.activate(folder, "acme", id_, **(fields | changes))[0]
 
 
 def state(folder: Path) -> dict[str, bytes]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 from pathlib import Path
 
 import pytest
 
-from tests.builders import boot, keys
-from tests.cli.program import Ran, fwverify
+from tests.builders import boot, keys, pki
+from tests.cli.program import Ran, fwverify, inside
 from tests.keys.stores import store
+from tests.verify.stores import SHIPPED
 from tests.verify_boot.build import mcuboot
 
 AT = ("--at", "2026-11-21T00:00:00Z")
@@ -110,6 +112,52 @@ def test_misuse(home: Path, call: tuple[str, ...]) -> None:
     ran = run(home, "keys", *(str(home / each) if "pub" in each else each for each in call))
     assert ran.code == 2
     assert ran.err.startswith(("fwverify: ", "Usage"))
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (("add", "acme", "release.pub", "--by", "Ann"), "--role ROLE"),
+        (("add", "acme", "release.pub", "--use", "time", "--role", "r", "--by", "A"), "leave out"),
+        (("add", "acme", "--by", "Ann"), "--activate ID"),
+        (("add", "acme", "--activate", "release", "--by", "Bob"), "--fingerprint (the SHA-256"),
+        (("retire", "acmee", "release", "--by", "Ann"), "no vendor acmee; it has acme"),
+        (("revoke", "acme", "old", "--by", "A", "--reason", "x"), "'old'; it has release"),
+        (("add", "acme", "two.pub", "--role", "r", "--by", "Ann"), "holds 2 certificates"),
+    ],
+)
+def test_a_refusal_says_what_to_do(home: Path, call: tuple[str, ...], said: str) -> None:
+    made = pki.root("Acme Code CA").pem
+    (home / "two.pub").write_bytes(made + pki.root("Acme Other CA").pem)
+    add(home)
+    ran = inside("--config", home / "fwverify.toml", "keys",
+                 *(home / each if ".pub" in each else each for each in call), cwd=home)  # fmt: skip
+    assert ran.code == 2
+    assert said in ran.err, ran.err
+
+
+def test_who_activates_sees_what_is_put_into_force(home: Path) -> None:
+    """The second person did not see it being added: a weak key, and which rule it brings."""
+    weak = keys.rsa_key(1024)
+    (home / "release.pub").write_bytes(keys.pem(weak))
+    add(home)
+    shown = activate(home, fingerprint=keys.spki_sha256(weak))
+    assert shown.code == 0
+    assert "strength   key: rsa of 1024 bits, the floor is 2048" in shown.out
+    assert "rule-1: rule active" in shown.out
+    assert "  products M-*\n  schemes mcuboot\n  wants 1 x release over all-executable" in shown.out
+
+
+def test_the_list_has_rules_and_anchors(home: Path) -> None:
+    shutil.copytree(SHIPPED / "anchors", home / "trust" / "anchors", dirs_exist_ok=True)
+    add(home)
+    call = ("--config", home / "fwverify.toml", "keys", "list")
+    short, long = inside(*call, cwd=home).out, inside(*call, "--anchors", cwd=home).out
+    assert "pending  acme/rule-1\n" in short
+    assert "microsoft-uefi-2023" not in short
+    assert "(--anchors lists them)" in short
+    assert "timestamp microsoft-timestamp: Microsoft roots for time stamps\n" in long
+    assert max(map(len, long.splitlines()[1:])) <= 80
 
 
 def test_a_private_key_is_refused_by_name(home: Path) -> None:

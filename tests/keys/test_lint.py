@@ -53,6 +53,32 @@ def test_what_waits_is_a_note(folder):
     assert sum("second person" in text for text in notes(folder)) == 2
 
 
+def test_a_rule_that_nothing_in_force_can_satisfy_is_a_note(folder):
+    assert not any("of role release" in text for text in notes(folder))
+    entries.retire(folder, "acme", "release", by=BOB, at=AT)
+    assert "wants 1 of role release, and 0 active keys have it" in notes(folder)
+    assert faults(folder) == []
+
+
+def test_a_lab_key_is_wanted_by_a_rule_that_takes_attestations(folder):
+    lab = keys.ed_key(43)
+    entries.add(folder, keys.pem(lab), "lab.pem", wish(id="lab", roles=("lab",), products=()))
+    activate(folder, lab, id="lab", fingerprint=keys.spki_sha256(lab))
+    assert "no rule asks for lab" in notes(folder)
+    edit(folder, 'schemes = ["raw"', 'schemes = ["attested", "raw"')
+    assert "no rule asks for lab" not in notes(folder)
+
+
+def test_a_rule_by_hand_is_a_note(folder):
+    assert not any("by hand" in text for text in notes(folder))
+    text = (folder / "vendors/acme/vendor.toml").read_text()
+    rule = text.index("[[rule]]")
+    kept = [line for line in text[rule:].splitlines() if not line.startswith(("added", "approved"))]
+    (folder / "vendors/acme/vendor.toml").write_text(text[:rule] + "\n".join(kept))
+    assert "names no two people: written by hand" in notes(folder)
+    assert faults(folder) == []
+
+
 def test_nobody_vouches(folder):
     edit(folder, 'approved_by = "Bob Approver"\n', "")
     assert any("stands unless the status is pending" in text for _, text in faults(folder))

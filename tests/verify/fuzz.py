@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import functools
 import random
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
+
 from fwverify.verify import rauc
 from fwverify.verify.detached_cms import CMS_ATTACHED, CMS_DETACHED
 from fwverify.verify.minisign import MINISIGN
-from fwverify.verify.profiles import TRAILER_PROFILE, load_profile
+from fwverify.verify.profile_document import DOCUMENT_PROFILE, IMAGE_PROFILE
+from fwverify.verify.profiles import TRAILER_PROFILE, Profile, load_profile
 from fwverify.verify.raw import DETACHED_RAW
-from fwverify.verify.scheme import Material, Scheme, Signed, TrustedKey
-from tests.builders import keys, pki
+from fwverify.verify.scheme import Material, Neighbour, Scheme, Signed, TrustedKey
+from tests.builders import keys, pki, vendor_signed
 from tests.verify.stores import SHIPPED
 from tests.verify_authenticode.fuzz import mutants, refuse_mutants
 from tests.verify_cms import bundles
@@ -90,6 +94,53 @@ def profile(count: int) -> None:
     refuse_mutants(keys.panda_image(private, bytes(range(256)) * 4), check, count)
 
 
+def _signed_bytes(data: bytes, results: tuple[Signed, ...]) -> tuple[bytes, set[str]]:
+    """Return what the results that hold say is signed: bytes of the file, and contents."""
+    held = [one for one in results if one.authentic == "pass"]
+    ranges = [span for one in held for span in one.covered]
+    return (
+        b"".join(data[start:end] for start, end in ranges),
+        {vouch.sha256 for one in held for vouch in one.vouches},
+    )
+
+
+def _refuse_other_data(id_: str, private: object, data: bytes, beside: bytes, count: int) -> None:
+    """Fail where a mutant holds over other bytes; in a header or in blanks it may hold."""
+    profile = msgspec.convert(tomllib.loads(vendor_signed.profile_texts()[id_]), Profile)
+    trust = replace(_trust(private), profiles=(profile,), schemes=(profile.scheme,))
+    scheme = IMAGE_PROFILE if beside else DOCUMENT_PROFILE
+    detached = (("update.sig", beside),) if beside else ()
+
+    def check(content: bytes) -> tuple[Signed, ...]:
+        seen = view(content, kind=profile.document.format, detached=detached)
+        seen = replace(seen, holders=lambda digest: (Neighbour("in", digest, 1),))
+        return scheme.verify(seen, trust)
+
+    good = _signed_bytes(data, check(data))
+    if good == (b"", set()):
+        raise AssertionError("the unchanged file is not accepted")
+    for mutant, _ in mutants(data, 13, count):
+        found = _signed_bytes(mutant, check(mutant))
+        if found not in ((b"", set()), good) and not (not good[0] and found[1] < good[1]):
+            raise AssertionError(f"other bytes are called signed: {mutant!r}")
+
+
+def profile_document(count: int) -> None:
+    """A VBF through its table, and an ODX with two signatures."""
+    rsa, ec = keys.rsa_key(), keys.ec_key("secp384r1")
+    half = count // 2
+    _refuse_other_data("acme-vbf", rsa, vendor_signed.table_vbf(rsa), b"", half)
+    values = vendor_signed.odx_signatures(ec)
+    _refuse_other_data("acme-odx", ec, vendor_signed.signed_odx(*values), b"", count - half)
+
+
+def profile_image(count: int) -> None:
+    """An Intel HEX file and the signature beside it."""
+    rsa = keys.rsa_key(3072)
+    text, beside = vendor_signed.hex_pair(rsa)
+    _refuse_other_data("acme-hex", rsa, text, beside, count)
+
+
 def cms_attached(count: int) -> None:
     """A CMS message with its content inside; the content's place is what is covered."""
 
@@ -139,6 +190,8 @@ FUZZ: Final[tuple[tuple[str, Callable[[int], None]], ...]] = (
     ("raw-text", openssl_forms),
     ("minisign", minisign),
     ("profile", profile),
+    ("profile-document", profile_document),
+    ("profile-image", profile_image),
     ("cms-attached", cms_attached),
     ("cms-detached", cms_detached),
     ("rauc-plain", rauc_plain),

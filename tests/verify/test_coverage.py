@@ -219,6 +219,30 @@ def test_bytes_shared_with_an_uncovered_child_are_not_covered(store):
     assert kinds(result)[1:3] == [(10, 20, "covered"), (20, 40, "unsigned_executable")]
 
 
+@pytest.mark.parametrize(
+    ("signature", "held", "kind"),
+    [
+        (((0, 12),), ((0, 30),), "covered"),  # a cabinet that compresses its files as one
+        (((0, 11),), ((0, 30),), WORST),  # a byte beside the signature that nobody explains
+        (((0, 12),), ((0, 29),), WORST),
+        (((0, 12),), (), WORST),
+        ((), ((0, 30),), WORST),
+    ],
+)
+def test_a_signature_packed_together_with_what_it_covers(store, signature, held, kind):
+    fw = Leaf("fw", bytes(range(10, 40)), extents=((10, 40),), regions=(region(0, 30),))
+    seal = Leaf("fw.sig", b"signature!!!", extents=((10, 40),), regions=(region(0, 12),))
+    marks = {"claims": (Claim("u!/fw", normal(held)),), "containers": {"u!/fw.sig": signature}}
+    assert (10, 40, kind) in kinds(drawn(store, container(fw, seal), **marks))
+
+
+def test_a_signature_alone_is_no_covered_byte(store):
+    seal = Leaf("fw.sig", b"signature!!!", extents=((10, 40),), regions=(region(0, 12),))
+    more = Leaf("b.sig", b"signature!?!", extents=((10, 40),), regions=(region(0, 12),))
+    marks = {"containers": {"u!/fw.sig": ((0, 12),), "u!/b.sig": ((0, 12),)}}
+    assert (10, 40, "container") in kinds(drawn(store, container(seal, more), **marks))
+
+
 def test_a_vouched_hash_covers_the_content_wherever_it_stands(store):
     from fwverify.canonical import sha256_hex
 
