@@ -27,6 +27,7 @@ from fwverify.analyse.combinations import COMBINATIONS, STARTED, Combination
 from fwverify.analyse.matched import bounded
 from fwverify.analyse.taxonomy import CONFIDENCES, SEVERITIES
 from fwverify.analyse.values import Hit
+from fwverify.analyse.ways import Way
 from fwverify.merged_rules import PREFIX, told
 from fwverify.model import Confidence, Fact, Service
 from fwverify.paths import SEPARATOR
@@ -184,6 +185,11 @@ def started_programs(services: Iterable[Service]) -> Started:
         for name in {service.name, posixpath.basename(inner)}:
             found.setdefault((container, program_name(name)), set()).add(told)
     return {key: tuple(sorted(texts)) for key, texts in found.items()}
+
+
+def start_texts(found: Iterable[Way]) -> tuple[str, ...]:
+    """Return what starts a program as evidence."""
+    return tuple(f"started by {inner} ({when})" for inner, when in found)
 
 
 def program_name(path: str) -> str:
