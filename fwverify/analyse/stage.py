@@ -29,6 +29,7 @@ from fwverify.analyse.combine import (
     started_programs,
 )
 from fwverify.analyse.dataflow import Content, dataflows
+from fwverify.analyse.echoes import without_echoes
 from fwverify.analyse.links import MAX_VISITS, FileSystem, plain
 from fwverify.analyse.privileges import privileged
 from fwverify.analyse.rules import RuleSet
@@ -315,7 +316,7 @@ def _collected(
             runs[path] = (*runs.get(path, ()), *read.runs)
     by_path, unfollowed = ways(nodes, runs, scripts)
     problems.update(unfollowed)
-    found = _findings(hits, facts, started_programs(services), by_path)
+    found = without_echoes(_findings(hits, facts, started_programs(services), by_path), nodes)
     findings = with_starts(found, services, nodes, by_path)
     ordered = tuple(sorted(endpoints, key=lambda item: (item.path, item.kind, item.value)))
     flows, too_many = dataflows(contents_of, ordered, findings)
