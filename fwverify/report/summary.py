@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from fwverify.merged_rules import PREFIX
 from fwverify.model import (
     STAGES,
     Changed,
@@ -210,6 +211,15 @@ def without_paths(text: str, findings: tuple[Finding, ...]) -> str:
         if at > 0:
             return text[:at]
     return text
+
+
+def evidence(finding: Finding) -> tuple[str, ...]:
+    """Return what shows a finding, without other rules of its path and what the text says."""
+    return tuple(
+        each
+        for each in finding.evidence
+        if not each.startswith(PREFIX) and each not in finding.text
+    )
 
 
 def reasons(report: Report) -> tuple[Reason, ...]:

@@ -261,9 +261,9 @@ def test_a_link_in_a_name_is_no_link():
 
 
 def test_a_message_says_what_shows_it_and_what_to_do():
-    report = replace(ALLOW, findings=(replace(TELNET, evidence=("a", "rule:x both low/low")),))
+    report = replace(ALLOW, findings=(replace(TELNET, evidence=("S50zz", "rule:x both low/low")),))
     (result,) = run_of(report)["results"]
-    assert result["message"]["text"] == f"{TELNET.text} (evidence: a)"
+    assert result["message"]["text"] == f"{TELNET.text} (evidence: S50zz)"
     bare = replace(ALLOW, findings=(replace(TELNET, evidence=(TELNET.text,)),))
     assert run_of(bare)["results"][0]["message"]["text"] == TELNET.text
 
