@@ -30,6 +30,7 @@ MAX_SHOWN: Final = 2
 MAX_TEXT_CHARACTERS: Final = 400
 _SUFFIX: Final = re.compile(r"(?:@[^.]*)?\.(?:service|socket|timer|path|sh)$")
 _STARTS: Final = "starts: "
+_SETTINGS: Final = re.compile(r"(?:^|/)etc/|\.(?:service|socket|timer|conf)$")
 _DORMANT: Final = re.compile(r"not linked|not enabled|disabled")
 _FAMILIES: Final = (
     "can.",
@@ -118,8 +119,13 @@ def _ways(
     by_system: Mapping[str, Mapping[str, set[Way]]],
     names: Mapping[tuple[str, str], set[str]],
 ) -> set[Way]:
-    """Return what starts a program of the name of ``path``, or of a link to it."""
+    """Return what starts a program of the name of ``path``, or of a link to it.
+
+    A file of ``etc`` is a service or a setting of the name, and no program.
+    """
     container, inner = _split(path)
+    if _SETTINGS.search(inner):
+        return set()
     programs = {posixpath.basename(inner), *names.get((container, inner), ())}
     started = by_system.get(container, {})
     return {way for program in programs for way in started.get(program, ())}

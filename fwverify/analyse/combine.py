@@ -47,11 +47,19 @@ Started = dict[tuple[str, str], tuple[str, ...]]
 
 
 def combined(
-    hits: Iterable[Hit], facts: tuple[Fact, ...] = (), started: tuple[str, ...] = ()
+    hits: Iterable[Hit],
+    facts: tuple[Fact, ...] = (),
+    started: tuple[str, ...] = (),
+    run: tuple[str, ...] = (),
 ) -> tuple[Hit, ...]:
-    """Return the findings of one path, raised and merged, sorted by ability and rule."""
-    supports = _supports(facts, started)
-    raised = [_raised(_escaped(hit), supports) for hit in hits]
+    """Return the findings of one path, raised and merged, sorted by ability and rule.
+
+    ``started`` are the services of the program's name, ``run`` those of other names that
+    start it. These raise what a rule knows by name; the calls of an analyser's hit are those
+    of any daemon, and every daemon is started by something.
+    """
+    by_name, by_any = _supports(facts, started), _supports(facts, (*started, *run))
+    raised = [_raised(_escaped(hit), by_name if "." in hit.rule else by_any) for hit in hits]
     groups: dict[tuple[str, str], list[Hit]] = {}
     for hit, key in zip(raised, _keys(raised), strict=True):
         groups.setdefault(key, []).append(hit)

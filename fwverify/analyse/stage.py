@@ -344,8 +344,8 @@ def _findings(
         own = facts[path].facts if path in facts else ()
         container, _, inner = path.rpartition(SEPARATOR)
         by = started.get((container, program_name(inner)), ()) if path in facts else ()
-        by += start_texts(by_path[path]) if path in facts and path in by_path else ()
-        found.update(_finding(hit, path) for hit in combined(each, own, by))
+        run = start_texts(by_path[path]) if path in facts and path in by_path else ()
+        found.update(_finding(hit, path) for hit in combined(each, own, by, run))
     return tuple(sorted(found, key=_finding_order))
 
 
