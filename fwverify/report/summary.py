@@ -213,13 +213,18 @@ def without_paths(text: str, findings: tuple[Finding, ...]) -> str:
     return text
 
 
+_DIGEST_WITHIN: Final = 20
+"""A word that is a digest says nothing to people; one that ends in a digest was cut."""
+
+
 def evidence(finding: Finding) -> tuple[str, ...]:
     """Return what shows a finding, without other rules of its path and what the text says."""
-    return tuple(
+    told = tuple(
         each
         for each in finding.evidence
         if not each.startswith(PREFIX) and each not in finding.text
     )
+    return tuple(each for each in told if "sha256:" not in each[:_DIGEST_WITHIN]) or told
 
 
 def reasons(report: Report) -> tuple[Reason, ...]:
