@@ -44,10 +44,11 @@ def place(tmp_path: Path) -> Path:
 
 def test_the_list_shows_family_strength_and_licence(place: Path) -> None:
     ran = fwverify("rules", "list", "--rules", place / "licensed")
-    head, *rows = ran.out.splitlines()
-    assert head.split() == ["rule", "family", "capability", "severity", "confidence", "licence"]
-    (mine,) = [row.split() for row in rows if row.startswith("mine ")]
-    assert mine == ["mine", "a", "-", "-", "-", "MIT"]
+    head, *lines = ran.out.splitlines()
+    assert head.split() == ["rule", "capability", "strength", "licence"]
+    assert lines[lines.index("a: 1 rule") + 1].split() == ["mine", "-", "-/-", "MIT"]
+    assert max(map(len, lines)) <= 80
+    rows = [line for line in lines if line and not line.endswith(("rule", "rules"))]
     document = json.loads(fwverify("rules", "list", "--format", "json").out)
     assert len(document) == len(rows) - 1
     assert {"name", "family", "capability", "licence", "file"} <= set(document[0])
