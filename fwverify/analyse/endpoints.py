@@ -313,7 +313,7 @@ _IS_PLAIN: Final = re.compile(r"\d\d")
 _RESOLVERS: Final = frozenset(("1.1.1.1", "8.8.4.4", "8.8.8.8", "9.9.9.9"))
 _DIALLED: Final = re.compile(
     r"\b(?:(?:name)?server|ping6?|host|dns|addr(?:ess)?|ip|gateway|gw|via|ntp|peer|remote|telnet"
-    r"|ssh|nc|tftp)[\s:=\"']{1,4}$",
+    r"|ssh|nc|tftp|connect)[\s:=\"'(]{1,4}$",
     re.IGNORECASE,
 )
 _PORT_BEHIND: Final = re.compile(r":\d{2,5}(?![\w.:])")

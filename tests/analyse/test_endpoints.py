@@ -88,6 +88,7 @@ def test_what_is_no_endpoint_is_left_out(text: str) -> None:
         ("ping 5.9.8.7", "5.9.8.7"),
         ("server=5.9.8.7", "5.9.8.7"),
         ("5.9.8.7:53", "5.9.8.7"),
+        ('s.connect(("5.9.8.7", 4444))', "5.9.8.7"),
         ("ip route add default via 5.9.8.7", "5.9.8.7"),
     ],
 )
