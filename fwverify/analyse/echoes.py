@@ -8,7 +8,7 @@ Guarantees: a finding of a container is left out only where the container's form
 that holds names (``_CONTAINERS``), nothing of it is unexplained or unread, the match lies
 in bytes that its opener read as structure, and the same rule is found in the files below
 with all the evidence. What is hidden between the files stays, and so does every name that
-no file confirms.
+no file confirms. Text in UTF-16 is not told beside the text that is read from it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ _CONTAINERS: Final = frozenset(
     ("ar", "cpio", "cpio-binary", "cramfs", "deb", "erofs", "iso9660", "romfs", "tar", "zip")
 )
 """Not those that keep older states of files beside the names (ext, JFFS2, UBIFS, YAFFS)."""
+
+_WHOLE: Final = frozenset(("text-utf16",))
+"""Formats of which all is in one child, in another writing; the rules read both."""
 
 _STRUCTURE: Final = ("parsed", "padding")
 
@@ -46,7 +49,7 @@ def without_echoes(findings: Iterable[Finding], nodes: Iterable[Placed]) -> tupl
 
 def _holds_names(placed: Placed) -> bool:
     return (
-        placed.node.format in _CONTAINERS
+        placed.node.format in _CONTAINERS | _WHOLE
         and placed.complete
         and all(region.kind in ("extracted", *_STRUCTURE) for region in placed.regions)
     )
@@ -54,6 +57,8 @@ def _holds_names(placed: Placed) -> bool:
 
 def _in_structure(finding: Finding, placed: Placed) -> bool:
     """Return whether the match lies in what the opener read as structure."""
+    if placed.node.format in _WHOLE:
+        return True
     at = finding.offset
     if at is None:
         return False

@@ -45,6 +45,15 @@ def test_two_files_together_may_say_it() -> None:
     assert without_echoes((first, OUTER, second), (container(),)) == (first, second)
 
 
+@pytest.mark.parametrize("offset", [20, 600, None])
+def test_text_in_utf_16_is_told_once(offset: int | None) -> None:
+    outer = finding(TAR, "csclient", offset=offset)
+    assert without_echoes((outer, INNER), (container("text-utf16"),)) == (INNER,)
+    assert without_echoes((outer,), (container("text-utf16"),)) == (outer,)
+    hiding = container("text-utf16", (*REGIONS, HIDDEN))
+    assert without_echoes((outer, INNER), (hiding,)) == (outer, INNER)
+
+
 @pytest.mark.parametrize(
     ("findings", "node"),
     [
