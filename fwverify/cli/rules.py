@@ -117,7 +117,7 @@ def test_rules(
 
 
 def _print_trial(done: Trial) -> None:
-    head = ("rule", "capability", "positive", "goodware", "sure", "MB/s")
+    head = ("rule", "capability", "hits", "good", "sure", "MB/s")
     rows = [
         (
             row.rule,
@@ -130,6 +130,7 @@ def _print_trial(done: Trial) -> None:
         for row in done.rows
     ]
     _print_table(head, rows)
+    click.echo("hits: in files to be found; good: in good software; sure: high confidence there")
     click.echo(f"{done.files} files, {done.bytes} bytes, {len(done.rows)} rules")
     for word, lines in (("missed", done.missed), ("untrue", done.untrue)):
         for line in lines:

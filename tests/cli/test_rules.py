@@ -119,3 +119,12 @@ def test_an_engine_that_is_unknown_is_misuse(place: Path) -> None:
     assert fwverify("scan", place / "positive", "--engine", "clamav").code == 2
     ran = fwverify("--config", place / "bad.toml", "rules", "list")
     assert (ran.code, "bad.toml:3" in ran.err) == (2, True)
+
+
+def test_a_trial_prints_a_row_per_rule_in_80_columns(place: Path) -> None:
+    ran = fwverify("rules", "test", "--positive", "positive", "--no-cost", cwd=place)
+    head, *rows = ran.out.splitlines()
+    assert head.split() == ["rule", "capability", "hits", "good", "sure", "MB/s"]
+    listed = json.loads(fwverify("rules", "list", "--format", "json").out)
+    assert {rule["name"] for rule in listed} <= {row.split()[0] for row in rows}
+    assert max(map(len, ran.out.splitlines())) <= 80
