@@ -6,7 +6,8 @@ position, and the words behind a command that starts another one (``exec``, ``no
 to a fixed folder is made absolute. It serves to say how a program comes alive (``alive``).
 
 What it does not see: functions, names that are put together at run time, what ``eval``
-runs, and programs that start programs.
+runs, what stands behind the first ``MAX_READ_BYTES`` of a script, and programs that start
+programs.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from fwverify.analyse.shell import MAX_SCRIPT_BYTES, is_script, plain_lines
+from fwverify.analyse.shell import is_script, plain_lines
 from fwverify.reader import Buffer
 
 MAX_STARTED: Final = 512
 """Names that one text starts; the first are followed."""
+
+MAX_READ_BYTES: Final = 256 * 1024
+"""The beginning of a script that is read for what it starts; ``shell`` reads all of it."""
 
 _MAX_NAME_CHARACTERS: Final = 240
 _PARTS: Final = re.compile(r"[;&|(){}`\n]+")
@@ -46,7 +50,7 @@ def scripted(buffer: Buffer) -> tuple[str, ...]:
     """Return what a shell script starts; nothing for other contents."""
     if not is_script(buffer):
         return ()
-    return started(bytes(buffer[:MAX_SCRIPT_BYTES]).decode("latin-1"))
+    return started(bytes(buffer[:MAX_READ_BYTES]).decode("latin-1"))
 
 
 def started(text: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fwverify.analyse import ways as module
-from fwverify.analyse.commands import MAX_STARTED, scripted, started
+from fwverify.analyse.commands import MAX_READ_BYTES, MAX_STARTED, scripted, started
 from fwverify.analyse.ways import MAX_STEPS, MAX_WAYS, ways
 from fwverify.model import Placed
 from fwverify.paths import SEPARATOR
@@ -75,6 +75,11 @@ def test_only_a_shell_script_is_read() -> None:
     assert scripted(b"#!/bin/sh\n/opt/a\n") == ("/opt/a",)
     assert scripted(b"#!/usr/bin/python3\n/opt/a\n") == ()
     assert scripted(b"\x7fELF/opt/a\n") == ()
+
+
+def test_the_beginning_of_a_long_script_is_read() -> None:
+    long = b"#!/bin/sh\n/opt/a\n" + b"#" * MAX_READ_BYTES + b"\n/opt/b\n"
+    assert scripted(long) == ("/opt/a",)
 
 
 def test_a_unit_of_another_name_starts_the_program() -> None:
