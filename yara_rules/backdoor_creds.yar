@@ -454,8 +454,11 @@ rule creds_hash_in_program
         $yescrypt = /\$y\$[.\/0-9A-Za-z]{1,6}\$[.\/0-9A-Za-z]{1,86}\$[.\/0-9A-Za-z]{43}[\x00"'\s:,;]/
         $bcrypt = /\$2[aby]\$[0-9]{2}\$[.\/0-9A-Za-z]{53}[\x00"'\s:,;]/
         $line = /\b(root|admin|toor|support|service|user):\$[1256y][aby]?\$[.\/0-9A-Za-z$=]{24,120}:/
+        // what OpenSSH puts the password of an unknown user through: no hash, and nobody's
+        $nobody = /\$2[aby]\$[0-9]{2}\$x{53}[\x00"'\s:,;]/
     condition:
-        (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D or uint16(0) == 0x2123) and any of them
+        (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D or uint16(0) == 0x2123) and
+        (any of ($md5, $sha256, $sha512, $yescrypt, $line) or #bcrypt > #nobody)
 }
 
 rule creds_shadow_write

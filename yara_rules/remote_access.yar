@@ -1379,9 +1379,9 @@ rule remote_telnet_switch
         false_positives = "pages of a user interface that show the setting"
     strings:
         $path = /\/(goform|cgi-bin|boaform|api|hidden|debug)\/[A-Za-z0-9_\/.-]{0,60}(telnet|ssh|dropbear)(d)?(_?(enable|open|on|start|debug))?\b/ nocase
-        $page = /\b(telnet_?(enable|open|on|start|debug)|(enable|open|start)_?telnet(d)?|(enable|open|start)_?(ssh|dropbear)d?)\b/ nocase
+        $page = /\b(telnet_?(enable|open|on|start|debug)|(enable|open|start)_?telnet(d)?|((enable|start)_?|open_)(ssh|dropbear)d?|opensshd|opendropbear)\b/ nocase
         $run = /\b(system|popen|doSystem(Cmd)?|doSystembk|twsystem|CsteSystem|exec[vl]p?e?)\b/
-        $command = /\b((in\.|u)?telnetd|dropbear|sshd)[ \t]*(&|-[A-Za-z])/
+        $command = /\b((in\.|u)?telnetd|dropbear|sshd)([ \t]*&|[ \t]+-[A-Za-z])/
     condition:
         (uint32(0) == 0x464C457F or uint16(0) == 0x5A4D) and $command and $run and any of ($path, $page)
 }

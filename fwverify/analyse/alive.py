@@ -6,7 +6,9 @@ programs that services and their findings name, in the same file system only. Wh
 added stands in the text of a finding, never in its evidence: the fingerprint stays the
 one of the fact, and a service that is new is a finding of its own.
 
-What it does not see: programs that another program or a script of another name starts.
+What services and scripts start under another name is ``ways``'s to say, and counts as well.
+
+What it does not see: programs that another program starts.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
 from fwverify.analyse.links import FileSystem
+from fwverify.analyse.ways import Way, Ways
 from fwverify.model import Finding, Placed, Service
 from fwverify.paths import SEPARATOR
 
@@ -26,6 +30,7 @@ MAX_SHOWN: Final = 2
 MAX_TEXT_CHARACTERS: Final = 400
 _SUFFIX: Final = re.compile(r"(?:@[^.]*)?\.(?:service|socket|timer|path|sh)$")
 _STARTS: Final = "starts: "
+_SETTINGS: Final = re.compile(r"(?:^|/)etc/|\.(?:service|socket|timer|conf)$")
 _DORMANT: Final = re.compile(r"not linked|not enabled|disabled")
 _FAMILIES: Final = (
     "can.",
@@ -47,15 +52,21 @@ _FAMILIES: Final = (
 
 
 def with_starts(
-    findings: Iterable[Finding], services: Iterable[Service], nodes: Iterable[Placed]
+    findings: Iterable[Finding],
+    services: Iterable[Service],
+    nodes: Iterable[Placed],
+    by_path: Ways = MappingProxyType({}),
 ) -> tuple[Finding, ...]:
     """Return ``findings`` in their order; those about started programs say what starts them."""
     kept = tuple(findings)
     by_system = _started(kept, services)
-    if not by_system:
+    if not by_system and not by_path:
         return kept
     names = _links(nodes, by_system)
-    return tuple(_said(finding, by_system, names) for finding in kept)
+    return tuple(
+        _said(finding, _ways(finding.path, by_system, names) | {*by_path.get(finding.path, ())})
+        for finding in kept
+    )
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -103,17 +114,27 @@ def _links(
     return found
 
 
-def _said(
-    finding: Finding,
-    by_system: Mapping[str, Mapping[str, set[tuple[str, str]]]],
+def _ways(
+    path: str,
+    by_system: Mapping[str, Mapping[str, set[Way]]],
     names: Mapping[tuple[str, str], set[str]],
-) -> Finding:
-    container, inner = _split(finding.path)
-    if not (finding.capability or "").startswith(_FAMILIES):
-        return finding
+) -> set[Way]:
+    """Return what starts a program of the name of ``path``, or of a link to it.
+
+    A file of ``etc`` is a service or a setting of the name, and no program.
+    """
+    container, inner = _split(path)
+    if _SETTINGS.search(inner):
+        return set()
     programs = {posixpath.basename(inner), *names.get((container, inner), ())}
     started = by_system.get(container, {})
-    ways = {way for program in programs for way in started.get(program, ())}
+    return {way for program in programs for way in started.get(program, ())}
+
+
+def _said(finding: Finding, ways: set[Way]) -> Finding:
+    if not (finding.capability or "").startswith(_FAMILIES):
+        return finding
+    inner = _split(finding.path)[1]
     ways = {way for way in ways if way[0] != inner}
     if not ways:
         return finding

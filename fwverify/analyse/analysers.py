@@ -94,11 +94,13 @@ def _keys(buffer: Buffer, extracted: Extracted) -> BlobResult:
 
 
 def _shell(buffer: Buffer, _: Extracted) -> BlobResult:
+    from fwverify.analyse.commands import scripted
     from fwverify.analyse.scripts import hidden_starts
     from fwverify.analyse.shell import shell
 
     hits, troubles = shell(buffer)
-    return BlobResult(hits=(*hits, *hidden_starts(buffer)), troubles=troubles)
+    hits = (*hits, *hidden_starts(buffer))
+    return BlobResult(hits=hits, runs=scripted(buffer), troubles=troubles)
 
 
 def _modules(buffer: Buffer, extracted: Extracted) -> BlobResult:

@@ -27,6 +27,7 @@ from fwverify.analyse.combinations import COMBINATIONS, STARTED, Combination
 from fwverify.analyse.matched import bounded
 from fwverify.analyse.taxonomy import CONFIDENCES, SEVERITIES
 from fwverify.analyse.values import Hit
+from fwverify.analyse.ways import Way
 from fwverify.merged_rules import PREFIX, told
 from fwverify.model import Confidence, Fact, Service
 from fwverify.paths import SEPARATOR
@@ -46,11 +47,19 @@ Started = dict[tuple[str, str], tuple[str, ...]]
 
 
 def combined(
-    hits: Iterable[Hit], facts: tuple[Fact, ...] = (), started: tuple[str, ...] = ()
+    hits: Iterable[Hit],
+    facts: tuple[Fact, ...] = (),
+    started: tuple[str, ...] = (),
+    run: tuple[str, ...] = (),
 ) -> tuple[Hit, ...]:
-    """Return the findings of one path, raised and merged, sorted by ability and rule."""
-    supports = _supports(facts, started)
-    raised = [_raised(_escaped(hit), supports) for hit in hits]
+    """Return the findings of one path, raised and merged, sorted by ability and rule.
+
+    ``started`` are the services of the program's name, ``run`` those of other names that
+    start it. These raise what a rule knows by name; the calls of an analyser's hit are those
+    of any daemon, and every daemon is started by something.
+    """
+    by_name, by_any = _supports(facts, started), _supports(facts, (*started, *run))
+    raised = [_raised(_escaped(hit), by_name if "." in hit.rule else by_any) for hit in hits]
     groups: dict[tuple[str, str], list[Hit]] = {}
     for hit, key in zip(raised, _keys(raised), strict=True):
         groups.setdefault(key, []).append(hit)
@@ -184,6 +193,11 @@ def started_programs(services: Iterable[Service]) -> Started:
         for name in {service.name, posixpath.basename(inner)}:
             found.setdefault((container, program_name(name)), set()).add(told)
     return {key: tuple(sorted(texts)) for key, texts in found.items()}
+
+
+def start_texts(found: Iterable[Way]) -> tuple[str, ...]:
+    """Return what starts a program as evidence."""
+    return tuple(f"started by {inner} ({when})" for inner, when in found)
 
 
 def program_name(path: str) -> str:

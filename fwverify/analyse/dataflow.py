@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from fwverify.analyse.endpoints import TOP_LEVELS
 from fwverify.analyse.links import plain
 from fwverify.analyse.marks import SINKS, SOURCES
 from fwverify.model import DataFlow, Endpoint, Finding, Problem
@@ -47,6 +48,12 @@ _SHARED: Final = re.compile(
 
 _TOP: Final = re.compile(r"(?:^|/)(?:etc|usr|opt|data|srv|lib|bin|sbin|var|root|home|mnt)/")
 _AUTHORITY: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+")
+_ON_DEVICE: Final = re.compile(
+    r"(?:content|android\.resource|android-app|resource|chrome|(?:chrome|moz)-extension)://([^/:]+)"
+)
+"""Names of providers and parts of programs on the device: data comes from there."""
+
+_TOP_LEVELS: Final = frozenset(("onion", *TOP_LEVELS.split()))
 _HOSTS: Final = ("host", "ipv4", "ipv6", "onion", "email", "phone", "apn")
 
 
@@ -138,7 +145,16 @@ def _sides(
         for mark, word in content.marks:
             side = sources if mark in SOURCES else sinks
             side.setdefault(path, {}).setdefault(mark, set()).add(word)
+    providers = {
+        (endpoint.path, found[1])
+        for endpoint in endpoints
+        if (found := _ON_DEVICE.match(endpoint.value)) is not None
+    }
     for endpoint in endpoints:
+        if _ON_DEVICE.match(endpoint.value) or (
+            (endpoint.path, endpoint.value) in providers and not _is_outside(endpoint.value)
+        ):
+            continue
         if (sink := _place(endpoint)) is not None:
             sinks.setdefault(endpoint.path, {}).setdefault(sink, set()).add(endpoint.value)
     for finding in findings:
@@ -152,6 +168,12 @@ def _sides(
         path: _Side(_sorted(sources.get(path, {})), _sorted(sinks.get(path, {})))
         for path in {*sources, *sinks}
     }
+
+
+def _is_outside(host: str) -> bool:
+    """Return whether ``host`` can be one of the internet: a provider's name ends otherwise."""
+    last = host.rpartition(".")[2]
+    return last.isdigit() or last in _TOP_LEVELS
 
 
 def _sorted(side: Mapping[str, set[str]]) -> dict[str, tuple[str, ...]]:

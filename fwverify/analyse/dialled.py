@@ -6,8 +6,8 @@ to, and took programs from, two numbers). Found are dotted quads that stand alon
 (between zero bytes, with or without a port) in a program whose imports turn such a text
 into an address and dial. Private, reserved, documentation and multicast ranges (IANA
 special-purpose registry, as ``ipaddress`` has it), well-known resolvers and version
-numbers of four small parts are left out, and so are texts that read as object identifiers
-(X.660) where longer ones stand in the program too.
+numbers of four small parts without a port are left out, and so are texts that read as
+object identifiers (X.660) where longer ones stand in the program too.
 
 What is not seen: addresses as four bytes, put together at run time, or beside other text.
 """
@@ -29,7 +29,7 @@ _READS_NUMBER: Final = frozenset(("inet_addr", "inet_aton", "inet_pton"))
 _DIALS: Final = frozenset(("connect", "sendto"))
 _QUAD: Final = re.compile(
     rb"\.(?:(?<=\x00[1-9]\.)|(?<=\x00[1-9]\d\.)|(?<=\x00[1-9]\d\d\.))"
-    rb"(\d{1,3}\.\d{1,3}\.\d{1,3})(?::\d{2,5})?(?=\x00)"
+    rb"(\d{1,3}\.\d{1,3}\.\d{1,3})(:\d{2,5})?(?=\x00)"
 )
 """From its first point on: a search for one byte costs a fraction of one for a set of bytes."""
 
@@ -89,7 +89,7 @@ def _public(data: Buffer) -> Iterator[str]:
             address = ipaddress.IPv4Address(text)
         except ValueError:
             continue
-        version = max(address.packed) < _SMALL
+        version = max(address.packed) < _SMALL and match[2] is None
         first, second, *_ = address.packed
         if objects and first in _OBJECT_ARCS and second < _SECOND_ARCS:
             continue

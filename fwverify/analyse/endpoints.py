@@ -36,7 +36,7 @@ _FIRST_PRINTABLE, _LAST_PRINTABLE = 0x20, 0x7E
 
 TOP_LEVELS: Final = (
     "com net org info biz eu nl de fr uk cn ru us ir kp by ua jp kr tw hk sg io tv tk top "
-    "xyz online site cloud club icu vip dev ltd mobi gov mil edu arpa"
+    "xyz online site cloud club icu vip dev ltd mobi gov mil edu arpa tech app store live"
 )
 STANDARD_HOSTS: Final = frozenset(
     [
@@ -303,8 +303,29 @@ def _addresses(text: str) -> Iterator[Found]:
         # TEST-NET addresses are not global, yet an image has no reason to name one.
         if address is None or not _worth_naming(address) or _VERSION_WORD.search(before):
             continue
-        if any(len(part) > 1 for part in match[0].split(".")):  # 1.2.3.4 is a version
+        if _IS_PLAIN.search(match[0]) or _said_to_be_one(match, text, before):
             yield "ipv4", match[0]
+
+
+_IS_PLAIN: Final = re.compile(r"\d\d")
+"""Four single digits (1.2.3.4) are a version unless something says that they are none."""
+
+_RESOLVERS: Final = frozenset(("1.1.1.1", "8.8.4.4", "8.8.8.8", "9.9.9.9"))
+_DIALLED: Final = re.compile(
+    r"\b(?:(?:name)?server|ping6?|host|dns|addr(?:ess)?|ip|gateway|gw|via|ntp|peer|remote|telnet"
+    r"|ssh|nc|tftp|connect)[\s:=\"'(]{1,4}$",
+    re.IGNORECASE,
+)
+_PORT_BEHIND: Final = re.compile(r":\d{2,5}(?![\w.:])")
+
+
+def _said_to_be_one(match: re.Match[str], text: str, before: str) -> bool:
+    """Return whether four single digits are an address by name, by port or by what dials it."""
+    return (
+        match[0] in _RESOLVERS
+        or _DIALLED.search(before) is not None
+        or _PORT_BEHIND.match(text, match.end()) is not None
+    )
 
 
 def _inside(text: str) -> Iterator[Found]:

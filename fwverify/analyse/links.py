@@ -76,6 +76,13 @@ class FileSystem:
         found = {self._walk(inner, root) for root in _roots(inner)}
         return tuple(sorted(name for name in found if name is not None))
 
+    def named(self, name: str, by: str) -> tuple[str, ...]:
+        """Return what ``name`` leads to, as the file ``by`` writes it, absolute or relative."""
+        if not name.startswith("/"):
+            return self.resolve(f"{by.rpartition('/')[0]}/{name}".lstrip("/"))
+        found = {self._walk(f"{root}{name}".lstrip("/"), root) for root in _roots(by)}
+        return tuple(sorted(inner for inner in found if inner is not None))
+
     def _walk(self, inner: str, root: str) -> str | None:
         base = root.split("/") if root else []
         at: list[str] = []

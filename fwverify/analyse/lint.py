@@ -4,8 +4,9 @@ Complete metadata in the words of the taxonomy, a name of its own, no ``global``
 would silence every other rule of its file), and no pattern that is known to make an
 engine slow (YARA documentation, "Writing YARA rules", and the guide to its performance):
 literals under four bytes that are not anchored, expressions that begin with an unbounded
-repetition, hold ``.`` without a bound or nowhere hold two fixed bytes in a row, and
-jumps without a bound or over ``MAX_JUMP_BYTES``. What it does not check: whether a rule
+repetition, hold ``.`` or a class that no end of a line stops without a bound, strings that
+nowhere hold two fixed bytes in a row, jumps without a bound or over ``MAX_JUMP_BYTES``, and
+conditions that loop over every byte of a file. What it does not check: whether a rule
 finds what it says (each has a positive and a negative test) and how fast it is on real
 content (``rules test``).
 """
@@ -13,7 +14,7 @@ content (``rules test``).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -55,12 +56,20 @@ _ESCAPE: Final = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|.)")
 _LEADING_REPETITION: Final = re.compile(r"^/\(?(?:\.|\\[wsdWSD]|\[[^\]]*\])(?:\*|\+|\{\d*,\})")
 _CLASS: Final = re.compile(r"(?<!\\)\[\^?\]?(?:\\.|[^\]\\])*\]")
 _ANY_UNBOUNDED: Final = re.compile(r"(?<!\\)\.(?:\*|\+|\{\d*,\})")
+_OPEN_UNBOUNDED: Final = re.compile(
+    r"(?:\((?:\.\||[^()|]{1,8}\|\.)[^()]{0,16}\)|(?<!\\)(?P<open>\[(?:\\.|[^\]\\])+\]))(?:\*|\+|\{\d*,\})(?!$)"
+)
+_EVERYTHING: Final = (r"\s\S", r"\S\s", r"\w\W", r"\W\w", r"\d\D", r"\D\d")
+_STOPPED: Final = (r"\n", r"\r", r"\s", r"\x0a", r"\x0A", r"\x00")
+_OVER_ALL: Final = re.compile(r"\bfor\b[^:]{1,200}\bin\s*\([^)]{0,200}\bfilesize\b")
+_HEX_ITEM: Final = re.compile(r"(~?[0-9A-Fa-f?]{2})|(\[[^\]]*\])|[()|]")
 _REPEATED: Final = re.compile(r"\{(\d*),?(\d*)\}")
 _PIECE: Final = re.compile(
     r"(?P<fixed>\\x[0-9A-Fa-f]{2}|\\[^wWsSdDbB]|[^\\\x00.^$()|*+?{])"
     r"(?P<optional>[*?]|\{0?,\d*\})?|\{[\d,]*\}"
 )
 _JUMP: Final = re.compile(r"\[\s*(\d*)\s*(-?)\s*(\d*)\s*\]")
+_HEX_COMMENT: Final = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _YARA_WARNING: Final = re.compile(r"(?:line (\d+)|\((\d+)\)):\s*(.*)", re.DOTALL)
 
 
@@ -79,7 +88,7 @@ def lint_source(file: str, text: str, warnings: tuple[str, ...]) -> tuple[LintPr
     problems = [
         LintProblem(file, line, rule.name, said)
         for rule in read_rules(text)
-        for line, said in (*_meta_faults(rule), *_string_faults(rule))
+        for line, said in (*_meta_faults(rule), *_string_faults(rule), *_condition_faults(rule))
     ]
     for warning in warnings:
         found = _YARA_WARNING.search(warning)
@@ -109,10 +118,11 @@ def _meta_faults(rule: RuleText) -> Iterator[tuple[int, str]]:
 
 def _string_faults(rule: RuleText) -> Iterator[tuple[int, str]]:
     for string in rule.strings:
+        faults: Iterable[str]
         if string.body.startswith("/"):
             faults = _expression_faults(string.body)
         elif string.body.startswith("{"):
-            faults = _jump_faults(string.body)
+            faults = (*_jump_faults(string.body), *_byte_faults(string.body))
         else:
             faults = _literal_faults(string)
         for fault in faults:
@@ -132,10 +142,23 @@ def _expression_faults(body: str) -> Iterator[str]:
     bare = _CLASS.sub("\0", body[1 : body.rfind("/")])
     if _ANY_UNBOUNDED.search(bare):
         yield "holds . without a bound and is slow: give it one"
+    if _open_repetition(body[1 : body.rfind("/")]):
+        yield "repeats what no end of a line stops without a bound and is slow: give it one"
     if any(int(high or low or 0) > MAX_JUMP_BYTES for low, high in _REPEATED.findall(bare)):
         yield f"repeats more than {MAX_JUMP_BYTES} times"
     if _longest_atom(bare) < SHORTEST_ATOM_BYTES:
         yield f"holds no {SHORTEST_ATOM_BYTES} fixed bytes in a row and is slow"
+
+
+def _open_repetition(expression: str) -> bool:
+    """Return whether something that takes any byte, ends of lines too, is repeated at will."""
+    for found in _OPEN_UNBOUNDED.finditer(expression):
+        held = found["open"]
+        if held is None or any(all_of in held for all_of in _EVERYTHING):
+            return True
+        if held.startswith("[^") and not any(each in held for each in _STOPPED):
+            return True
+    return False
 
 
 def _longest_atom(bare: str) -> int:
@@ -158,6 +181,25 @@ def _jump_faults(body: str) -> Iterator[str]:
             yield "jumps without a bound"
         elif int(high or low or 0) > MAX_JUMP_BYTES:
             yield f"jumps over more than {MAX_JUMP_BYTES} bytes"
+
+
+def _byte_faults(body: str) -> Iterator[str]:
+    """Yield what makes a hexadecimal string slow: too few bytes, or none of them fixed."""
+    total = run = longest = 0
+    for item in _HEX_ITEM.finditer(_HEX_COMMENT.sub(" ", body)):
+        byte = item[1]
+        total += byte is not None
+        run = run + 1 if byte and byte[0] != "~" and "?" not in byte else 0
+        longest = max(longest, run)
+    if total < SHORTEST_LITERAL_BYTES:
+        yield f"is shorter than {SHORTEST_LITERAL_BYTES} bytes"
+    elif longest < SHORTEST_ATOM_BYTES:
+        yield f"holds no {SHORTEST_ATOM_BYTES} fixed bytes in a row and is slow"
+
+
+def _condition_faults(rule: RuleText) -> Iterator[tuple[int, str]]:
+    if _OVER_ALL.search(rule.condition):
+        yield rule.line, "the condition loops over every byte of a file and is slow"
 
 
 def _literal_bytes(string: RuleString) -> int:

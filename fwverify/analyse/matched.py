@@ -1,7 +1,8 @@
 """A rule that holds for a content, whichever engine says so, and the finding made of it.
 
 Guarantees: the evidence is the same whatever the offsets are, so that a fingerprint
-survives a rebuild: matched text with its spaces joined and version numbers as ``#``;
+survives a rebuild: matched text with its spaces joined, version numbers as ``#`` and zero
+bytes between two texts as a backslash and 0;
 matched bytes without those that the rule leaves open; a text that is cut or left out is
 stood for by its digest, so that nothing changes behind the cut unnoticed.
 
@@ -38,6 +39,7 @@ MAX_MATCH_BYTES: Final = 1024
 """Bytes of one match that become evidence; of a longer one its length, too."""
 
 _HEX_BYTES: Final = 40
+_SHORTEST_TEXT: Final = 4
 _SPACES: Final = b" \t\r\n"
 _VERSION: Final = re.compile(r"(?<![A-Za-z0-9.:])[vV]?\d+(?:\.\d+){1,2}(?![A-Za-z0-9.])")
 """One to three numbers, so that an address of four or an OBIS code of five stays."""
@@ -126,7 +128,17 @@ def stable_bytes(data: bytes, length: int, body: str) -> str:
     """Return matched bytes that are no text, without those that the rule's string leaves open."""
     if body.startswith("{"):
         return _masked(data, body)
+    if text := _between_zeros(data, length):
+        return text
     return data[:_HEX_BYTES].hex() + (f"+{length - _HEX_BYTES}" if length > _HEX_BYTES else "")
+
+
+def _between_zeros(data: bytes, length: int) -> str:
+    """Return texts that end in zero bytes, as programs keep them, parted by a mark."""
+    pieces = [stable_text(piece, len(piece)) for piece in data.split(b"\0") if piece]
+    if not all(pieces) or max(map(len, pieces), default=0) < _SHORTEST_TEXT:
+        return ""
+    return _cut(r"\0".join(pieces), data if length > len(data) else None)
 
 
 def _cut(text: str, whole: bytes | None) -> str:

@@ -114,6 +114,7 @@ def scan_path(argument: bytes) -> bytes:
             accounts=tuple(item for part in parts for item in part.accounts),
             services=tuple(item for part in parts for item in part.services),
             keys=tuple(item for part in parts for item in part.keys),
+            runs=tuple(sorted({item for part in parts for item in part.runs})),
             hits=ordered(tuple(item for part in parts for item in part.hits)),
             troubles=tuple(item for part in parts for item in part.troubles),
         )
@@ -143,6 +144,7 @@ def _merged(*parts: BlobResult) -> BlobResult:
         ),
         marks=tuple(sorted({item for part in parts for item in part.marks})),
         mentions=tuple(sorted({item for part in parts for item in part.mentions})),
+        runs=tuple(sorted({item for part in parts for item in part.runs})),
         troubles=tuple(item for part in parts for item in part.troubles),
     )
 

@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from fwverify.analyse import firstboot, hooks, systemd, units
+from fwverify.analyse.commands import started
 from fwverify.analyse.scripts import Launch, launches
 from fwverify.analyse.shell import disguised
 from fwverify.analyse.taxonomy import R155_BY_ID
@@ -107,6 +108,7 @@ def examine(content: bytes, request: PathRequest) -> PathResult:
     kept = found[:MAX_UNITS]
     return PathResult(
         services=tuple(_service(unit, request.path) for unit in kept),
+        runs=tuple(sorted({run for unit in kept for run in _runs(unit)})),
         hits=tuple({hit: None for unit in kept for hit in _all(unit)}),
         troubles=troubles,
     )
@@ -129,6 +131,13 @@ def _service(unit: Unit, path: str) -> Service:
         listens=tuple(sorted({*unit.listens, *ports})),
         path=path,
     )
+
+
+def _runs(unit: Unit) -> Iterator[tuple[str, str]]:
+    """Yield the name of each program that ``unit`` starts, and how it comes alive."""
+    starts = printable(unit.starts.encode("latin-1"))
+    for name in started(unit.commands):
+        yield name, starts
 
 
 def _hits(unit: Unit) -> tuple[Hit, ...]:

@@ -21,8 +21,15 @@ import msgspec
 
 from fwverify.analyse.alive import with_starts
 from fwverify.analyse.analysers import PATHS
-from fwverify.analyse.combine import Started, combined, program_name, started_programs
+from fwverify.analyse.combine import (
+    Started,
+    combined,
+    program_name,
+    start_texts,
+    started_programs,
+)
 from fwverify.analyse.dataflow import Content, dataflows
+from fwverify.analyse.echoes import without_echoes
 from fwverify.analyse.links import MAX_VISITS, FileSystem, plain
 from fwverify.analyse.privileges import privileged
 from fwverify.analyse.rules import RuleSet
@@ -35,6 +42,7 @@ from fwverify.analyse.values import (
     Range,
     Trouble,
 )
+from fwverify.analyse.ways import Ways, ways
 from fwverify.canonical import digest, make_finding
 from fwverify.limits import Limits
 from fwverify.model import (
@@ -93,12 +101,11 @@ def analyse(
     ask = _Asker(store, pool, limits.scan_seconds)
     by_content = ask.answers(blobs, "fwverify.analyse.scan:scan_blob", BlobResult)
     by_path = ask.answers(files, "fwverify.analyse.scan:scan_path", PathResult)
-    found = _collected(tuple(by_content), tuple(by_path), lost)
-    said = with_starts(found.findings, found.services, unpacked.nodes)
+    found = _collected(tuple(by_content), tuple(by_path), lost, unpacked.nodes)
     rights, too_many = privileged(unpacked.nodes, unpacked.findings)
     return msgspec.structs.replace(
         found,
-        findings=tuple(sorted({*said, *rights}, key=_finding_order)),
+        findings=tuple(sorted({*found.findings, *rights}, key=_finding_order)),
         problems=tuple(sorted({*found.problems, *too_many}, key=_problem_order)),
     )
 
@@ -289,6 +296,7 @@ def _collected(
     contents: tuple[tuple[_Job[BlobRequest], BlobResult | Trouble], ...],
     files: tuple[tuple[_Job[PathRequest], PathResult | Trouble], ...],
     lost: tuple[Problem, ...],
+    nodes: tuple[Placed, ...],
 ) -> Analysed:
     endpoints: set[Endpoint] = set()
     services: set[Service] = set()
@@ -297,6 +305,8 @@ def _collected(
     hits: dict[str, list[Hit]] = {}
     facts: dict[str, FileFacts] = {}
     contents_of: dict[str, Content] = {}
+    scripts: dict[str, tuple[str, ...]] = {}
+    runs: dict[str, tuple[tuple[str, str], ...]] = {}
     problems: set[Problem] = set(lost)
     for path, answer in _each(contents, problems):
         hits.setdefault(path, []).extend(answer.hits)
@@ -306,12 +316,19 @@ def _collected(
             facts[path] = FileFacts(path=path, facts=answer.facts)
         if answer.marks or answer.mentions:
             contents_of[path] = Content(answer.marks, answer.mentions)
+        if answer.runs:
+            scripts[path] = answer.runs
     for path, read in _each(files, problems):
         hits.setdefault(path, []).extend(read.hits)
         keys.update(Key(kind=kind, fingerprint=mark, path=path) for kind, mark in read.keys)
         services.update(msgspec.structs.replace(item, path=path) for item in read.services)
         accounts.update(msgspec.structs.replace(item, path=path) for item in read.accounts)
-    findings = _findings(hits, facts, started_programs(services))
+        if read.runs:
+            runs[path] = (*runs.get(path, ()), *read.runs)
+    by_path, unfollowed = ways(nodes, runs, scripts)
+    problems.update(unfollowed)
+    found = without_echoes(_findings(hits, facts, started_programs(services), by_path), nodes)
+    findings = with_starts(found, services, nodes, by_path)
     ordered = tuple(sorted(endpoints, key=lambda item: (item.path, item.kind, item.value)))
     flows, too_many = dataflows(contents_of, ordered, findings)
     problems.update(too_many)
@@ -330,7 +347,7 @@ def _collected(
 
 
 def _findings(
-    hits: dict[str, list[Hit]], facts: dict[str, FileFacts], started: Started
+    hits: dict[str, list[Hit]], facts: dict[str, FileFacts], started: Started, by_path: Ways
 ) -> tuple[Finding, ...]:
     """Return one finding per fact of each path (``combine``), in the report's order."""
     found: set[Finding] = set()
@@ -338,7 +355,8 @@ def _findings(
         own = facts[path].facts if path in facts else ()
         container, _, inner = path.rpartition(SEPARATOR)
         by = started.get((container, program_name(inner)), ()) if path in facts else ()
-        found.update(_finding(hit, path) for hit in combined(each, own, by))
+        run = start_texts(by_path[path]) if path in facts and path in by_path else ()
+        found.update(_finding(hit, path) for hit in combined(each, own, by, run))
     return tuple(sorted(found, key=_finding_order))
 
 

@@ -64,7 +64,8 @@ class BlobResult(Value, frozen=True, kw_only=True):
     """What is in one content. ``endpoints`` and ``keys`` are (kind, value) pairs.
 
     ``marks`` are (id of ``analyse.marks``, text) pairs; ``mentions`` are the absolute paths
-    that the content names. Both serve the inventory of data flows.
+    that the content names. Both serve the inventory of data flows. ``runs`` are the names
+    of the programs that a script starts (``commands``).
     """
 
     hits: tuple[Hit, ...] = ()
@@ -73,6 +74,7 @@ class BlobResult(Value, frozen=True, kw_only=True):
     facts: tuple[Fact, ...] = ()
     marks: tuple[tuple[str, str], ...] = ()
     mentions: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
     troubles: tuple[Trouble, ...] = ()
 
 
@@ -90,11 +92,15 @@ class PathRequest(Value, frozen=True, kw_only=True):
 
 
 class PathResult(Value, frozen=True, kw_only=True):
-    """What a configuration file says, given its path."""
+    """What a configuration file says, given its path.
+
+    ``runs`` are (name of a program that it starts, how that comes alive).
+    """
 
     accounts: tuple[Account, ...] = ()
     services: tuple[Service, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()
+    runs: tuple[tuple[str, str], ...] = ()
     hits: tuple[Hit, ...] = ()
     troubles: tuple[Trouble, ...] = ()
 

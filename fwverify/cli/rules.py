@@ -12,6 +12,7 @@ from fwverify import exit_codes
 from fwverify.cli import common, running
 
 if TYPE_CHECKING:
+    from fwverify.analyse.rules import RuleEntry
     from fwverify.analyse.trial import Trial
 
 
@@ -26,23 +27,27 @@ def rules() -> None:
 def list_rules(folders: tuple[Path, ...], output: str) -> None:
     """List every rule: name, family, capability, severity, confidence, licence."""
     from fwverify.analyse.rules import describe_rules
+    from fwverify.report.text import count, visible
 
     found = describe_rules((*common.configuration().rules, *folders))
     if output == "json":
         _print_json([{name: getattr(rule, name) for name in _keys(rule)} for rule in found])
         return
-    rows = [
-        (
-            rule.name,
-            rule.family,
-            rule.capability or "-",
-            rule.severity or "-",
-            rule.confidence or "-",
-            rule.licence or "-",
-        )
-        for rule in found
-    ]
-    _print_table(("rule", "family", "capability", "severity", "confidence", "licence"), rows)
+    head = ("rule", "capability", "strength", "licence")
+    rows = {
+        rule.family: [_listed(each) for each in found if each.family == rule.family]
+        for rule in sorted(found, key=lambda each: each.family)
+    }
+    widths = _widths((head, *(row for listed in rows.values() for row in listed)))
+    _print_rows((head,), widths)
+    for family, listed in rows.items():
+        click.echo(f"\n{visible(family)}: {count(len(listed), 'rule')}")
+        _print_rows(listed, widths)
+
+
+def _listed(rule: RuleEntry) -> tuple[str, ...]:
+    strength = f"{rule.severity or '-'}/{rule.confidence or '-'}"
+    return rule.name, rule.capability or "-", strength, rule.licence or "-"
 
 
 @rules.command("lint")
@@ -112,7 +117,7 @@ def test_rules(
 
 
 def _print_trial(done: Trial) -> None:
-    head = ("rule", "capability", "positive", "goodware", "sure", "MB/s")
+    head = ("rule", "capability", "hits", "good", "sure", "MB/s")
     rows = [
         (
             row.rule,
@@ -125,6 +130,7 @@ def _print_trial(done: Trial) -> None:
         for row in done.rows
     ]
     _print_table(head, rows)
+    click.echo("hits: in files to be found; good: in good software; sure: high confidence there")
     click.echo(f"{done.files} files, {done.bytes} bytes, {len(done.rows)} rules")
     for word, lines in (("missed", done.missed), ("untrue", done.untrue)):
         for line in lines:
@@ -150,13 +156,25 @@ def _keys(value: Any) -> tuple[str, ...]:
 
 
 def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from fwverify.report.text import visible
+    _print_rows((head, *rows), _widths((head, *rows)))
 
-    shown = [tuple(visible(cell) for cell in row) for row in (head, *rows)]
-    widths = [max(len(row[column]) for row in shown) for column in range(len(head))]
-    for row in shown:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+
+def _widths(rows: Sequence[tuple[str, ...]]) -> tuple[int, ...]:
+    from fwverify.report.text import cells, visible
+
+    columns = zip(*rows, strict=True)
+    return tuple(max(cells(visible(cell)) for cell in column) for column in columns)
+
+
+def _print_rows(rows: Sequence[tuple[str, ...]], widths: tuple[int, ...]) -> None:
+    from fwverify.report.text import cells, visible
+
+    for row in rows:
+        padded = (
+            visible(cell) + " " * (width - cells(visible(cell)))
+            for cell, width in zip(row, widths, strict=True)
+        )
+        click.echo("  ".join(padded).rstrip())
 
 
 def _print_json(document: Any) -> None:

@@ -84,7 +84,7 @@ def _judged(entry: CapabilityRule, verdict: Verdict, found: list[Finding]) -> Ju
     reason = Reason(
         rule=f"capability.{entry.stance}",
         verdict=verdict,
-        text=f"{text}: {ids}{why}: {listed(each.path for each in found)}",
+        text=f"{ids}: {text}{why}: {listed(each.path for each in found)}",
         findings=tuple(sorted({each.fingerprint for each in found})),
         waived_by=None,
         next=step,

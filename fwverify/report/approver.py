@@ -26,6 +26,8 @@ _MIN_TEXT: Final = 18
 _PREFERRED: Final = (
     "signed anew",
     "revocation removed",
+    "resolver added",
+    "resolver changed",
     "function changed",
     "boot added",
     "key changed",

@@ -32,6 +32,8 @@ INDENT: Final = 13
 MIN_WIDTH: Final = 60
 LISTED: Final = 50
 """Entries of a list that are printed; the rest stands in the report."""
+_EVIDENCE: Final = 6
+"""Words of evidence that a line of a list shows; the rest stands in the report."""
 _GAP_LINES: Final = 4
 _SGR: Final = {
     Verdict.ALLOW: "\x1b[1;32m",
@@ -320,11 +322,13 @@ def notice_lines(report: Report, width: int) -> Lines:
 
 
 def finding_lines(finding: Finding, width: int) -> Lines:
-    """Return a finding beside its severity, and where it is."""
+    """Return a finding beside its severity, where it is, and what shows it."""
     text = f"{finding.rule}: {summary.without_paths(finding.text, (finding,))}"
+    evidence = joined(summary.evidence(finding), _EVIDENCE)
     return (
-        *labelled(finding.severity, text, width, 2),
+        *labelled(finding.severity, text, width, 4),
         at_path("  in", finding.path, width),
+        *(labelled("  evidence", evidence, width, 2) if evidence else ()),
     )
 
 

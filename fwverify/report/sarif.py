@@ -27,7 +27,7 @@ from urllib.parse import quote
 
 from fwverify.model import Finding, Reason, Report
 from fwverify.report import summary
-from fwverify.report.text import visible
+from fwverify.report.text import joined, visible
 
 VERSION: Final = "2.1.0"
 SCHEMA: Final = (
@@ -44,6 +44,9 @@ _LEVELS: Final = {
 _VERDICT_LEVELS: Final = {"DENY": "error", "INCOMPLETE": "error", "REVIEW": "warning"}
 _UNRESERVED: Final = "/!@"
 """Characters of a path that stay as they are; ``%`` does not: it is part of a name."""
+
+_EVIDENCE: Final = 10
+"""Words of evidence in a message; all of them stand in the properties."""
 
 _RELATED: Final = 20
 """Findings of a reason that are named as its places."""
@@ -130,7 +133,7 @@ def _finding(finding: Finding) -> Json:
     return {
         "ruleId": _id(finding.rule),
         "level": _LEVELS[finding.severity],
-        "message": _message(finding.text),
+        "message": _message(_with_evidence(finding)),
         "locations": [_location(finding.path, _region(finding))],
         "partialFingerprints": {FINGERPRINT: visible(finding.fingerprint)},
         "properties": {
@@ -144,6 +147,12 @@ def _finding(finding: Finding) -> Json:
             "threat": finding.threat,
         },
     }
+
+
+def _with_evidence(finding: Finding) -> str:
+    """Return the text and what shows it: collectors show a message and nothing else."""
+    evidence = joined(summary.evidence(finding), _EVIDENCE)
+    return f"{finding.text} (evidence: {evidence})" if evidence else finding.text
 
 
 def _region(finding: Finding) -> Json | None:
@@ -165,7 +174,7 @@ def _reason(report: Report, reason: Reason, findings: tuple[Finding, ...]) -> Js
     return {
         "ruleId": _id(reason.rule),
         "level": _VERDICT_LEVELS.get(reason.verdict, "note"),
-        "message": _message(reason.text),
+        "message": _message(f"{reason.text}; next, {reason.next.owner}: {reason.next.action}"),
         "locations": [first],
         **({"relatedLocations": others} if others else {}),
         "properties": {

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from fwverify.merged_rules import PREFIX
 from fwverify.model import (
     STAGES,
     Changed,
@@ -210,6 +211,20 @@ def without_paths(text: str, findings: tuple[Finding, ...]) -> str:
         if at > 0:
             return text[:at]
     return text
+
+
+_DIGEST_WITHIN: Final = 20
+"""A word that is a digest says nothing to people; one that ends in a digest was cut."""
+
+
+def evidence(finding: Finding) -> tuple[str, ...]:
+    """Return what shows a finding, without other rules of its path and what the text says."""
+    told = tuple(
+        each
+        for each in finding.evidence
+        if not each.startswith(PREFIX) and each not in finding.text
+    )
+    return tuple(each for each in told if "sha256:" not in each[:_DIGEST_WITHIN]) or told
 
 
 def reasons(report: Report) -> tuple[Reason, ...]:

@@ -50,6 +50,7 @@ MIN_HEIGHT: Final = 20
 _GAPS: Final = 3
 _SUPERSEDED: Final = 5
 _CLAIM_VERDICTS: Final = ("refuted", "not_examined", "indicated", "not_refuted")
+_EXAMINE: Final = "lab: examine each finding and ask the vendor; then run check"
 _NO_SIGNATURE: Final = "none that this version can verify"
 
 
@@ -219,6 +220,7 @@ def render_scan(
         *labelled("Found", _inventory(report), width, 2),
         *gap_list(report, width, LISTED, rest_place(out)),
         *listing((finding_lines(each, width) for each in ordered), len(ordered), width, out),
+        *(labelled("Next", _EXAMINE, width) if ordered else ()),
     ]
     return painted([*lines, *closing(report, width, out)], colour)
 

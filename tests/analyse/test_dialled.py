@@ -30,6 +30,11 @@ def test_addresses_are_sorted_and_said_once() -> None:
     assert found == ("address 47.88.8.200", "address 8.222.78.102")
 
 
+def test_small_numbers_are_an_address_where_a_port_stands_behind() -> None:
+    assert addresses("5.9.8.7:443") == ("address 5.9.8.7",)
+    assert addresses("5.9.8.7", "5.9.8.7:", "5.9.8.7:4") == ()
+
+
 @pytest.mark.parametrize(
     "text",
     [

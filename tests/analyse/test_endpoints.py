@@ -80,6 +80,38 @@ def test_what_is_no_endpoint_is_left_out(text: str) -> None:
     assert found(text.encode()) == set()
 
 
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("8.8.4.4", "8.8.4.4"),
+        ("nameserver 4.2.2.1", "4.2.2.1"),
+        ("ping 5.9.8.7", "5.9.8.7"),
+        ("server=5.9.8.7", "5.9.8.7"),
+        ("5.9.8.7:53", "5.9.8.7"),
+        ('s.connect(("5.9.8.7", 4444))', "5.9.8.7"),
+        ("ip route add default via 5.9.8.7", "5.9.8.7"),
+    ],
+)
+def test_four_single_digits_are_an_address_where_something_says_so(text: str, address: str) -> None:
+    assert found(text.encode()) == {("ipv4", address)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "5.9.8.7",
+        "libfoo 5.9.8.7",
+        "version 8.8.4.4",
+        "v8.8.8.8",
+        "5.9.8.7:",
+        "5.9.8.7:1:2",
+        "1.0.0.1",
+    ],
+)
+def test_four_single_digits_are_a_version_otherwise(text: str) -> None:
+    assert found(text.encode()) == set()
+
+
 def test_what_lies_in_a_child_is_the_child_s() -> None:
     content = b"\0" * 64 + b"https://inside.vendor.cn/" + b"\0" * 64 + b"https://outside.vendor.cn/"
     values = {value for kind, value in found(content, (32, 120)) if kind == "host"}

@@ -10,7 +10,7 @@ from fwverify.analyse.metering import _registers
 from fwverify.analyse.stacks import _ROUTE, _routes
 from fwverify.analyse.windows import holds_wide
 
-QUAD = re.compile(rb"(?<=\x00)([1-9]\d{0,2}(?:\.\d{1,3}){3})(?::\d{2,5})?(?=\x00)")
+QUAD = re.compile(rb"(?<=\x00)([1-9]\d{0,2}(?:\.\d{1,3}){3})(:\d{2,5})?(?=\x00)")
 OBJECT = re.compile(rb"(?<=\x00)(?:1\.[0-3]|2\.\d{1,2})(?:\.\d{1,8}){4,}(?=\x00)")
 OBIS = re.compile(
     rb"[01]-([0-9]{1,2}):([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})(?:[*.]([0-9]{1,3}))?(?![0-9.])"
@@ -32,12 +32,13 @@ def test_addresses() -> None:
     pieces = (b"\0", b".", b"1", b"9", b"25", b"203.0.113.7", b":80", b"\x001", b"2.")
     found = 0
     for text in texts(pieces, "addresses"):
-        plain = [(each[1], each.end()) for each in QUAD.finditer(text)]
+        plain = [(each[1], each[2], each.end()) for each in QUAD.finditer(text)]
         fast = [
             (
                 text[max(0, each.start() - _OCTET_DIGITS) : each.start()].rpartition(b"\0")[2]
                 + b"."
                 + each[1],
+                each[2],
                 each.end(),
             )
             for each in _QUAD.finditer(text)

@@ -123,3 +123,16 @@ def test_the_text_stays_short_and_the_order_is_kept() -> None:
 def test_without_services_nothing_changes() -> None:
     before = (finding("usr/bin/frpc"),)
     assert with_starts(before, (), ()) == before
+
+
+@pytest.mark.parametrize("path", ["etc/init.d/frpc", "etc/pam.d/frpc", "lib/systemd/frpc.service"])
+def test_a_setting_of_the_name_is_no_program(path: str) -> None:
+    before = finding(path)
+    assert with_starts((before,), (S50,), ()) == (before,)
+
+
+def test_a_script_of_etc_is_started_where_a_service_runs_it() -> None:
+    before = finding("etc/vpn/frpc")
+    ways = {before.path: (("etc/inittab", "inittab respawn"),)}
+    (after,) = with_starts((before,), (), (), ways)
+    assert after.text == "a tunnel; started by etc/inittab (inittab respawn)"

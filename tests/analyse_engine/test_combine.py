@@ -221,6 +221,15 @@ def test_what_an_analyser_read_does_not_support_itself(rule: str) -> None:
     assert started.confidence == "medium"
 
 
+def test_a_service_of_another_name_raises_what_a_rule_knows_by_name_alone() -> None:
+    run = ("started by lib/systemd/system/helper.service (systemd multi-user.target)",)
+    (named,) = combined((a_hit(confidence="medium"),), (), (), run)
+    assert (named.confidence, run[0] in named.evidence) == ("high", True)
+    calls = a_hit("elf.bind_shell", capability="remote.shell.bind", confidence="medium")
+    (daemon,) = combined((calls,), (), (), run)
+    assert (daemon.confidence, daemon.evidence) == ("medium", calls.evidence)
+
+
 def test_a_start_by_the_device_raises_one_level() -> None:
     (found,) = combined((a_hit(confidence="low"),), (), ("started by etc/init.d/S50x (boot)",))
     assert (found.confidence, found.severity) == ("medium", "high")

@@ -33,6 +33,13 @@ def faults(tmp_path: Path, string: str, condition: str = "$a") -> list[str]:
         ("{ 61 62 63 64 [4-] 65 }", "jumps without a bound"),
         ("{ 61 62 63 64 [-] 65 }", "jumps without a bound"),
         ("{ 61 62 63 64 [0-9000] 65 }", "jumps over more than"),
+        (r"/marker(.|\n)*end/", "no end of a line stops"),
+        (r"/marker(\n|.)+end/", "no end of a line stops"),
+        (r"/marker[\s\S]*end/", "no end of a line stops"),
+        ("/marker[^x]*end/", "no end of a line stops"),
+        (r"/marker[^\]x]{4,}end/", "no end of a line stops"),
+        ("{ 61 62 }", "shorter than 4 bytes"),
+        ("{ 61 ?? 62 ?? 63 6? 64 }", "holds no 2 fixed bytes"),
         ('"abc" nocase', "shorter than 4 bytes"),
         ('"a" wide nocase', "shorter than 4 bytes"),
     ],
@@ -47,6 +54,11 @@ def test_a_slow_pattern_is_named(tmp_path: Path, string: str, said: str) -> None
         "/marker.{0,200}end/",
         r"/marker\.*end/",
         "/marker[.*]end/",
+        r"/marker[^\r\n]*end/",
+        r"/marker[^\s]+/",
+        r"/marker[^x]{0,80}end/",
+        r"/marker(a|b)*end/",
+        r"/marker[a-z]*end/",
         r"/ATD\*99(\*\*\*[0-9])?#/",
         r"/(^|\n)\[Service\][ \t]*\r?\n/",
         r"/\x41\x42\x43[0-9]/",
@@ -70,3 +82,17 @@ def test_a_module_that_is_refused_is_a_fault_of_its_line(tmp_path: Path, module:
     (tmp_path / "one.yar").write_text(f'\nimport "{module}"\n{COMPLETE}')
     (problem,) = lint_rules((tmp_path,))
     assert (problem.line, module in problem.text) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("condition", "slow"),
+    [
+        ("$a or for any i in (0..filesize) : (uint32(i) == 0x41414141)", True),
+        ("$a and for all i in (1 .. filesize - 4) : (uint8(i) != 0)", True),
+        ("for any i in (1..#a) : (@a[i] < 100)", False),
+        ("$a and filesize < 1MB", False),
+    ],
+)
+def test_a_loop_over_a_file_is_named(tmp_path: Path, condition: str, slow: bool) -> None:
+    told = faults(tmp_path, '"marker-of-one"', condition)
+    assert any("loops over every byte" in fault for fault in told) == slow

@@ -63,6 +63,22 @@ def test_two_files_that_do_not_know_each_other_are_no_flow() -> None:
     assert flows_of({A: Content((GPS,)), B: Content((MQTT,))}) == []
 
 
+def test_a_provider_on_the_device_is_no_way_out() -> None:
+    endpoints = [
+        url("content://com.android.contacts/contacts", A),
+        url("com.android.contacts", A, "host"),
+        url("https://t.example", A),
+    ]
+    assert flows_of({A: Content((GPS,))}, endpoints[:2]) == []
+    assert flows_of({A: Content((GPS,))}, endpoints) == [(A, "location", "https://t.example")]
+
+
+@pytest.mark.parametrize("host", ["t.net", "47.88.8.200"])
+def test_the_name_of_a_provider_hides_no_host(host: str) -> None:
+    endpoints = [url(f"content://{host}/x", A), url(host, A, "host")]
+    assert flows_of({A: Content((GPS,))}, endpoints) == [(A, "location", host)]
+
+
 def test_a_url_is_a_way_out_by_scheme_and_host_and_its_host_only_once() -> None:
     endpoints = [
         url("https://t.example/v1/x", A),

@@ -44,10 +44,11 @@ def place(tmp_path: Path) -> Path:
 
 def test_the_list_shows_family_strength_and_licence(place: Path) -> None:
     ran = fwverify("rules", "list", "--rules", place / "licensed")
-    head, *rows = ran.out.splitlines()
-    assert head.split() == ["rule", "family", "capability", "severity", "confidence", "licence"]
-    (mine,) = [row.split() for row in rows if row.startswith("mine ")]
-    assert mine == ["mine", "a", "-", "-", "-", "MIT"]
+    head, *lines = ran.out.splitlines()
+    assert head.split() == ["rule", "capability", "strength", "licence"]
+    assert lines[lines.index("a: 1 rule") + 1].split() == ["mine", "-", "-/-", "MIT"]
+    assert max(map(len, lines)) <= 80
+    rows = [line for line in lines if line and not line.endswith(("rule", "rules"))]
     document = json.loads(fwverify("rules", "list", "--format", "json").out)
     assert len(document) == len(rows) - 1
     assert {"name", "family", "capability", "licence", "file"} <= set(document[0])
@@ -118,3 +119,12 @@ def test_an_engine_that_is_unknown_is_misuse(place: Path) -> None:
     assert fwverify("scan", place / "positive", "--engine", "clamav").code == 2
     ran = fwverify("--config", place / "bad.toml", "rules", "list")
     assert (ran.code, "bad.toml:3" in ran.err) == (2, True)
+
+
+def test_a_trial_prints_a_row_per_rule_in_80_columns(place: Path) -> None:
+    ran = fwverify("rules", "test", "--positive", "positive", "--no-cost", cwd=place)
+    head, *rows = ran.out.splitlines()
+    assert head.split() == ["rule", "capability", "hits", "good", "sure", "MB/s"]
+    listed = json.loads(fwverify("rules", "list", "--format", "json").out)
+    assert {rule["name"] for rule in listed} <= {row.split()[0] for row in rows}
+    assert max(map(len, ran.out.splitlines())) <= 80

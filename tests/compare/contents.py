@@ -20,14 +20,17 @@ def device_tree(status: str) -> bytes:
     return head + bytes(16) + body + strings
 
 
-def elf(first: bytes, second: bytes) -> bytes:
-    """Return a 64-bit object with two functions in ``.text`` and a symbol table."""
+def elf(first: bytes, second: bytes, kind: int = 0x12) -> bytes:
+    """Return a 64-bit object with two functions in ``.text`` and a symbol table.
+
+    ``kind`` is the ``st_info`` of the second.
+    """
     names = b"\0.text\0.symtab\0.strtab\0.shstrtab\0"
     symbols = b"\0first\0second\0"
     text = first + second
     table = bytes(24)
     table += struct.pack("<IBBHQQ", 1, 0x12, 0, 1, 0x1000, len(first))
-    table += struct.pack("<IBBHQQ", 7, 0x12, 0, 1, 0x1000 + len(first), len(second))
+    table += struct.pack("<IBBHQQ", 7, kind, 0, 1, 0x1000 + len(first), len(second))
     parts, rows, at = b"", [(0, 0, 0, 0, 0, 0)], 64
     for label, kind, address, content in (
         (".text", 1, 0x1000, text),

@@ -211,6 +211,21 @@ def test_sections_and_functions_of_a_program():
     assert section_facts(old, old) == ()
 
 
+def test_code_that_chooses_a_function_while_loading_is_told():
+    """STT_GNU_IFUNC: what runs in whatever loads the library, before the program does."""
+    body, other = b"\x90" * 16, b"\x91" * 16
+    function, resolver = elf(body, body), elf(body, body, 0x1A)
+    assert ("resolver added", "second") in rows(section_facts(function, resolver))
+    assert ("resolver removed", "second") in rows(section_facts(resolver, function))
+    changed = rows(section_facts(resolver, elf(body, other, 0x1A)))
+    assert ("resolver changed", "second") in changed
+    same = (
+        *rows(section_facts(resolver, resolver)),
+        *rows(section_facts(function, elf(body, other))),
+    )
+    assert not [kind for kind, _ in same if kind.startswith("resolver")]
+
+
 @settings(derandomize=True, max_examples=60, deadline=None)
 @given(st.integers(0, 500), st.integers(0, 255), st.booleans())
 def test_a_broken_program_raises_nothing(place, value, cut):

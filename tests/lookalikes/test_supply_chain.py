@@ -16,7 +16,7 @@ from tests.builders import pki
 from tests.builders.hexfiles import intel_image
 from tests.cli.program import fwverify
 from tests.lookalikes.report import heavy, told
-from tests.lookalikes.toolchain import FLASH, Toolchain
+from tests.lookalikes.toolchain import FLASH, TARGETS, Toolchain
 from tests.verify_authenticode import builder
 from tests.verify_authenticode.builder import signed_pe
 
@@ -84,7 +84,7 @@ def test_a_good_signature_does_not_lower_the_verdict(tools: Toolchain, tmp_path:
     assert report["verdict"] != "ALLOW"
 
 
-@pytest.mark.parametrize("processor", ["arm", "arm64", "x86-64"])
+@pytest.mark.parametrize("processor", TARGETS)
 def test_a_library_that_looks_for_symbols_at_load_is_a_change(
     processor: str, tools: Toolchain, tmp_path: Path
 ) -> None:
@@ -97,6 +97,8 @@ def test_a_library_that_looks_for_symbols_at_load_is_a_change(
     facts = " ".join(fact["text"] for fact in changed["facts"])
     for import_name in ("dl_iterate_phdr", "dlsym", "mprotect", "system"):
         assert import_name in facts, changed["facts"]
+    resolvers = {fact["text"] for fact in changed["facts"] if fact["kind"].startswith("resolver ")}
+    assert resolvers == {"lzma_crc32", "lzma_crc64"}
 
 
 def test_a_tracker_image_in_hexadecimal_is_read(tools: Toolchain, tmp_path: Path) -> None:

@@ -257,7 +257,23 @@ def test_a_uri_gives_the_path_back(path):
 def test_a_link_in_a_name_is_no_link():
     report = replace(ALLOW, findings=(replace(TELNET, text="[click](http://x) {0}"),))
     (result,) = run_of(report)["results"]
-    assert result["message"]["text"] == "[click] (http://x) {{0}}"
+    assert result["message"]["text"].startswith("[click] (http://x) {{0}} (evidence: ")
+
+
+def test_a_message_says_what_shows_it_and_what_to_do():
+    report = replace(ALLOW, findings=(replace(TELNET, evidence=("S50zz", "rule:x both low/low")),))
+    (result,) = run_of(report)["results"]
+    assert result["message"]["text"] == f"{TELNET.text} (evidence: S50zz)"
+    bare = replace(ALLOW, findings=(replace(TELNET, evidence=(TELNET.text,)),))
+    assert run_of(bare)["results"][0]["message"]["text"] == TELNET.text
+
+
+def test_the_message_of_a_reason_names_the_next_step_and_its_owner():
+    for result in run_of(DENY)["results"]:
+        properties = result["properties"]
+        if "nextAction" in properties:
+            told = f"; next, {properties['nextOwner']}: {properties['nextAction']}"
+            assert result["message"]["text"].endswith(told)
 
 
 @given(st.text(st.characters(), max_size=60))

@@ -158,8 +158,10 @@ CREDS: tuple[Case, ...] = (
             elf("su", "$1$saltsalt$" + HASH[:22], "/etc/passwd"),
             sh(f"usermod -p '$6$saltsalt${HASH[:86]}' svc"),
             elf("root:$5$saltsalt$" + HASH[:43] + ":0:0:root:/root:/bin/sh"),
+            elf("$2a$10$" + "x" * 53, "$2b$12$" + HASH[:53]),
         ),
         (
+            elf("$2a$10$" + "x" * 53, "password"),
             elf("$1$%s$%s", "$6$", "crypt"),
             sh("awk '{print $1$2}' file"),
             f"root:$6$saltsalt${HASH[:86]}:18000:0:99999:7:::\n",

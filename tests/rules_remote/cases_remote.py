@@ -463,8 +463,18 @@ WEB: Final[Cases] = (
     ),
     (
         "remote_telnet_switch",
-        (elf("system", "/goform/telnet", "telnetd -l /bin/sh &"),),
-        (elf("system", "/goform/telnet"), elf("telnetd -l /bin/sh"), text("/goform/telnet system")),
+        (
+            elf("system", "/goform/telnet", "telnetd -l /bin/sh &"),
+            elf("popen", "open_ssh", "dropbear -p 2222"),
+            elf("system", "StartSSHD", "sshd&"),
+        ),
+        (
+            elf("system", "/goform/telnet"),
+            elf("telnetd -l /bin/sh"),
+            text("/goform/telnet system"),
+            elf("system", "OpenSSH_9.2p1", "OpenSSH", "openssh", "sshd -r"),
+            elf("system", "open_ssh", "sshd-r"),
+        ),
     ),
     (
         "remote_port_knock",

@@ -152,7 +152,8 @@ def section_facts(old: Buffer, new: Buffer) -> tuple[Fact, ...]:
         (_, low, high, _), (_, first, last, _) = before[name], now[name]
         if old[low:high] != new[first:last]:
             texts.append(f"{name}: {high - low} -> {last - first} bytes, content differs")
-    functions = _changed_functions(old, before, new, now)
+    named = (old, before, new, now)
+    functions = (*_changed_functions(*named), *_changed_resolvers(*named))
     return (*bounded("section changed", tuple(texts)), *functions)
 
 
@@ -188,11 +189,14 @@ def _sections(content: Buffer) -> dict[str, _Section] | None:
 
 
 _MAX_SYMBOLS: Final = 100_000
-_FUNCTION: Final = 2
+_FUNCTION, _RESOLVER = 2, 10
+"""STT_FUNC (gABI, "Symbol Table") and STT_GNU_IFUNC (GNU extension to the gABI)."""
 
 
-def _functions(content: Buffer, sections: dict[str, _Section]) -> dict[str, Range]:
-    """Return where the named functions lie, by the symbol table or the dynamic one."""
+def _functions(
+    content: Buffer, sections: dict[str, _Section], kind: int = _FUNCTION
+) -> dict[str, Range]:
+    """Return where the named functions of ``kind`` lie, by the symbol table or the dynamic one."""
     table = sections.get(".symtab") or sections.get(".dynsym")
     texts = sections.get(".strtab") if ".symtab" in sections else sections.get(".dynstr")
     if table is None or texts is None:
@@ -213,7 +217,7 @@ def _functions(content: Buffer, sections: dict[str, _Section]) -> dict[str, Rang
         value, size = (row[4], row[5]) if wide else (row[1], row[2])
         for address, start, end in code:
             low = value - address + start
-            if info & 15 == _FUNCTION and size and start <= low <= low + size <= end:
+            if info & 15 == kind and size and start <= low <= low + size <= end:
                 label = names[name : name + 120].split(b"\0")[0].decode("latin-1")
                 found.setdefault(label, (low, low + size))
     return found
@@ -243,4 +247,25 @@ def _changed_functions(
         *told,
         *bounded("function added", tuple(sorted(right.keys() - left.keys()))),
         *bounded("function removed", tuple(sorted(left.keys() - right.keys()))),
+    )
+
+
+def _changed_resolvers(
+    old: Buffer, before: dict[str, _Section], new: Buffer, now: dict[str, _Section]
+) -> tuple[Fact, ...]:
+    """Return the functions that are chosen by code of the file while it is loaded, where new.
+
+    That code runs before the program does, in whatever loads the library: CVE-2024-3094
+    came alive by it.
+    """
+    left, right = _functions(old, before, _RESOLVER), _functions(new, now, _RESOLVER)
+    differ = tuple(
+        name
+        for name in sorted(left.keys() & right.keys())
+        if old[left[name][0] : left[name][1]] != new[right[name][0] : right[name][1]]
+    )
+    return (
+        *bounded("resolver added", tuple(sorted(right.keys() - left.keys()))),
+        *bounded("resolver changed", differ),
+        *bounded("resolver removed", tuple(sorted(left.keys() - right.keys()))),
     )
