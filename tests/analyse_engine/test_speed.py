@@ -103,6 +103,6 @@ def test_thumb_calls_are_found_as_one_by_one(seed: int, cut: int, address: int) 
 @given(st.binary(min_size=0, max_size=400), st.sampled_from("<>"))
 def test_words_are_found_by_their_highest_byte(content: bytes, order: str) -> None:
     content = content.replace(b"\x00", b"\x95")
-    place = 3 if order == "<" else 0
-    expected = [at // 4 for at in range(place, len(content), 4) if 0x94 <= content[at] <= 0x97]
-    assert branches._indices(content, rb"[\x94-\x97]", order) == expected
+    place, whole = 3 if order == "<" else 0, range(len(content) // 4)
+    expected = [at for at in whole if 0x94 <= content[4 * at + place] <= 0x97]
+    assert list(branches._bytes(content, order, range(0x94, 0x98), whole)) == expected
