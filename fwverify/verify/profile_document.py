@@ -22,7 +22,7 @@ from fwverify.reader import Malformed
 from fwverify.verify import raw
 from fwverify.verify.embedded import refused
 from fwverify.verify.profile_data import MAX_DIGITS, Found, Message, read_document
-from fwverify.verify.profiles import Profile, algorithm_of, check_hashed
+from fwverify.verify.profiles import Profile, check_hashed, passed, result_of
 from fwverify.verify.ranges import normal
 from fwverify.verify.scheme import Material, Range, Scheme, Signed, TrustedKey, View
 
@@ -128,15 +128,7 @@ def _judge(
                     return _passed(view, profile, found, message, place, key, why)
                 if len(material.keys) == 1:
                     axis, reason = outcome, why
-    return Signed(
-        path=view.path,
-        scheme=profile.scheme,
-        authentic=axis,
-        trusted=axis,
-        reason=f"{profile.title}: {reason}",
-        digest=profile.digest,
-        algorithm=algorithm_of(profile),
-    )
+    return result_of(view, profile, axis, reason)
 
 
 def _passed(
@@ -149,18 +141,8 @@ def _passed(
     why: str,
 ) -> Signed:
     held = {digest: view.holders(digest) for digest in dict.fromkeys(message.contents)}
-    return Signed(
-        path=view.path,
-        scheme=profile.scheme,
-        authentic="pass",
-        trusted="pass" if key.usable else "fail",
-        reason=(f"{key.why_not}; " if not key.usable else "") + f"{profile.title}: {why}",
-        signer=key.id,
-        spki=key.spki,
-        key_id=key.id,
-        roles=key.roles,
-        digest=profile.digest,
-        algorithm=algorithm_of(profile),
+    return dataclasses.replace(
+        passed(view, profile, key, why),
         covered=message.covered,
         container=() if place is None else (place,),
         steering=found.steering,
