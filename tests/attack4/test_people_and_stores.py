@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
@@ -177,6 +178,20 @@ def test_a_revoked_key_does_not_come_back_for_another_vendor(tmp_path):
     with pytest.raises(InputFileError, match="revoked"):
         vendor_of(store, keys.ed_key())
     vendor_of(store, keys.ed_key(1))
+
+
+def test_a_revoked_key_does_not_come_back_under_another_exponent(tmp_path):
+    own = keys.rsa_key()
+    entry = entries.Wish("acme", "one", ("release",), "A. Engineer", AT, products=("X",),
+                         schemes=("raw",), title="Acme")  # fmt: skip
+    store = stores.with_keys(tmp_path, keys.ed_key())
+    entries.add(store, keys.pem(own), "one.pem", entry)
+    entries.revoke(store, "acme", "one", by="A. Engineer", since=AT, reason="stolen")
+    pem = twin(own).public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    with pytest.raises(InputFileError, match="is this key, and revoked"):
+        entries.add(store, pem, "two.pem", dataclasses.replace(entry, id="two"))
 
 
 def test_what_waits_is_not_activated_once_the_key_is_revoked_for_another_vendor(tmp_path):
