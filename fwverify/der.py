@@ -7,8 +7,9 @@ below 31, and depth, element count, total size and the sizes of numbers and obje
 identifiers are bounded, so that ``asn1crypto`` can be driven neither into deep recursion
 nor into large allocations or quadratic time.
 
-Not checked: the order of SET OF, the encodings of primitive values, and what hides in
-OCTET STRINGs (certificate extensions are parsed one by one by ``asn1crypto``).
+Not checked: the order of SET OF, the encodings of primitive values, the size of a number
+or identifier under an implicit tag, and what hides in OCTET STRINGs (certificate extensions
+are parsed one by one by ``asn1crypto``).
 """
 
 from __future__ import annotations

@@ -6,8 +6,10 @@ position, and the words behind a command that starts another one (``exec``, ``no
 to a fixed folder is made absolute. It serves to say how a program comes alive (``alive``).
 
 What it does not see: functions, names that are put together at run time, what ``eval``
-runs, what stands behind the first ``MAX_READ_BYTES`` of a script, and programs that start
-programs.
+runs, what stands behind the first ``MAX_READ_BYTES`` of a script or is named after
+``MAX_STARTED`` others, and programs that start programs. No problem says so: every program is
+examined whatever starts it; what may be missing is how it starts, and that a rule which knows
+it by name would be surer for that.
 """
 
 from __future__ import annotations

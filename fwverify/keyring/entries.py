@@ -27,7 +27,7 @@ from fwverify import people
 from fwverify.keyring import edit
 from fwverify.keyring.candidate import Candidate, examine, of_certificate, of_key
 from fwverify.strict import InputFileError, parse_toml
-from fwverify.verify.keys import identity_of, secret_of
+from fwverify.verify.keys import secret_of
 from fwverify.verify.trust import TrustStore, load_trust
 from fwverify.verify.vendor import pinned_certificate, pinned_key, rules_of
 from fwverify.verify.vendor_file import KeyTable, RootTable, RuleTable, VendorFile
@@ -290,21 +290,19 @@ def _activate_rules(
 def _refuse_known(path: Path, file: VendorFile, candidate: Candidate, id_: str) -> None:
     """Refuse an id or a key that the vendor has, whatever became of it."""
     for number, key in enumerate(file.key):
-        known = pinned_key(path, ["key", number], key).identity
-        _refuse_twice(path, key, known, candidate, id_)
+        _refuse_twice(path, key, _spki(path, key, number), candidate, id_)
     for number, root in enumerate(file.root):
-        certificate = pinned_certificate(path, ["root", number], root)
-        known = identity_of(certificate.public_key.dump())
         again = root.sha256 == candidate.fingerprint or root.status == "revoked"
-        _refuse_twice(path, root, known if again else "", candidate, id_)
+        known = _spki(path, root, number)
+        _refuse_twice(path, root, known if again else None, candidate, id_)
 
 
 def _refuse_twice(
-    path: Path, entry: KeyTable | RootTable, identity: str, candidate: Candidate, id_: str
+    path: Path, entry: KeyTable | RootTable, spki: bytes | None, candidate: Candidate, id_: str
 ) -> None:
     if entry.id == id_:
         raise InputFileError(path, None, id_, "stands there; choose another --id")
-    if identity == candidate.identity:
+    if spki is not None and secret_of(spki) == secret_of(candidate.spki):
         raise InputFileError(path, None, entry.id, f"is this key, and {entry.status}")
 
 

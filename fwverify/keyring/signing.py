@@ -3,8 +3,8 @@
 Guarantees: ``SIGNED.toml`` at the top of the store holds detached signatures over the
 digest of all its other files (the one in every report). Where the configuration names
 ``trust.signers``, ``require`` lets a store pass only with ``signatures_required`` valid
-signatures of distinct keys among them; a signature over an earlier state, by another
-key, by a weak or publicly known key, or of one key twice counts for nothing.
+signatures of distinct keys and names among them; a signature over an earlier state, by
+another key, by a weak or publicly known key, or of one key or name twice counts for nothing.
 
 What is signed is the RFC 8785 form of schema, digest and name, so a signature cannot be
 taken for anything else; how is ``detached``'s. A signer whom the configuration registers
@@ -76,7 +76,13 @@ def read(store: Path) -> tuple[StoreSignature, ...]:
     Raises ``InputFileError`` for an unusable one.
     """
     path = store / SIGNATURES
-    return load_toml(path, SignedStore).signature if path.is_file() else ()
+    found = load_toml(path, SignedStore).signature if path.is_file() else ()
+    for number, one in enumerate(found):
+        try:
+            people.one_line("name", one.by)
+        except people.UnusableText as error:
+            raise InputFileError(path, None, f"signature[{number}].by", str(error)) from error
+    return found
 
 
 def standing(
@@ -104,7 +110,8 @@ def standing(
         elif (owner and any(people.owner_of(key, (owner,)) for key in counted)) or (
             people.person_key(one.by) in map(people.person_key, counted.values())
         ):
-            faults.append(f"{one.by} signed with two keys and counts once")
+            name = people.one_line("name", one.by)
+            faults.append(f"{name} signed with two keys and counts once")
         else:
             counted[one.key_sha256] = one.by
     return Standing(tuple(counted.values()), tuple(sorted(counted)), tuple(faults))

@@ -63,9 +63,24 @@ class Catalogue:
         return tuple(name for name in _ORDER if name in used)
 
 
-@functools.lru_cache(maxsize=4)
 def read_catalogue(message: bytes) -> Catalogue:
     """Return the catalogue in the DER ``message``. Raises ``Malformed``."""
+    found = _read_once(message)
+    if isinstance(found, Catalogue):
+        return found
+    raise Malformed(*found)
+
+
+@functools.lru_cache(maxsize=4)
+def _read_once(message: bytes) -> Catalogue | tuple[int, str, str]:
+    """Return the catalogue, or what is wrong with it: nor is that looked for once per file."""
+    try:
+        return _read(message)
+    except Malformed as error:
+        return error.offset, error.field, error.why
+
+
+def _read(message: bytes) -> Catalogue:
     parsed = read_message(message, TRUST_LIST)
     content = parsed.content
     fields = der.children(content, der.element(content, 0, len(content)))

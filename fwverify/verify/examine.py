@@ -28,6 +28,7 @@ from fwverify.model import Member, Placed, Problem, Subject, Unpacked
 from fwverify.reader import Buffer
 from fwverify.store import Store
 from fwverify.verify.attested import ATTESTED
+from fwverify.verify.authenticode_spc import HEAD_BYTES, is_trust_list
 from fwverify.verify.profiles import SCHEME_PREFIX
 from fwverify.verify.raw import DETACHED_RAW
 from fwverify.verify.scheme import Material, Neighbour, Scheme, Signed, View
@@ -43,7 +44,6 @@ MAX_TRIED_BYTES: Final = 256 * 1024**3
 MAX_READ_BYTES: Final = 2 * 1024**3
 """Bytes of signatures, each as often as there are files it is tried over: it is parsed anew."""
 
-_PARSED_ONCE: Final = ".cat"
 ATTESTATION: Final = ".attested.toml"
 SPEAKING: Final = (
     *(".cat", ".intoto.jsonl", ".dsse.json", ".att"),
@@ -95,8 +95,11 @@ def examine(
             found.extend(metadata)
             continue
         candidates = files.of(member)
-        if not budget.allows(member, candidates):
-            text = "too many signature files of no file's name: it was tried over none of the files"
+        if not budget.allows(member, candidates, once=_is_catalogue(member, store)):
+            text = (
+                "signature files of no file's name are too many or too large: "
+                "it was tried over none of the files"
+            )
             problems.append(_problem("signature.unverifiable", member.path, text))
             continue
         beside = companions.get(member.path)
@@ -116,10 +119,12 @@ class _Budget:
         self._bytes = MAX_TRIED_BYTES
         self._read = MAX_READ_BYTES
 
-    def allows(self, member: Member, candidates: tuple[Member, ...]) -> bool:
-        """Return whether ``member`` may be tried over all ``candidates``; it is then paid."""
+    def allows(self, member: Member, candidates: tuple[Member, ...], *, once: bool) -> bool:
+        """Return whether ``member`` may be tried over all ``candidates``; it is then paid.
+
+        ``once`` says that it is parsed for the first of them alone.
+        """
         pairs, size = len(candidates[1:]), sum(one.size for one in candidates)
-        once = member.path.lower().endswith(_PARSED_ONCE)
         read = 0 if once else pairs * member.size
         if pairs > self._pairs or size > self._bytes or read > self._read:
             return False
@@ -127,6 +132,17 @@ class _Budget:
         self._bytes -= size
         self._read -= read
         return True
+
+
+def _is_catalogue(member: Member, store: Store) -> bool:
+    """Return whether ``member`` is a security catalogue, which its scheme parses once.
+
+    By its content: a name would free any other signature of the bound.
+    """
+    if member.sha256 is None or member.sha256 not in store:
+        return False
+    with store.view(member.sha256) as content:
+        return is_trust_list(bytes(content[:HEAD_BYTES]))
 
 
 def _companions(subject: Subject) -> dict[str, Member]:

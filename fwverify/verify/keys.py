@@ -212,7 +212,10 @@ def secret_of(spki: bytes) -> str:
 
 @functools.lru_cache(maxsize=256)
 def twins_of(spki: bytes) -> tuple[bytes, ...]:
-    """Return the RSA key's modulus under the usual exponents, canonical; none for other keys."""
+    """Return the RSA key's modulus under the usual exponents, canonical; none for other keys.
+
+    A modulus may be one of an attacker's certificate, of a few bits: an exponent is below it.
+    """
     try:
         key = serialization.load_der_public_key(spki)
     except _LIBRARY_ERRORS:
@@ -220,7 +223,8 @@ def twins_of(spki: bytes) -> tuple[bytes, ...]:
     if not isinstance(key, rsa.RSAPublicKey):
         return ()
     modulus = key.public_numbers().n
-    return tuple(_encode(rsa.RSAPublicNumbers(one, modulus).public_key()) for one in _EXPONENTS)
+    usual = (one for one in _EXPONENTS if one < modulus)
+    return tuple(_encode(rsa.RSAPublicNumbers(one, modulus).public_key()) for one in usual)
 
 
 def describe(spki: bytes) -> tuple[str, int]:

@@ -22,15 +22,23 @@ from fwverify.reader import Malformed
 from fwverify.verify import raw
 from fwverify.verify.embedded import refused
 from fwverify.verify.profile_data import MAX_DIGITS, Found, Message, read_document
-from fwverify.verify.profiles import Document, Profile, algorithm_of, check_hashed
+from fwverify.verify.profiles import Profile, check_hashed, passed, result_of
 from fwverify.verify.ranges import normal
 from fwverify.verify.scheme import Material, Range, Scheme, Signed, TrustedKey, View
 
 
-def _profiles(view: View, material: Material) -> Iterator[tuple[Profile, Document]]:
+def _read(view: View, material: Material) -> Iterator[tuple[Profile, Found | Signed]]:
+    """Yield each profile of the file's format with what it reads, or why that is refused."""
     for profile in material.profiles:
-        if profile.document is not None and profile.document.format == view.placed.node.format:
-            yield profile, profile.document
+        document = profile.document
+        if document is None or document.format != view.placed.node.format:
+            continue
+        found: Found | Signed
+        try:
+            found = read_document(profile, document, view.content)
+        except Malformed as error:
+            found = refused(view.path, profile.scheme, f"{profile.title}: {error}")
+        yield profile, found
 
 
 def _is_flash(view: View) -> bool:
@@ -39,11 +47,9 @@ def _is_flash(view: View) -> bool:
 
 def _verify_inside(view: View, material: Material) -> tuple[Signed, ...]:
     results: list[Signed] = []
-    for profile, document in _profiles(view, material):
-        try:
-            found = read_document(profile, document, view.content)
-        except Malformed as error:
-            results.append(refused(view.path, profile.scheme, f"{profile.title}: {error}"))
+    for profile, found in _read(view, material):
+        if isinstance(found, Signed):
+            results.append(found)
             continue
         judged = [
             _judge(view, profile, found, (one,), place, material) for place, one in found.signatures
@@ -93,11 +99,9 @@ def _verify_beside(view: View, material: Material) -> tuple[Signed, ...]:
     A signature beside a HEX may as well be a plain one over its text (``raw``).
     """
     results: list[Signed] = []
-    for profile, document in _profiles(view, material):
-        try:
-            found = read_document(profile, document, view.content)
-        except Malformed as error:
-            results.append(refused(view.path, profile.scheme, f"{profile.title}: {error}"))
+    for profile, found in _read(view, material):
+        if isinstance(found, Signed):
+            results.append(found)
             continue
         for _, member in view.detached:
             values = raw.decoded(member) if len(member) <= MAX_DIGITS else ()
@@ -124,15 +128,7 @@ def _judge(
                     return _passed(view, profile, found, message, place, key, why)
                 if len(material.keys) == 1:
                     axis, reason = outcome, why
-    return Signed(
-        path=view.path,
-        scheme=profile.scheme,
-        authentic=axis,
-        trusted=axis,
-        reason=f"{profile.title}: {reason}",
-        digest=profile.digest,
-        algorithm=algorithm_of(profile),
-    )
+    return result_of(view, profile, axis, reason)
 
 
 def _passed(
@@ -145,18 +141,8 @@ def _passed(
     why: str,
 ) -> Signed:
     held = {digest: view.holders(digest) for digest in dict.fromkeys(message.contents)}
-    return Signed(
-        path=view.path,
-        scheme=profile.scheme,
-        authentic="pass",
-        trusted="pass" if key.usable else "fail",
-        reason=(f"{key.why_not}; " if not key.usable else "") + f"{profile.title}: {why}",
-        signer=key.id,
-        spki=key.spki,
-        key_id=key.id,
-        roles=key.roles,
-        digest=profile.digest,
-        algorithm=algorithm_of(profile),
+    return dataclasses.replace(
+        passed(view, profile, key, why),
         covered=message.covered,
         container=() if place is None else (place,),
         steering=found.steering,

@@ -23,6 +23,7 @@ a profile earns its trust.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import hmac
 import itertools
@@ -426,46 +427,55 @@ def _signed(
     view: View, profile: Profile, layouted: Layouted, keys: tuple[TrustedKey, ...]
 ) -> Signed:
     axis: Axis = "unverifiable"
-    reason = f"{profile.title}: no key to verify it with"
+    reason = "no key to verify it with"
     for key in keys:
         outcome, why = check(profile, view.content, layouted, key.spki)
         if outcome == "pass":
             return _passed(view, profile, layouted, key, why)
         if axis != "fail":
-            axis, reason = outcome, f"{profile.title}: {why}"
+            axis, reason = outcome, why
     if axis == "fail" and len(keys) > 1:
-        reason = f"{profile.title}: no key of the rule verifies it"
-    return Signed(
-        path=view.path,
-        scheme=profile.scheme,
-        authentic=axis,
-        trusted=axis,
-        reason=reason,
-        digest=profile.digest,
-        algorithm=algorithm_of(profile),
-    )
+        reason = "no key of the rule verifies it"
+    return result_of(view, profile, axis, reason)
 
 
 def _passed(view: View, profile: Profile, layouted: Layouted, key: TrustedKey, why: str) -> Signed:
-    return Signed(
-        path=view.path,
-        scheme=profile.scheme,
-        authentic="pass",
-        trusted="pass" if key.usable else "fail",
-        reason=(f"{key.why_not}; " if not key.usable else "") + f"{profile.title}: {why}",
-        signer=key.id,
-        spki=key.spki,
-        key_id=key.id,
-        roles=key.roles,
-        digest=profile.digest,
-        algorithm=algorithm_of(profile),
+    return dataclasses.replace(
+        passed(view, profile, key, why),
         covered=layouted.signed,
         container=(layouted.signature,),
         steering=layouted.steering,
     )
 
 
-def algorithm_of(profile: Profile) -> str:
+def result_of(view: View, profile: Profile, axis: Axis, reason: str) -> Signed:
+    """Return the result ``axis`` of a signature by the profile, without key or bytes."""
+    return Signed(
+        path=view.path,
+        scheme=profile.scheme,
+        authentic=axis,
+        trusted=axis,
+        reason=f"{profile.title}: {reason}",
+        digest=profile.digest,
+        algorithm=_algorithm(profile),
+    )
+
+
+def passed(view: View, profile: Profile, key: TrustedKey, why: str) -> Signed:
+    """Return the result of a signature that holds under ``key``; over what is the caller's."""
+    result = result_of(view, profile, "pass", why)
+    return dataclasses.replace(
+        result,
+        trusted="pass" if key.usable else "fail",
+        reason=result.reason if key.usable else f"{key.why_not}; {result.reason}",
+        signer=key.id,
+        spki=key.spki,
+        key_id=key.id,
+        roles=key.roles,
+    )
+
+
+def _algorithm(profile: Profile) -> str:
     """Return the name of the profile's algorithm, as results and floors have it."""
     return {
         "pkcs1v15": primitives.RSA_PKCS1,

@@ -182,9 +182,8 @@ def _payload_digest(content: Buffer, main: Header) -> bool:
 def _container(content: Buffer, header: Header) -> tuple[Range, ...]:
     """Return the bytes of the signature header that rpm writes.
 
-    None where a tag is strange or the reserved space is not zeros.
-
-    The index, entries of sane size, zeros to align the next one. Bytes of the store that no
+    They are the index, entries of sane size, and zeros that align the next one; none at all
+    where a tag is strange or the reserved space is not zeros. Bytes of the store that no
     entry names, file signatures (nothing here verifies them) and whatever is larger than
     what its tag says are no container: they could be a program.
     """

@@ -175,6 +175,16 @@ def test_a_large_signature_of_no_file_is_not_read_for_each_of_many_files(name, s
     assert found.found
 
 
+def test_a_catalogue_in_name_alone_is_not_read_for_each_of_many_files(store, monkeypatch):
+    monkeypatch.setattr(sys.modules["fwverify.verify.examine"], "MAX_READ_BYTES", 1_000_000)
+    files = [Leaf(f"f{n}", b"%d" % n) for n in range(60)]
+    armor = b"-----BEGIN PGP SIGNATURE-----\n\n" + b"A" * 100_000
+    subject, unpacked = place(store, *files, Leaf("x.cat", armor, role="signature"), kind="set")
+    found = examine(subject, unpacked, build(unpacked.nodes), store, material(keys.ed_key()))
+    assert found.found == ()
+    assert "too large" in found.problems[0].text
+
+
 def test_metadata_spelled_in_too_many_pieces_is_refused_and_does_not_raise(monkeypatch):
     monkeypatch.setattr(tuf_json, "MAX_SPANS", 50)
     repo = tuf.Repo(indent=1)

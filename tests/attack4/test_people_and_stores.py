@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 
 import pytest
+from asn1crypto import keys as asn1_keys
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -81,6 +83,17 @@ def test_one_name_under_two_keys_signs_a_store_once(tmp_path):
         signing.require(store, trust, signers, 2, AT)
 
 
+@pytest.mark.parametrize("by", ["Ann\u202eOe", "Ann\\u0000Oe", " "])
+def test_a_store_signed_under_a_name_that_does_not_show_is_unusable(tmp_path, by):
+    store = stores.with_keys(tmp_path, keys.ed_key())
+    signing.sign(store, keys.ed_key(5), "Ann Oe", AT)
+    path = store / signing.SIGNATURES
+    path.write_text(path.read_text().replace("Ann Oe", by))
+    signers = read_keys(keys.pem(keys.ed_key(5)), "k")
+    with pytest.raises(InputFileError, match=r"signature\[0\]\.by"):
+        signing.require(store, load_trust(store), signers, 1, AT)
+
+
 # --- one secret under two public keys ----------------------------------------------------
 
 
@@ -88,6 +101,12 @@ def twin(private):
     """Return a key of the same modulus: who holds the one can sign for the other."""
     numbers = private.public_key().public_numbers()
     return rsa.RSAPublicNumbers(3, numbers.n).public_key()
+
+
+LISTED = BadKey(
+    name="sample", sha256=keys.spki_sha256(keys.rsa_key()), kind="full", of="spki",
+    source="https://example.org",
+)  # fmt: skip
 
 
 def spki(public) -> bytes:
@@ -104,12 +123,16 @@ def test_one_modulus_under_two_exponents_is_one_secret():
     assert secret_of(keys.spki(keys.ec_key())) == identity_of(keys.spki(keys.ec_key()))
 
 
+@pytest.mark.parametrize("modulus", [15, 101 * 103, 65537 * 3, 2**511 + 1])
+def test_a_modulus_of_a_few_bits_is_compared_and_does_no_harm(modulus):
+    numbers = asn1_keys.RSAPublicKey({"modulus": modulus, "public_exponent": 5})
+    small = asn1_keys.PublicKeyInfo.wrap(numbers, "rsa").dump()
+    assert secret_of(small) != secret_of(keys.spki(keys.rsa_key()))
+    assert KnownBad((LISTED,)).of_key(small) is None
+
+
 def test_a_known_key_under_another_exponent_is_known():
-    listed = BadKey(
-        name="sample", sha256=keys.spki_sha256(keys.rsa_key()), kind="full", of="spki",
-        source="https://example.org",
-    )  # fmt: skip
-    known = KnownBad((listed,))
+    known = KnownBad((LISTED,))
     assert known.of_key(keys.spki(keys.rsa_key()))
     assert known.of_key(spki(twin(keys.rsa_key())))
     assert known.of_key(keys.spki(keys.rsa_key(2048, 1))) is None
@@ -155,6 +178,20 @@ def test_a_revoked_key_does_not_come_back_for_another_vendor(tmp_path):
     with pytest.raises(InputFileError, match="revoked"):
         vendor_of(store, keys.ed_key())
     vendor_of(store, keys.ed_key(1))
+
+
+def test_a_revoked_key_does_not_come_back_under_another_exponent(tmp_path):
+    own = keys.rsa_key()
+    entry = entries.Wish("acme", "one", ("release",), "A. Engineer", AT, products=("X",),
+                         schemes=("raw",), title="Acme")  # fmt: skip
+    store = stores.with_keys(tmp_path, keys.ed_key())
+    entries.add(store, keys.pem(own), "one.pem", entry)
+    entries.revoke(store, "acme", "one", by="A. Engineer", since=AT, reason="stolen")
+    pem = twin(own).public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    with pytest.raises(InputFileError, match="is this key, and revoked"):
+        entries.add(store, pem, "two.pem", dataclasses.replace(entry, id="two"))
 
 
 def test_what_waits_is_not_activated_once_the_key_is_revoked_for_another_vendor(tmp_path):

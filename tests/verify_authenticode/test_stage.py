@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 
 import pytest
 
@@ -61,6 +62,23 @@ def test_a_catalogue_for_nothing_here(store):
     members = (Leaf("other.inf", b"other"), Leaf("driver.cat", CATALOGUE, role="signature"))
     _, results = shown(store, *members, kind="set")
     assert [axes(one) for one in results] == [("fail", "fail")]
+
+
+@pytest.mark.parametrize("member", [CATALOGUE, CATALOGUE[:-1]], ids=["good", "cut"])
+def test_a_catalogue_is_parsed_for_the_first_of_many_files_alone(store, monkeypatch, member):
+    parsed = []
+    real = authenticode_catalog.read_message
+
+    def counting(message, content_type):
+        parsed.append(len(message))
+        return real(message, content_type)
+
+    monkeypatch.setattr(authenticode_catalog, "read_message", counting)
+    monkeypatch.setattr(sys.modules["fwverify.verify.examine"], "MAX_READ_BYTES", len(member))
+    authenticode_catalog._read_once.cache_clear()
+    files = [Leaf(f"{number}.inf", b"%d" % number) for number in range(20)]
+    examination, _ = shown(store, *files, Leaf("driver.cat", member, role="signature"), kind="set")
+    assert (examination.problems, parsed) == ((), [len(member)])
 
 
 def test_many_catalogues_hash_each_neighbour_once(store, monkeypatch):
