@@ -111,6 +111,11 @@ TRUE: Final[tuple[Explained, ...]] = (
     Explained("collectd-core", "elf.packet_capture", "its dns plugin captures name look-ups"),
     Explained("collectd-core", "surv_place_receiver", "its gps plugin reads a receiver"),
     Explained("wireshark-common", "surv_capture_command", "wifidump starts tcpdump, far away too"),
+    Explained(
+        "klibc-utils",
+        "elf.nameless_calls",
+        "its programs call their loader by address, so that no import can be read: it says so",
+    ),
     *(
         Explained(package, "key.private", "the package brings the key of its test certificates")
         for package in ("ovmf", "qemu-efi-aarch64")
