@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from fwverify.analyse import links
+from fwverify.analyse import alive, links
 from fwverify.analyse.commands import started
 from fwverify.analyse.links import MAX_ROOTS, FileSystem
 from fwverify.analyse.ways import ways
+from fwverify.model import Service
 from tests.builders.linuxfs import placed
+from tests.builders.profiles import finding
 
 DEEP = "etc/" * 1000 + "init.d/S1"
 
@@ -66,3 +68,26 @@ def test_services_whose_names_lead_too_far_are_told(monkeypatch):
 def test_a_long_folder_is_not_put_before_each_name(length):
     text = f"cd /{'a/' * length}\n" + ";".join(f"./x{number}" for number in range(512))
     assert sum(map(len, started(text))) < 512 * 256
+
+
+def many(number: int) -> list[Service]:
+    return [
+        Service(
+            name="x", kind="unit", starts="enabled", listens=(), path=f"u!/lib/x@{each}.service"
+        )
+        for each in range(number)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "more"), [(2, ""), (3, " and 1 more"), (5000, " and many more")]
+)
+def test_a_service_of_many_instances_is_told_in_short(monkeypatch, number, more):
+    sizes: list[int] = []
+    in_order = alive._in_order
+    monkeypatch.setattr(alive, "_in_order", lambda ways: sizes.append(len(ways)) or in_order(ways))
+    about = finding(rule="r", capability="remote.shell.web", path="u!/sbin/x")
+    (told,) = alive.with_starts([about], many(number), [])
+    shown = "lib/x@0.service (enabled), lib/x@1.service (enabled)"
+    assert told.text == f"{about.text}; started by {shown}{more}"
+    assert sizes == [number, min(number, alive.MAX_KEPT)]
