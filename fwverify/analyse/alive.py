@@ -27,6 +27,9 @@ from fwverify.model import Finding, Placed, Service
 from fwverify.paths import SEPARATOR
 
 MAX_SHOWN: Final = 2
+MAX_KEPT: Final = 64
+"""Of what starts programs of one name: instances of one service may be thousands."""
+
 MAX_TEXT_CHARACTERS: Final = 400
 _SUFFIX: Final = re.compile(r"(?:@[^.]*)?\.(?:service|socket|timer|path|sh)$")
 _STARTS: Final = "starts: "
@@ -91,7 +94,15 @@ def _started(
         program = posixpath.basename(finding.excerpt.split(maxsplit=1)[0])
         when = starts[0].removeprefix(_STARTS)
         found.setdefault(container, {}).setdefault(program, set()).add((inner, when))
+    for programs in found.values():
+        for program, told in programs.items():
+            programs[program] = set(_in_order(told)[:MAX_KEPT])
     return found
+
+
+def _in_order(ways: set[Way]) -> list[Way]:
+    """Return ``ways`` sorted, those that do not come by themselves last."""
+    return sorted(ways, key=lambda way: (_DORMANT.search(way[1]) is not None, way))
 
 
 def _links(
@@ -138,8 +149,10 @@ def _said(finding: Finding, ways: set[Way]) -> Finding:
     ways = {way for way in ways if way[0] != inner}
     if not ways:
         return finding
-    ordered = sorted(ways, key=lambda way: (_DORMANT.search(way[1]) is not None, way))
+    ordered = _in_order(ways)
     shown = ", ".join(f"{path} ({when})" for path, when in ordered[:MAX_SHOWN])
-    more = f" and {len(ordered) - MAX_SHOWN} more" if len(ordered) > MAX_SHOWN else ""
+    rest = len(ordered) - MAX_SHOWN
+    number = str(rest) if len(ordered) <= MAX_KEPT // 2 else "many"
+    more = f" and {number} more" if rest > 0 else ""
     text = f"{finding.text}; started by {shown}{more}"
     return msgspec.structs.replace(finding, text=text[:MAX_TEXT_CHARACTERS])

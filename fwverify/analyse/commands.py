@@ -63,7 +63,8 @@ def started(text: str) -> tuple[str, ...]:
         for part in _PARTS.split(_REDIRECTED.sub(" ", line)):
             words = _command(part.split())
             if words[:1] == ["cd"] and len(words) > 1:
-                folder = words[1] if words[1].startswith("/") else ""
+                fixed = words[1].startswith("/") and len(words[1]) <= _MAX_NAME_CHARACTERS
+                folder = words[1] if fixed else ""
                 continue
             found.update(_placed(name, folder) for name in _names(words))
             if len(found) >= MAX_STARTED:

@@ -6,8 +6,8 @@ to, and took programs from, two numbers). Found are dotted quads that stand alon
 (between zero bytes, with or without a port) in a program whose imports turn such a text
 into an address and dial. Private, reserved, documentation and multicast ranges (IANA
 special-purpose registry, as ``ipaddress`` has it), well-known resolvers and version
-numbers of four small parts without a port are left out, and so are texts that read as
-object identifiers (X.660) where longer ones stand in the program too.
+numbers of four small parts without a port are left out, and so are texts without one that
+read as object identifiers (X.660) where longer ones stand in the program too.
 
 What is not seen: addresses as four bytes, put together at run time, or beside other text.
 """
@@ -91,7 +91,7 @@ def _public(data: Buffer) -> Iterator[str]:
             continue
         version = max(address.packed) < _SMALL and match[2] is None
         first, second, *_ = address.packed
-        if objects and first in _OBJECT_ARCS and second < _SECOND_ARCS:
+        if objects and match[2] is None and first in _OBJECT_ARCS and second < _SECOND_ARCS:
             continue
         if address.is_global and not (address.is_multicast or version or text in _RESOLVERS):
             yield text

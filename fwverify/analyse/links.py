@@ -7,7 +7,8 @@ links in one walk is an error. Names are the report's (``fwverify.paths``), in w
 link's target is escaped like a path, so that both compare as text.
 
 A file system may lie in a folder of its container (``rootfs/etc/passwd``); every folder
-that holds a well-known top-level folder of the path is then tried as the root.
+that holds a well-known top-level folder of the path is then tried as the root, the
+``MAX_ROOTS`` outermost at most.
 
 What it does not see: mounts over the tree, and what is made at run time.
 """
@@ -25,8 +26,17 @@ MAX_HOPS: Final = 40
 """As Linux (MAXSYMLINKS, include/linux/namei.h)."""
 
 MAX_SEGMENTS: Final = 4096
+MAX_ROOTS: Final = 16
+"""No path of a real update has four; each is one more walk."""
+
 MAX_VISITS: Final = 200_000
 """Names looked at below linked folders in one container."""
+
+MAX_STEPS: Final = 32_000_000
+"""Of all walks in one container; beyond it no name leads anywhere, which ``exhausted`` says."""
+
+_STEP_SEGMENTS: Final = 16
+"""Of a name that one step looks up; a deeper one costs more."""
 
 NULL: Final = "dev/null"
 """A file that leads here is empty on every device, also where the node is not packed."""
@@ -49,13 +59,9 @@ class FileSystem:
     def __init__(self, nodes: Mapping[str, Placed]) -> None:
         self.nodes = dict(nodes)
         self._names = sorted(nodes)
-        self._folders = {
-            name
-            for inner, placed in nodes.items()
-            for name in (*_ancestors(inner), *((inner,) if _is_folder(placed) else ()))
-        }
+        self._folders = _folders(nodes)
         self.exhausted = False
-        self._visits = 0
+        self._visits = self._steps = 0
 
     def is_folder(self, inner: str) -> bool:
         """Return whether ``inner`` is a folder, listed or implied by what is in it."""
@@ -90,6 +96,10 @@ class FileSystem:
         hops = 0
         while left:
             segment = left.pop()
+            self._steps += 1 + len(at) // _STEP_SEGMENTS
+            if self._steps > MAX_STEPS:
+                self.exhausted = True
+                return None
             if segment in ("", "."):
                 continue
             if segment == "..":
@@ -166,6 +176,19 @@ def _is_folder(placed: Placed) -> bool:
     return placed.node.kind == "directory"
 
 
+def _folders(nodes: Mapping[str, Placed]) -> set[str]:
+    """Return the folders that are listed, or implied by what is in them."""
+    found: set[str] = set()
+    for inner, placed in nodes.items():
+        for folder in _ancestors(inner):
+            if folder in found:
+                break  # and so are those above it
+            found.add(folder)
+        if _is_folder(placed):
+            found.add(inner)
+    return found
+
+
 def _ancestors(inner: str) -> Iterator[str]:
     folder = inner.rpartition("/")[0]
     while folder:
@@ -176,5 +199,5 @@ def _ancestors(inner: str) -> Iterator[str]:
 def _roots(inner: str) -> tuple[str, ...]:
     """Return the folders that may be the root of the file system that ``inner`` is in."""
     segments = inner.split("/")
-    found = {"/".join(segments[:at]) for at, segment in enumerate(segments) if segment in _TOP}
-    return tuple(sorted({"", *found}))
+    found = [at for at, segment in enumerate(segments) if segment in _TOP][:MAX_ROOTS]
+    return tuple(sorted({"", *("/".join(segments[:at]) for at in found)}))

@@ -256,7 +256,7 @@ def _reached(system: FileSystem, problems: list[Problem]) -> Iterator[tuple[str,
                 yield inner, target, name
     if system.exhausted:
         path = next(iter(system.nodes.values())).node.path
-        text = f"more than {MAX_VISITS} names below linked folders"
+        text = f"more than {MAX_VISITS} names below linked folders, or links that lead too far"
         problems.append(Problem(code="limit.links", path=path, text=text))
 
 

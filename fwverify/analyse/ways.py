@@ -6,8 +6,8 @@ beside the script, a bare one in the folders for programs. From a started shell 
 the programs that it starts in turn are followed, ``MAX_STEPS`` scripts deep. A link to a
 program of another name (busybox) says nothing of that program and is left to ``alive``.
 
-Bounds: ``MAX_LOOKED_UP`` names in all, beyond which the stage has a problem; ``MAX_WAYS``
-per file.
+Bounds: ``MAX_LOOKED_UP`` names in all and the steps of ``links``, beyond which the stage has
+a problem; ``MAX_WAYS`` per file.
 """
 
 from __future__ import annotations
@@ -102,6 +102,9 @@ class _Lookup:
         system = self._systems[container]
         if "/" in name:
             named: Iterable[str] = system.named(name, inner)
+            if system.exhausted:
+                text = "what services start leads through too many links; not all is followed"
+                self.problems = (Problem(code="limit.starts", path=container, text=text),)
         else:
             named = self._bare[container].get(name, ())
         for target in named:

@@ -76,13 +76,7 @@ def read(store: Path) -> tuple[StoreSignature, ...]:
     Raises ``InputFileError`` for an unusable one.
     """
     path = store / SIGNATURES
-    found = load_toml(path, SignedStore).signature if path.is_file() else ()
-    for number, one in enumerate(found):
-        try:
-            people.one_line("name", one.by)
-        except people.UnusableText as error:
-            raise InputFileError(path, None, f"signature[{number}].by", str(error)) from error
-    return found
+    return load_toml(path, SignedStore).signature if path.is_file() else ()
 
 
 def standing(
@@ -101,6 +95,10 @@ def standing(
     counted: dict[str, str] = {}
     faults: list[str] = []
     for one in read(store):
+        unusable = _unusable(one.by)
+        if unusable:
+            faults.append(f"a signature by {one.key_sha256[:16]}: {unusable}")
+            continue
         owner = people.owner_of(one.key_sha256, registered)
         why = _fault(one, known.get(one.key_sha256), trust, at) or _misnamed(one, owner)
         if why:
@@ -115,6 +113,15 @@ def standing(
         else:
             counted[one.key_sha256] = one.by
     return Standing(tuple(counted.values()), tuple(sorted(counted)), tuple(faults))
+
+
+def _unusable(name: str) -> str:
+    """Return why ``name``, as the file has it, is nobody's name; empty where it may be one."""
+    try:
+        people.person_key(name)
+    except people.UnusableText as error:
+        return str(error)
+    return ""
 
 
 def _misnamed(one: StoreSignature, owner: people.Person | None) -> str:

@@ -10,6 +10,10 @@ Specification: Intel, "Hexadecimal Object File Format Specification", revision A
 (record types 00 to 05); Motorola, "M68000 Family Programmer's Reference", appendix C
 (S0 to S9).
 
+Read in two ways, and therefore observed: a file in which a segment base (02) and a linear
+base (04) that are not zero meet, since some programs add both (GNU binutils), and data
+across the end of the first 64 KiB, which those of 16 bits continue at its start.
+
 Not checked: that addresses exist in any device. The bytes of a valid data record are
 claimed as extracted with its address, checksum and line end.
 """
@@ -124,6 +128,9 @@ class _Scan(Struct):
     counts: list[int] = field(default_factory=list)
     base: int = 0
     wraps: bool = False
+    based: set[bool] = field(default_factory=set)
+    short: bool = False
+    ambiguous: int | None = None
     end: Range | None = None
     behind_end: int | None = None
 
@@ -136,7 +143,7 @@ def _lines(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _scan(data: bytes, parse: Parse) -> _Scan:
-    scan = _Scan()
+    scan = _Scan(short=parse is parse_intel)
     number = 0
     for start, end, text in _lines(data):
         number += 1
@@ -160,6 +167,8 @@ def _take(scan: _Scan, record: Record, lines: Range) -> bool:
     """Apply one record; return False when its address cannot be."""
     if record.kind == "base":
         scan.base, scan.wraps = record.address, record.wraps
+        scan.based |= {record.wraps} if record.address else set()
+        _doubt(scan, lines, doubtful=len(scan.based) > 1)
     elif record.kind == "end":
         scan.end = lines
         scan.starts.append(record.address)
@@ -173,16 +182,24 @@ def _take(scan: _Scan, record: Record, lines: Range) -> bool:
         end = record.address + len(record.data)
         if (scan.wraps and end > 0x1_0000) or scan.base + end > 1 << 32:
             return False
+        _doubt(scan, lines, doubtful=scan.short and not scan.base and end > 0x1_0000)
         if record.data:
             scan.written.append(Written(scan.base + record.address, record.data, lines))
     return True
+
+
+def _doubt(scan: _Scan, lines: Range, *, doubtful: bool) -> None:
+    """Keep the first line from which on addresses are read in two ways."""
+    if doubtful and scan.ambiguous is None:
+        scan.ambiguous = lines[0]
 
 
 def image_of(data: bytes, kind: Literal["intel-hex", "srec"]) -> tuple[tuple[Written, ...], ...]:
     """Return the runs of consecutive addresses that the file writes, in address order.
 
     For a reader that must know the one memory image: raises ``Malformed`` where a line is no
-    record, an address is written twice, or the end record is missing or not the last.
+    record, an address is written twice or may be two, or the end record is missing or not
+    the last.
     """
     scan = _scan(data, parse_intel if kind == "intel-hex" else parse_srec)
     if scan.bad_lines:
@@ -192,6 +209,8 @@ def image_of(data: bytes, kind: Literal["intel-hex", "srec"]) -> tuple[tuple[Wri
         raise Malformed(
             scan.behind_end or len(data), f"{kind}.end", "the end record is not the last"
         )
+    if scan.ambiguous is not None:
+        raise Malformed(scan.ambiguous, f"{kind}.address", "is read in two ways from here on")
     first, doubled = _one_layer(scan.written)
     if doubled:
         at = doubled[0].lines[0]
@@ -352,6 +371,11 @@ def _observations(
         text = "text stands behind the end record"
         offset = scan.behind_end
         found.append(Observation(rule=f"{name}.after_end", text=text, offset=offset))
+    if scan.ambiguous is not None:
+        text = "addresses are read in two ways from here on: two bases, or across 64 KiB"
+        found.append(
+            Observation(rule=f"{name}.base", text=text, severity="high", offset=scan.ambiguous)
+        )
     for item in [item for layer in stacked[1:] for item in layer][:_MAX_REPORTED]:
         text = f"address {item.address:#010x} is written a second time"
         offset = item.lines[0]

@@ -179,6 +179,7 @@ def _cab_data(
         reader = Reader(buffer, min(place, len(buffer)))
         found: list[Range] = []
         total = 0
+        idle = False  # bytes of no plain byte: nothing is decoded from them
         for _ in range(reader.count(blocks, 8 + per_data, "cab.data")):
             parsed.append((reader.offset, reader.offset + 8))
             _, packed, plain = reader.unpack("<I2H", "cab.data")
@@ -186,7 +187,10 @@ def _cab_data(
             found.append((reader.offset, reader.offset + packed))
             reader.skip(packed, "cab.data")
             total += plain
-        if used[index] == ((0, total),) or total == 0:
+            idle |= packed > 0 and plain == 0
+        if idle:
+            complaint = f"folder {index} has packed data of no byte"
+        elif used[index] == ((0, total),) or total == 0:
             data.extend(found)
         else:
             complaint = f"folder {index} holds {total} bytes, its files use others"

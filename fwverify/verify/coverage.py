@@ -23,6 +23,7 @@ Ranges are half-open, in bytes from the start of the member.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
@@ -338,10 +339,12 @@ def _between_edges(
     """Yield the runs between edges that at least one child holds.
 
     Only counts and one name per class are kept, so that thousands of extents over the
-    same bytes cost no more than as many beside each other.
+    same bytes cost no more than as many beside each other. The names leave in the order in
+    which they came where extents overlap like shingles: a dict would pass over the places of all
+    that left each time it is asked for its first.
     """
     depth: dict[int, int] = {}
-    by_class: dict[_Worst, dict[int, None]] = {kind: {} for kind in _ORDER}
+    by_class: dict[_Worst, OrderedDict[int, None]] = {kind: OrderedDict() for kind in _ORDER}
     previous = 0
     for at, begins, child in edges:
         if depth and previous < at:

@@ -62,7 +62,9 @@ class Message:
     """Bytes that one signature would be over, by their digest.
 
     ``covered`` are bytes of the file itself, ``contents`` the SHA-256 of what they decode
-    to where that is another form, and ``texts`` where that form stands.
+    to where that is another form, and ``texts`` where that form stands. What the unsigned
+    part of a document cuts out of a message (segments, one FLASHDATA of several) is no content
+    that anybody vouches for: the cut may be anybody's.
     """
 
     hashed: bytes
@@ -237,7 +239,9 @@ def _read_odx(profile: Profile, document: Document, content: Buffer) -> Found:
     messages = tuple(
         Message(
             _hash(profile, (text for _, text in group)),
-            contents=tuple(digest for each in group for digest in _contents(odx, *each)),
+            contents=tuple(
+                hashlib.sha256(data).hexdigest() for _, data in group[:1] if not group[1:]
+            ),
             texts=tuple(item.data for item, _ in group if item.data is not None),
         )
         for group in groups
@@ -262,16 +266,9 @@ def _odx_data(content: Buffer, odx: OdxDocument, item: Flashdata) -> bytes:
         raise Malformed(start, "odx.DATA", "is no hexadecimal text") from error
 
 
-def _contents(odx: OdxDocument, item: Flashdata, data: bytes) -> Iterator[str]:
-    """Yield the SHA-256 of the data, whole and as its segments cut it."""
-    yield hashlib.sha256(data).hexdigest()
-    segments = dict.fromkeys(one for block in blocks_of(odx, item) for one in block.segments)
-    position = 0
-    if len(segments) <= MAX_MESSAGES and sum(one.size or 0 for one in segments) == len(data):
-        for one in segments:
-            size = one.size or 0
-            yield hashlib.sha256(data[position : position + size]).hexdigest()
-            position += size
+def _alone(data: list[bytes]) -> tuple[str, ...]:
+    """Return the SHA-256 of the one content that is the message; where it is of several, none."""
+    return tuple(hashlib.sha256(one).hexdigest() for one in data) if len(data) == 1 else ()
 
 
 # --- Intel HEX and S-record --------------------------------------------------------

@@ -4,7 +4,8 @@ What of such a file is signed, and what the profile cannot say, is ``profile_dat
 its signatures are tried under the keys of the rule.
 
 Guarantees: a signature that no key verifies over the data is ``fail``; what is covered are
-the bytes that were hashed. The signature of a VBF or ODX stands in it; that of a HEX or
+the bytes that were hashed, in an ODX the text that says them. The signature of a VBF or ODX
+stands in it; that of a HEX or
 S-record file is a member beside it, which may as well be a plain one over its text
 (``raw``): so what does not hold is said only of profiles that the rule names.
 
@@ -143,7 +144,7 @@ def _passed(
     held = {digest: view.holders(digest) for digest in dict.fromkeys(message.contents)}
     return dataclasses.replace(
         passed(view, profile, key, why),
-        covered=message.covered,
+        covered=normal((*message.covered, *(message.texts if place is not None else ()))),
         container=() if place is None else (place,),
         steering=found.steering,
         vouches=tuple(

@@ -84,14 +84,18 @@ def test_one_name_under_two_keys_signs_a_store_once(tmp_path):
 
 
 @pytest.mark.parametrize("by", ["Ann\u202eOe", "Ann\\u0000Oe", " "])
-def test_a_store_signed_under_a_name_that_does_not_show_is_unusable(tmp_path, by):
+def test_a_signature_under_a_name_that_does_not_show_counts_for_nothing(tmp_path, by):
     store = stores.with_keys(tmp_path, keys.ed_key())
     signing.sign(store, keys.ed_key(5), "Ann Oe", AT)
     path = store / signing.SIGNATURES
     path.write_text(path.read_text().replace("Ann Oe", by))
     signers = read_keys(keys.pem(keys.ed_key(5)), "k")
-    with pytest.raises(InputFileError, match=r"signature\[0\]\.by"):
-        signing.require(store, load_trust(store), signers, 1, AT)
+    trust = load_trust(store)
+    with pytest.raises(InputFileError, match="0 of 1"):
+        signing.require(store, trust, signers, 1, AT)
+    (fault,) = signing.standing(store, trust, signers, AT).faults
+    assert "the name" in fault
+    assert "\u202e" not in fault
 
 
 # --- one secret under two public keys ----------------------------------------------------

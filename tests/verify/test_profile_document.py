@@ -152,7 +152,9 @@ def test_data_alone_leaves_addresses_steering(tmp_path):
 def test_each_flashdata_of_an_odx_has_its_signature(profiles):
     content = made.signed_odx(*made.odx_signatures(EC))
     (result,) = judged(profiles["acme-odx"], content)
-    assert (result.authentic, result.covered) == ("pass", ())
+    assert result.authentic == "pass"
+    said = [bytes.fromhex(content[start:end].decode()) for start, end in result.covered]
+    assert said == list(made.PARTS.values())
     assert [vouch.via for vouch in result.vouches] == ["profile:acme-odx"] * 2
     assert len(result.container) == 2
     assert all(len(bytes.fromhex(content[a:b].decode())) == 96 for a, b in result.container)

@@ -120,12 +120,15 @@ def _relative(
     return found
 
 
+_X86_CALL: Final = re.compile(b"\xe8")
+
+
 def x86(code: Code, wanted: frozenset[int]) -> list[Branch]:
     """CALL rel32 (E8), counted from behind the instruction."""
     content, base = code.content, code.address
     read = struct.Struct("<i").unpack_from
-    ends = [match.end() for match in re.finditer(b"\xe8", content[:-4])]
-    found = [(end, base + end + 4 + read(content, end)[0]) for end in ends]
+    ends = (match.end() for match in _X86_CALL.finditer(content, 0, max(0, len(content) - 4)))
+    found = ((end, base + end + 4 + read(content, end)[0]) for end in ends)
     return [(end - 1, end + 4, target) for end, target in found if target in wanted]
 
 

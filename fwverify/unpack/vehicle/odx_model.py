@@ -2,7 +2,9 @@
 
 Guarantees: references are resolved by ID after the whole document was read, so that
 their order does not matter; an ID or a name that stands twice keeps the first and is
-listed in ``doubles``; numbers are bounded.
+listed in ``doubles``; numbers are bounded. FLASHDATA says once and in its own children what
+its data is: where it stands in another one, or has a second DATA, two readers would flash
+two contents, and the document is ``Malformed``.
 
 Specification: ISO 22901-1 (ODX 2.2), section 7.4 "ECU flash": FLASHDATA, DATABLOCK with
 SEGMENTs, SESSION with CHECKSUMs and SECURITYs, EXPECTED-IDENT and OWN-IDENT.
@@ -23,6 +25,9 @@ from fwverify.unpack.vehicle.xmlstream import Element
 
 MAX_ITEMS: Final = 8192
 _HEX: Final = re.compile(r"[0-9A-Fa-f]{1,16}")
+_ONCE: Final = ("DATAFORMAT", "ENCRYPT-COMPRESS-METHOD", "DATAFILE", "DATA")
+"""Of FLASHDATA (7.4, INTERN-FLASHDATA and EXTERN-FLASHDATA); of the last two it has one."""
+
 _START_TAG: Final = re.compile(rb"<[A-Za-z0-9_.:-]{1,80}(?:\s[^<>]{0,4096})?(?<!/)>")
 
 
@@ -94,18 +99,21 @@ class Collector:
         self._flashdata: Flashdata | None = None
         self._block: Datablock | None = None
         self._values: dict[str, str] = {}
+        self._said: set[str] = set()
         self._items = 0
 
     def began(self, element: Element) -> None:
-        """Take note of an element that begins."""
+        """Take note of an element that begins. Raises ``Malformed`` for data within data."""
         kind = element.path[-1]
+        if kind in ("FLASHDATA", "DATABLOCK") and (self._flashdata or self._block) is not None:
+            raise Malformed(element.start, f"odx.{kind}", "stands inside another one")
         if kind == "ODX" and len(element.path) == 1:
             self.is_odx = True
             self.document.version = element.attributes.get("MODEL-VERSION", "")
         elif kind == "FLASH":
             self.document.is_flash = True
         elif kind == "FLASHDATA":
-            self._flashdata = Flashdata(element.attributes.get("ID", ""))
+            self._flashdata, self._said = Flashdata(element.attributes.get("ID", "")), set()
         elif kind == "DATABLOCK":
             self._block = Datablock()
         elif kind in ("SEGMENT", "CHECKSUM", "OWN-IDENT", "EXPECTED-IDENT"):
@@ -129,6 +137,8 @@ class Collector:
             self.document.signatures.append(self._inside(element))
 
     def _in_flashdata(self, element: Element, kind: str, parent: str, item: Flashdata) -> None:
+        if kind in _ONCE:
+            self._say_once(element, kind.removesuffix("FILE"), parent)
         if kind == "SHORT-NAME" and parent == "FLASHDATA":
             item.name = element.text
         elif kind == "DATAFORMAT":
@@ -146,6 +156,11 @@ class Collector:
                 item.id = f"{item.id}#{element.start}"
             self.document.flashdata[item.id] = item
             self._flashdata = None
+
+    def _say_once(self, element: Element, what: str, parent: str) -> None:
+        if parent != "FLASHDATA" or what in self._said:
+            raise Malformed(element.start, f"odx.{what}", "is not the only one of its FLASHDATA")
+        self._said.add(what)
 
     def _in_block(self, element: Element, kind: str, parent: str, block: Datablock) -> None:
         if parent in ("SEGMENT", "OWN-IDENT", "IDENT-VALUES"):
