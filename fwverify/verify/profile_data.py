@@ -239,9 +239,7 @@ def _read_odx(profile: Profile, document: Document, content: Buffer) -> Found:
     messages = tuple(
         Message(
             _hash(profile, (text for _, text in group)),
-            contents=tuple(
-                hashlib.sha256(data).hexdigest() for _, data in group[:1] if not group[1:]
-            ),
+            contents=_alone([data for _, data in group]),
             texts=tuple(item.data for item, _ in group if item.data is not None),
         )
         for group in groups
