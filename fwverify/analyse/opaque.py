@@ -29,7 +29,6 @@ MIN_ENTROPY_MILLI: Final = 7200
 MAX_LOOKED: Final = 16_384
 """Rich blocks of a file that are looked at for tables; what is rich behind them is opaque."""
 
-_SHT_NOBITS: Final = 8
 _AT_ONCE: Final = 1024
 """Blocks measured in one call."""
 

@@ -44,7 +44,6 @@ FILE: Final = "redacted.json"
 MARK: Final = "[redacted]"
 MIN_CHARACTERS: Final = 4
 MIN_SECRET_BYTES: Final = 16
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}")
 _DOMAIN: Final = b"fwverify.redacted/1\0"
 _ALWAYS: Final = (

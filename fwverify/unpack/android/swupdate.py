@@ -35,7 +35,6 @@ NAME: Final = "swupdate"
 DESCRIPTION: Final = b"sw-description"
 SIGNATURES: Final = (b"sw-description.sig", b"sw-description.sig.cms")
 MAX_ARTIFACTS: Final = 10_000
-_SCRIPT_KEYS: Final = ("embedded-script", "hook", "preinstall", "postinstall")
 
 Artifact = tuple[str, dict[str, Any]]
 """The name of the list an artifact stands in, and its settings."""

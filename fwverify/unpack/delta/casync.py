@@ -33,7 +33,6 @@ MAX_BASES: Final = 16
 _INDEX_TYPE: Final = 0x96824D9C7B129FF9
 _TABLE_TYPE: Final = 0xE75B9E112F17417D
 _TAIL: Final = 0x4B4F050E5549ECD1
-_ROW_BYTES: Final = 40
 _SHA512_256: Final = 1 << 61
 _MAGIC: Final = INDEX_BYTES.to_bytes(8, "little") + _INDEX_TYPE.to_bytes(8, "little")
 

@@ -34,7 +34,6 @@ from fwverify.unpack.source import Format, Source
 # --- lzip ----------------------------------------------------------------------------
 
 _LZIP_MAGIC: Final = b"LZIP\x01"
-_LZIP_TRAILER_BYTES: Final = 20
 _LZIP_PROPERTIES: Final = b"\x5d"
 """lc 3, lp 0, pb 2: the only ones that the format has."""
 
