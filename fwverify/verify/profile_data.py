@@ -186,8 +186,10 @@ def _vbf_table(
         where = at + 4 + row * _ROW.size
         begin, block = _locate(blocks, address, size, where)
         left -= size
+        if left < 0:
+            raise Malformed(where, "vbf.verification_block", "its rows repeat the file's bytes")
         digest = hashlib.sha256()
-        for piece in primitives.pieces(content, begin, begin + size) if left >= 0 else ():
+        for piece in primitives.pieces(content, begin, begin + size):
             digest.update(piece)
         if digest.digest() != stated:
             raise Malformed(where, "vbf.verification_block.hash", f"is wrong for {address:#010x}")

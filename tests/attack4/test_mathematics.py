@@ -98,7 +98,10 @@ def test_an_exponent_that_is_none_verifies_nothing(exponent):
 def ecdsa_forms() -> dict[str, bytes]:
     good = keys.sign_ec(EC, DATA)
     r, s = decode_dss_signature(good)
-    number = lambda value, size: b"\x02" + bytes((size,)) + value.to_bytes(size, "big")  # noqa: E731
+
+    def number(value, size):
+        return b"\x02" + bytes((size,)) + value.to_bytes(size, "big")
+
     padded = number(r, 34) + number(s, 34)
     return {
         "zeros": encode_dss_signature(0, 0),

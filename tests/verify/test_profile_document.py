@@ -86,6 +86,7 @@ def test_a_vbf_is_signed_through_its_table(profiles):
 
 BAD_ROWS = vbt(made.TABLE_AT, made.BLOCKS[0], (made.BLOCKS[1][0], b"another"))[0]
 SHORT = vbt(made.TABLE_AT, made.BLOCKS[0])[0]
+REPEATED = vbt(made.TABLE_AT, *made.BLOCKS[:1] * 40)[0]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,7 @@ SHORT = vbt(made.TABLE_AT, made.BLOCKS[0])[0]
         (made.table_vbf(RSA, table=b"\0\1" + SHORT[2:]), "format 1"),
         (made.table_vbf(RSA, table=b"\0\0\xff\xff" + SHORT[4:]), "65535 rows"),
         (made.table_vbf(RSA, table=b"\0"), "of no size"),
+        (made.table_vbf(RSA, table=REPEATED), "repeat the file's bytes"),
         (made.table_vbf(RSA, key="sw_signature_dev"), "sw_signature_dev is"),
         (made.table_vbf(RSA, more="  sw_signature = 0x00;\r\n"), "key twice"),
         (made.table_vbf(RSA, more="  data_format_identifier = 0x10;\r\n"), "compressed"),
